@@ -1,0 +1,1 @@
+"""The command line, one file per noun. Parses, calls, prints; decides nothing."""

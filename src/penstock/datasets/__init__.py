@@ -1,0 +1,1 @@
+"""Datasets: frozen, content-addressed training sets, every row traceable to its request."""

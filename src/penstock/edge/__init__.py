@@ -1,0 +1,1 @@
+"""The edge: everything that machines talk to. Stateless but for its spool."""

@@ -1,0 +1,1 @@
+"""Labels: answers to the questions of a label schema, worked out from signals by named, versioned rules."""

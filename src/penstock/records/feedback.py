@@ -1,0 +1,49 @@
+"""Feedback: one report from outside, with its target as the sender named it, and what became of it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct, field
+
+
+class TargetKind(StrEnum):
+    """The ways in which the outside can name what it reports on."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+    SPAN = "span"
+    SESSION = "session"
+    KEY = "key"
+
+
+class FeedbackStatus(StrEnum):
+    """What has become of a report; only `received` and `pending` are looked at again."""
+
+    RECEIVED = "received"
+    PENDING = "pending"  # no such target yet
+    MATCHED = "matched"
+    AMBIGUOUS = "ambiguous"  # the target names several interactions: recorded, never fanned out
+    EXPIRED = "expired"
+
+
+class Feedback(Struct, frozen=True, kw_only=True):
+    """One row of `feedback`; revision 0 is what arrived, later ones what settling found."""
+
+    feedback_id: str
+    target_kind: str  # a TargetKind
+    target_id: str  # request, response or session id; "trace:span"; the value of a business key
+    target_key: str | None = None  # the name of the business key
+    name: str
+    value: float | None = None
+    text: str | None = None
+    occurred_at: datetime
+    known_at: datetime
+    revision: int = 0
+    source: str
+    idempotency_key: str
+    metadata: dict[str, str] = field(default_factory=dict)
+    redactions: dict[str, int] = field(default_factory=dict)
+    status: str = FeedbackStatus.RECEIVED
+    interaction_id: str | None = None  # where it matched one
+    session_id: str | None = None  # where it matched a session
+    reason: str | None = None  # why it is ambiguous or expired

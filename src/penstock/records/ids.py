@@ -1,0 +1,60 @@
+"""Ids: how every noun is named, and how a name is derived so that the same thing always gets the same one."""
+
+import hashlib
+import secrets
+from typing import NewType
+
+TraceId = NewType("TraceId", str)
+SpanId = NewType("SpanId", str)
+InteractionId = NewType("InteractionId", str)
+FeedbackId = NewType("FeedbackId", str)
+SignalId = NewType("SignalId", str)
+LabelId = NewType("LabelId", str)
+DatasetVersionId = NewType("DatasetVersionId", str)
+TrainingRunId = NewType("TrainingRunId", str)
+CheckpointId = NewType("CheckpointId", str)
+EvaluationId = NewType("EvaluationId", str)
+ReleaseId = NewType("ReleaseId", str)
+TurnId = NewType("TurnId", str)
+
+_DIGEST_HEX = 32
+
+
+def digest(*parts: str) -> str:
+    """128 bits of sha256 over the parts, as hex; a length before each part keeps ("ab", "c") apart from ("a", "bc")."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        hasher.update(len(encoded).to_bytes(8, "big"))
+        hasher.update(encoded)
+    return hasher.hexdigest()[:_DIGEST_HEX]
+
+
+def interaction_id(trace_id: str, span_id: str) -> InteractionId:
+    """The id of the interaction that this span is."""
+    return InteractionId("i_" + digest(trace_id, span_id))
+
+
+def feedback_id(idempotency_key: str) -> FeedbackId:
+    """The same idempotency key always names the same feedback, so a repeated delivery is one report."""
+    return FeedbackId("f_" + digest(idempotency_key))
+
+
+def signal_id(definition: str, target_id: str, source_id: str) -> SignalId:
+    """One signal per definition, target and source; a recomputation is a revision of it."""
+    return SignalId("s_" + digest(definition, target_id, source_id))
+
+
+def label_id(schema: str, schema_version: int, dimension: str, target_id: str, annotator: str, evidence: str) -> LabelId:
+    """One label per question, target, annotator and evidence; other evidence is another label, which supersedes."""
+    return LabelId("l_" + digest(schema, str(schema_version), dimension, target_id, annotator, evidence))
+
+
+def content_hash(data: bytes) -> str:
+    """The hash, tagged with its algorithm, of something that must never change."""
+    return "b2:" + hashlib.blake2b(data, digest_size=20).hexdigest()
+
+
+def random_id(prefix: str) -> str:
+    """A fresh id for something that has no content to be named by."""
+    return f"{prefix}_{secrets.token_hex(8)}"

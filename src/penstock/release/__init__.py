@@ -1,0 +1,1 @@
+"""Release: which checkpoint answers whom, and the evidence that moves it on or back."""

@@ -1,0 +1,1 @@
+"""Sends what was logged elsewhere through the edge, as a client would."""

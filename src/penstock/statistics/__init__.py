@@ -1,0 +1,1 @@
+"""Estimators and tests that several stages need. Numbers in, numbers out."""

@@ -1,0 +1,1 @@
+"""What several stages need to do with text: redaction and keyed hashes."""

@@ -1,0 +1,1 @@
+"""The worker: runs the stages as durable workflows."""
