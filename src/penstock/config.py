@@ -123,6 +123,8 @@ class ReleaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     sample_ratio_p: Annotated[float, Meta(description="A sample-ratio p-value below this makes the canary invalid.")] = 0.0005
     max_canary_s: Annotated[float, Meta(description="A canary undecided for this long is refused.")] = 172_800.0
     check_interval_s: Annotated[float, Meta(description="How often a canary's evidence is read.")] = 30.0
+    max_canary_users: Annotated[int, Meta(description="Users after whom an undecided canary is refused; 0 for no limit.")] = 0
+    max_error_increase: Annotated[float, Meta(description="Rise of the error rate that is tolerated; proof of more rolls back.")] = 0.05
     apply_timeout_s: Annotated[float, Meta(description="How long a flip waits for every live edge to confirm it.")] = 10.0
 
 

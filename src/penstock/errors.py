@@ -45,6 +45,12 @@ class SpoolFullError(StorageError):
 class UpstreamError(PenstockError):
     """A model behind the gateway failed, hung or answered nonsense."""
 
+    def __init__(self, message: str, *, kind: str = "protocol", status: int | None = None, body: bytes = b"") -> None:
+        super().__init__(message)
+        self.kind = kind  # refused, timeout, disconnected, status, protocol
+        self.status = status  # where it answered at all
+        self.body = body  # of an answer that was no success
+
 
 class TrainingError(PenstockError):
     """A recipe crashed, hung or wrote nothing."""

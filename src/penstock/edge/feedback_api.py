@@ -1,0 +1,209 @@
+"""POST /v1/feedback: reports from outside, one or many, each with its target named in exactly one way.
+
+A bad report is told back with its index and reason and costs the good ones beside it nothing. A report that is sent twice is one
+report: its id comes from the idempotency key, which is derived from the content where the sender gives none.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Protocol
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.types import Receive, Scope, Send
+
+from penstock.edge.answers import send_json, send_refusal
+from penstock.edge.keys import KeyGuard
+from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
+from penstock.edge.request_body import media_type, read_body
+from penstock.errors import BadInputError, PenstockError
+from penstock.records import access
+from penstock.records.clock import utc_now
+from penstock.records.feedback import Feedback, TargetKind
+from penstock.records.ids import digest, feedback_id
+
+_MAX_ITEMS = 10_000
+_TRACE_HEX = 32
+_SPAN_HEX = 16
+# Epoch times are seconds, milliseconds, microseconds or nanoseconds; each is a thousand times the one before.
+_LARGEST_EPOCH_S = 1e11
+
+logger = logging.getLogger(__name__)
+
+Identifier = Annotated[str, Meta(min_length=1, max_length=1024)]
+Name = Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class BusinessKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A business key, such as a ticket's number."""
+
+    name: Name
+    value: Identifier
+
+
+class FeedbackReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One report as it is sent; a misspelt field is refused, since it would silently lose what it says."""
+
+    name: Name
+    request_id: Identifier | None = None
+    response_id: Identifier | None = None
+    trace_id: Identifier | None = None
+    span_id: Identifier | None = None
+    session_id: Identifier | None = None
+    key: BusinessKey | None = None
+    value: float | bool | None = None
+    text: str | None = None
+    occurred_at: str | float | None = None
+    idempotency_key: Identifier | None = None
+    source: Name = "api"
+    metadata: dict[str, str | float | int | bool | None] = {}
+
+
+class FeedbackDoor(Protocol):
+    """The part of the ingest door that takes feedback."""
+
+    async def accept_feedback(self, feedback: list[Feedback]) -> Any:
+        """Put the reports on disk."""
+
+
+class FeedbackEndpoint:
+    """Serves POST /v1/feedback."""
+
+    def __init__(self, door: FeedbackDoor, guard: KeyGuard, max_body_bytes: int, clock: Callable[[], datetime] = utc_now) -> None:
+        self._door = door
+        self._guard = guard
+        self._max_body_bytes = max_body_bytes
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        try:
+            status, answer = await self._serve(scope, receive)
+        except ClientGoneError:
+            return
+        except PenstockError as error:
+            await send_refusal(send, refuse(error))
+            return
+        except Exception:
+            # As with telemetry: an unforeseen failure must invite a second try.
+            logger.exception("A request to /v1/feedback failed")
+            await send_refusal(send, refuse(PenstockError("see its log.")))
+            return
+        await send_json(send, status, answer)
+
+    async def _serve(self, scope: Scope, receive: Receive) -> tuple[int, dict[str, Any]]:
+        headers = scope["headers"]
+        await self._guard.check(headers, access.Scope.FEEDBACK)
+        if media_type(headers) != "application/json":
+            raise RefusedError(415, "Feedback is sent as application/json.")
+        items = read_items(await read_body(headers, receive, self._max_body_bytes))
+        good: list[Feedback] = []
+        rejected: list[dict[str, Any]] = []
+        now = self._clock()
+        for index, item in enumerate(items):
+            try:
+                good.append(build_feedback(item, now))
+            except BadInputError as error:
+                rejected.append({"index": index, "error": str(error)})
+        if good:
+            await self._door.accept_feedback(good)
+        answer = {"accepted": len(good), "feedback_ids": [item.feedback_id for item in good], "rejected": rejected}
+        return (400 if rejected and not good else 200), answer
+
+
+def read_items(body: bytes) -> list[Any]:
+    """The reports of a body: one object, an array of them, or {"feedback": [...]}."""
+    try:
+        content = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInputError(f"The body is no JSON: {error}.") from error
+    if isinstance(content, dict) and set(content) == {"feedback"} and isinstance(content["feedback"], list):
+        content = content["feedback"]
+    items = content if isinstance(content, list) else [content]
+    if len(items) > _MAX_ITEMS:
+        raise RefusedError(413, f"{len(items)} reports in one request; send at most {_MAX_ITEMS}.")
+    return items
+
+
+def build_feedback(item: Any, now: datetime) -> Feedback:
+    """The record that one item of a request is. Raises BadInputError with what is wrong."""
+    try:
+        report = msgspec.convert(item, FeedbackReport)
+    except msgspec.ValidationError as error:
+        raise BadInputError(f"{error}") from error
+    kind, target_id, target_key = _target(report)
+    idempotency_key = report.idempotency_key or _content_key(report)
+    return Feedback(
+        feedback_id=feedback_id(idempotency_key),
+        target_kind=kind,
+        target_id=target_id,
+        target_key=target_key,
+        name=report.name,
+        value=None if report.value is None else float(report.value),
+        text=report.text,
+        occurred_at=now if report.occurred_at is None else read_time(report.occurred_at),
+        known_at=now,
+        source=report.source,
+        idempotency_key=idempotency_key,
+        metadata={name: _metadata_text(value) for name, value in report.metadata.items() if value is not None},
+    )
+
+
+def read_time(given: str | float) -> datetime:
+    """ISO 8601 (UTC where it names no zone) or an epoch in seconds, ms, us or ns, told apart by its size."""
+    try:
+        if isinstance(given, str):
+            moment = datetime.fromisoformat(given.strip())
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = float(given)
+        while abs(seconds) > _LARGEST_EPOCH_S:
+            seconds /= 1000.0
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise BadInputError(f"occurred_at {given!r} is neither an ISO 8601 time nor an epoch.") from error
+
+
+def _target(report: FeedbackReport) -> tuple[TargetKind, str, str | None]:
+    """Kind, id and, for a business key, its name."""
+    named: list[tuple[TargetKind, str, str | None]] = []
+    if report.request_id is not None:
+        named.append((TargetKind.REQUEST, report.request_id, None))
+    if report.response_id is not None:
+        named.append((TargetKind.RESPONSE, report.response_id, None))
+    if report.trace_id is not None or report.span_id is not None:
+        named.append((TargetKind.SPAN, _span_target(report), None))
+    if report.session_id is not None:
+        named.append((TargetKind.SESSION, report.session_id, None))
+    if report.key is not None:
+        named.append((TargetKind.KEY, report.key.value, report.key.name))
+    if len(named) != 1:
+        given = " and ".join(str(kind) for kind, _, _ in named) or "none"
+        raise BadInputError(
+            f"A report names its target in exactly one way, this one has {given}: "
+            "request_id, response_id, trace_id with span_id, session_id, or key with name and value."
+        )
+    return named[0]
+
+
+def _span_target(report: FeedbackReport) -> str:
+    trace_id, span_id = (report.trace_id or "").lower(), (report.span_id or "").lower()
+    if not (_is_hex(trace_id, _TRACE_HEX) and _is_hex(span_id, _SPAN_HEX)):
+        raise BadInputError(
+            f"A span is named by trace_id ({_TRACE_HEX} hex digits) and span_id ({_SPAN_HEX}), "
+            f"this report has {report.trace_id!r} and {report.span_id!r}."
+        )
+    return f"{trace_id}:{span_id}"
+
+
+def _is_hex(text: str, length: int) -> bool:
+    return len(text) == length and all(digit in "0123456789abcdef" for digit in text)
+
+
+def _content_key(report: FeedbackReport) -> str:
+    """A key that is the same whenever the same report is sent; without `occurred_at`, a repeated click is the same report."""
+    return "content:" + digest(msgspec.json.encode(report, order="deterministic").decode())
+
+
+def _metadata_text(value: str | float | int | bool) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,129 @@
+"""OTLP over HTTP, as the specification's server rules have it: traces and logs are kept, metrics answered and dropped.
+
+An answer of 200 means that what was accepted is on disk. Every refusal is a google.rpc.Status in the encoding of the request.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from starlette.types import Receive, Scope, Send
+
+from penstock.edge.answers import send_answer
+from penstock.edge.keys import KeyGuard
+from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
+from penstock.edge.request_body import find_header, read_body
+from penstock.errors import PenstockError
+from penstock.formats.otlp import (
+    Encoding,
+    TelemetrySignal,
+    encode_response,
+    encode_status,
+    encoding_of,
+    parse_logs,
+    parse_metrics,
+    parse_traces,
+)
+from penstock.records import access
+
+# Above this, JSON is decoded in a thread: it takes long enough for other requests to notice.
+_JSON_IN_LOOP_BYTES = 256 * 1024
+_CANONICAL_CODES = {400: 3, 401: 16, 403: 7, 413: 8, 415: 3, 503: 14}
+_UNKNOWN_CODE = 2
+# What Penstock holds of one request's message, which a client must be able to read.
+_MAX_MESSAGE = 2000
+
+logger = logging.getLogger(__name__)
+
+
+class Acceptance(Protocol):
+    """What the door says of one request."""
+
+    @property
+    def rejected(self) -> int:
+        """How many records it did not accept."""
+
+    @property
+    def message(self) -> str:
+        """Why, in words."""
+
+
+class TelemetryDoor(Protocol):
+    """The part of the ingest door that takes telemetry."""
+
+    async def accept_traces(self, request: Any) -> Acceptance:
+        """Put the spans on disk."""
+
+    async def accept_logs(self, request: Any) -> Acceptance:
+        """Put the log records on disk."""
+
+
+class OtlpEndpoint:
+    """One of /v1/traces, /v1/logs, /v1/metrics."""
+
+    def __init__(
+        self,
+        signal: TelemetrySignal,
+        parse: Callable[[bytes, str], Any],
+        accept: Callable[[Any], Awaitable[Acceptance]] | None,
+        guard: KeyGuard,
+        max_body_bytes: int,
+    ) -> None:
+        self._signal = signal
+        self._parse = parse
+        self._accept = accept
+        self._guard = guard
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        headers = scope["headers"]
+        encoding = encoding_of(find_header(headers, b"content-type"))
+        try:
+            body = await self._serve(scope, receive, encoding)
+        except ClientGoneError:
+            return
+        except PenstockError as error:
+            await _send_status(send, refuse(error), encoding)
+            return
+        except Exception:
+            # Whatever went wrong here, the sender's data must not be lost by an answer that forbids a second try.
+            logger.exception("A request to /v1/%s failed", self._signal)
+            await _send_status(send, refuse(PenstockError("see its log.")), encoding)
+            return
+        await send_answer(send, 200, str(encoding).encode(), body)
+
+    async def _serve(self, scope: Scope, receive: Receive, encoding: Encoding | None) -> bytes:
+        headers = scope["headers"]
+        await self._guard.check(headers, access.Scope.INGEST)
+        if encoding is None:
+            sent = find_header(headers, b"content-type")
+            raise RefusedError(415, f"Content-Type {sent!r} is not OTLP; send {Encoding.PROTOBUF} or {Encoding.JSON}.")
+        body = await read_body(headers, receive, self._max_body_bytes)
+        request = await self._decode(body, encoding)
+        if self._accept is None:
+            return encode_response(self._signal, 0, "", encoding)
+        accepted = await self._accept(request)
+        return encode_response(self._signal, accepted.rejected, accepted.message[:_MAX_MESSAGE], encoding)
+
+    async def _decode(self, body: bytes, encoding: Encoding) -> Any:
+        if encoding is Encoding.JSON and len(body) > _JSON_IN_LOOP_BYTES:
+            return await asyncio.to_thread(self._parse, body, encoding)
+        return self._parse(body, encoding)
+
+
+def otlp_endpoints(door: TelemetryDoor, guard: KeyGuard, max_body_bytes: int) -> dict[str, OtlpEndpoint]:
+    """The endpoint of each path."""
+    return {
+        "/v1/traces": OtlpEndpoint("traces", parse_traces, door.accept_traces, guard, max_body_bytes),
+        "/v1/logs": OtlpEndpoint("logs", parse_logs, door.accept_logs, guard, max_body_bytes),
+        "/v1/metrics": OtlpEndpoint("metrics", parse_metrics, None, guard, max_body_bytes),
+    }
+
+
+async def _send_status(send: Send, refusal: RefusedError, encoding: Encoding | None) -> None:
+    content_type = encoding or Encoding.JSON
+    code = _CANONICAL_CODES.get(refusal.status, _UNKNOWN_CODE)
+    body = encode_status(code, str(refusal)[:_MAX_MESSAGE], content_type)
+    await send_answer(send, refusal.status, str(content_type).encode(), body, refusal.headers)

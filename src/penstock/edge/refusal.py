@@ -1,0 +1,42 @@
+"""Why a request is not served. Each endpoint writes a refusal in its own encoding; which status means what is decided here.
+
+Storage that cannot take data is always 503 with Retry-After, never 500: an exporter drops what was answered with 500.
+"""
+
+from penstock.errors import BadInputError, PenstockError, StorageError
+
+RETRY_AFTER_S = 2
+
+
+class RefusedError(PenstockError):
+    """An HTTP status other than success, and the sentence that explains it."""
+
+    def __init__(self, status: int, message: str, *, retry_after_s: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        """The response headers that belong to it."""
+        headers = []
+        if self.retry_after_s is not None:
+            headers.append((b"retry-after", str(self.retry_after_s).encode()))
+        if self.status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
+        return headers
+
+
+class ClientGoneError(PenstockError):
+    """The client closed its connection: nobody is left to answer."""
+
+
+def refuse(error: PenstockError) -> RefusedError:
+    """The refusal that an error amounts to."""
+    if isinstance(error, RefusedError):
+        return error
+    if isinstance(error, BadInputError):
+        return RefusedError(400, str(error))
+    if isinstance(error, StorageError):
+        return RefusedError(503, str(error), retry_after_s=RETRY_AFTER_S)
+    return RefusedError(503, f"Penstock could not take the request: {error}", retry_after_s=RETRY_AFTER_S)

@@ -1,0 +1,56 @@
+"""Making a table, or bringing an older one up to the columns declared now; columns are only ever added, and may be empty."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable, Field, Schema
+
+from penstock.errors import StorageError
+from penstock.lake.arrow_schema import arrow_schema
+from penstock.lake.durability import make_log_durable, replace_durably
+from penstock.lake.layout import table_configuration
+from penstock.lake.storage_failure import storage_failures
+from penstock.lake.tables import PARTITION, Table
+from penstock.lake.transaction_log import list_versions, log_folder
+
+
+def create_table(root: Path, table: Table) -> None:
+    """Make the table if it is not there, add the columns it lacks, and write its empty file; harmless to repeat."""
+    path = root / table.name
+    schema = arrow_schema(table)
+    with storage_failures(f"create the table {table.name}", path):
+        path.mkdir(parents=True, exist_ok=True)
+        if not log_folder(path).is_dir() or not list_versions(path):
+            configuration = table_configuration(table)
+            DeltaTable.create(str(path), schema, mode="ignore", partition_by=[PARTITION], configuration=configuration)
+        _add_missing_columns(path, schema)
+        _write_empty_file(empty_file(root, table), schema)
+    make_log_durable(path, list_versions(path)[-2:])
+
+
+def empty_file(root: Path, table: Table) -> Path:
+    """A Parquet file with every declared column and no row; every read begins with it."""
+    return root / "_schema" / table.name / f"{PARTITION}=1970-01-01" / "empty.parquet"
+
+
+def _add_missing_columns(path: Path, schema: pa.Schema) -> None:
+    handle = DeltaTable(str(path))
+    stored = {field.name: field for field in handle.schema().fields}
+    declared = {field.name: field for field in Schema.from_arrow(schema).fields}
+    changed = sorted(name for name in stored.keys() & declared.keys() if str(stored[name].type) != str(declared[name].type))
+    if changed:
+        raise StorageError(f"{path} holds {', '.join(changed)} with another type than is declared; move it to a new table.")
+    missing = [Field(name, field.type, nullable=True) for name, field in declared.items() if name not in stored]
+    if missing:
+        handle.alter.add_columns(missing)
+
+
+def _write_empty_file(path: Path, schema: pa.Schema) -> None:
+    columns = pa.schema([field.with_nullable(True) for field in schema if field.name != PARTITION])
+    sink = pa.BufferOutputStream()
+    pq.write_table(columns.empty_table(), sink)
+    content = sink.getvalue().to_pybytes()
+    if not path.is_file() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_durably(path, content)

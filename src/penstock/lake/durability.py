@@ -1,0 +1,54 @@
+"""deltalake writes through no fsync: after a commit, its data files, its log entry and their folders are fsynced here.
+
+A commit counts as durable only once this has returned.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from penstock.lake.storage_failure import storage_failures
+from penstock.lake.transaction_log import LogEntry, entry_path, log_folder
+
+
+def make_durable(table_path: Path, entries: Iterable[LogEntry]) -> None:
+    """Bring commits to the disk: files first, then the entries that speak of them, then the folders of both."""
+    entries = list(entries)
+    files = [table_path / file.path for entry in entries for file in entry.adds]
+    with storage_failures("bring a commit to the disk", table_path):
+        for path in files:
+            synchronise(path)
+        for folder in sorted({path.parent for path in files}):
+            synchronise(folder)
+        for entry in entries:
+            synchronise(entry_path(table_path, entry.version))
+        synchronise(log_folder(table_path))
+        synchronise(table_path)
+
+
+def make_log_durable(table_path: Path, versions: Iterable[int]) -> None:
+    """Bring log entries to the disk, so that a version read from them cannot name another commit after a power cut."""
+    with storage_failures("bring the log to the disk", table_path):
+        for version in versions:
+            synchronise(entry_path(table_path, version))
+        synchronise(log_folder(table_path))
+
+
+def synchronise(path: Path) -> None:
+    """fsync a file or a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_durably(path: Path, content: bytes) -> None:
+    """Put content under a name so that after a power cut either the old or the new is there, never a part."""
+    temporary = path.with_name(path.name + ".writing")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    synchronise(path.parent)

@@ -1,0 +1,164 @@
+"""The lake: append rows for good, read what is new, read what counts as known at a time.
+
+Append only: an amended row is appended with a higher revision. What append() has returned is on the disk. One Lake is
+used by one thread at a time. Processes that use a lake are spawned, never forked: after a fork deltalake panics with a
+BaseException that no `except Exception` catches.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+from msgspec import Struct
+
+from penstock.config import LakeSettings
+from penstock.lake.arrow_schema import arrow_schema, conform, from_arrow, to_arrow
+from penstock.lake.candidates import CandidateSets
+from penstock.lake.changes import Changes, read_changes
+from penstock.lake.creation import create_table
+from penstock.lake.durability import make_durable
+from penstock.lake.locked_sql import open_locked
+from penstock.lake.log_repair import repair_log
+from penstock.lake.maintenance import Maintained, maintain_table, slowest_reader
+from penstock.lake.open_table import OpenTable
+from penstock.lake.repair import Repaired, find_commit, is_intact, repair_table, revert_commit
+from penstock.lake.snapshot import Snapshot, current_sql, revisions_sql, within_dates
+from penstock.lake.tables import TABLES, find_table
+from penstock.lake.transaction_log import read_entry
+
+
+class Lake:
+    """Every table under one folder."""
+
+    def __init__(self, root: Path, settings: LakeSettings) -> None:
+        self.root = root.absolute()
+        self.settings = settings
+        self._tables: dict[str, OpenTable] = {}
+        self._backend: Any = ibis.duckdb.connect(TimeZone="UTC")
+        self._candidates = CandidateSets(self._backend.con)
+
+    def create(self) -> None:
+        """Make the tables that are missing and add the columns that are; harmless to repeat."""
+        for table in TABLES.values():
+            create_table(self.root, table)
+
+    def append(
+        self, table: str, rows: Sequence[Struct] | pa.Table, *, transactions: Mapping[str, int] | None = None
+    ) -> int | None:
+        """Append durably and give the commit's version; None where the transactions say that it was done before.
+
+        Each transaction names a writer and the number of its batch; no rows still advance them.
+        """
+        declared = find_table(table)
+        arriving = conform(declared, rows) if isinstance(rows, pa.Table) else to_arrow(declared, rows)
+        if arriving.num_rows == 0 and not transactions:
+            return self.version(table)
+        return self._open(table).append(arriving, transactions or {})
+
+    def transaction_version(self, table: str, app: str) -> int | None:
+        """The number that this writer or reader has reached on this table."""
+        return self._open(table).transaction_version(app)
+
+    def version(self, table: str) -> int:
+        """The latest commit."""
+        return int(self._open(table).latest().version())
+
+    def changes(
+        self, table: str, after: int | None, columns: Sequence[str] | None = None, max_rows: int | None = None
+    ) -> Changes:
+        """The rows that commits after a version brought, and the version up to which that is all.
+
+        Whole commits only: with max_rows as many as fit, and at least one that has rows. A row may come again after a
+        repair, so work on them must be idempotent. Keep the version under `tables.reader(table, who)`, committed
+        together with what was made of the rows; vacuum waits for it.
+        """
+        opened = self._open(table)
+        return read_changes(opened.path, opened.snapshot(), after, columns, max_rows, self.query)
+
+    def current(
+        self,
+        table: str,
+        at: datetime | None = None,
+        *,
+        ids: Sequence[str] | pa.Table | None = None,
+        dates: tuple[date, date] | None = None,
+    ) -> ir.Table:
+        """The rows that count, as known at a time: per id the highest revision with known_at <= at.
+
+        To look rows up by something that changes, find candidate ids among the revisions() first and give them as `ids`;
+        `dates` reads the partitions from one day to another only.
+        """
+        snapshot = self._snapshot(table, dates)
+        condition, kept = self._candidates.condition(snapshot.table.id_column, ids) if ids is not None else (None, None)
+        expression = self._expression(table, current_sql(snapshot, at, condition))
+        self._candidates.keep(kept, expression.op())
+        return expression
+
+    def revisions(self, table: str, at: datetime | None = None, *, dates: tuple[date, date] | None = None) -> ir.Table:
+        """Every row as known at a time, superseded and repeated ones too."""
+        return self._expression(table, revisions_sql(self._snapshot(table, dates), at))
+
+    def to_records(self, table: str, expression: ir.Table) -> list[Any]:
+        """Run an expression and give its rows as records of the table."""
+        return from_arrow(find_table(table).record, expression.to_pyarrow())
+
+    def query(self, sql: str) -> pa.Table:
+        """Run our own SQL on the lake's connection."""
+        return self._backend.con.sql(sql).to_arrow_table()
+
+    def sql_connection(self, extra: Mapping[str, pa.Table] | None = None) -> duckdb.DuckDBPyConnection:
+        """For SQL that a person types: a view per table with its current rows, the extra tables, and no other file."""
+        return open_locked([self._open(name).snapshot() for name in TABLES], extra or {})
+
+    def maintain(self) -> list[Maintained]:
+        """Compact, checkpoint, vacuum and clean up every table; runs beside appends, and beside no other maintain()."""
+        tables = TABLES.values()
+        return [
+            maintain_table(self.root, table, self.settings, slowest_reader(self.root, table.name, tables)) for table in tables
+        ]
+
+    def repair_log(self, table: str) -> list[Path]:
+        """Put torn log entries aside, so that the table opens; done at the first use of a table anyway."""
+        return repair_log(self.root, find_table(table).name)
+
+    def repair(self, table: str) -> Repaired:
+        """Mend the log and take back recent commits with files that cannot be read; for the start after a power cut."""
+        return repair_table(self.root, find_table(table).name)
+
+    def find_commit(self, table: str, app: str, number: int) -> int | None:
+        """The commit by which a writer reached this number, as far back as the log goes."""
+        return find_commit(self._open(table).path, app, number)
+
+    def is_intact(self, table: str, version: int) -> bool:
+        """Whether every file of a commit is there, has its size and can be read."""
+        return is_intact(self._open(table).path, version)
+
+    def make_durable(self, table: str, version: int) -> None:
+        """fsync a commit once more: for one whose append() failed after it was committed."""
+        path = self._open(table).path
+        make_durable(path, [read_entry(path, version)])
+
+    def quarantine_commit(self, table: str, version: int) -> list[Path]:
+        """Take a commit back: its unreadable files go aside, its transactions go back, so its rows can be appended again."""
+        return revert_commit(self.root, find_table(table).name, version)
+
+    def _open(self, table: str) -> OpenTable:
+        if table not in self._tables:
+            self._tables[table] = OpenTable(self.root, find_table(table))
+        return self._tables[table]
+
+    def _snapshot(self, table: str, dates: tuple[date, date] | None) -> Snapshot:
+        snapshot = self._open(table).snapshot()
+        if dates is None:
+            return snapshot
+        files = within_dates(snapshot.files, *dates)
+        return Snapshot(table=snapshot.table, version=snapshot.version, files=files, empty_file=snapshot.empty_file)
+
+    def _expression(self, table: str, sql: str) -> ir.Table:
+        schema = ibis.Schema.from_pyarrow(arrow_schema(find_table(table)))
+        return self._backend.sql(sql, schema=schema)

@@ -1,0 +1,157 @@
+"""Keeping a table fast and small beside its writers: compaction, checkpoints, vacuum, log clean-up.
+
+Nothing that a reader has not read yet is deleted: readers keep their watermark as a transaction `reader:<table>:<who>`,
+and the slowest holds everything back. Whatever replaces something is on the disk before that something may go.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
+from deltalake.exceptions import CommitFailedError
+from msgspec import Struct
+
+from penstock.config import LakeSettings
+from penstock.lake.changes import new_rows_of
+from penstock.lake.durability import make_durable, synchronise
+from penstock.lake.layout import writer_properties
+from penstock.lake.log_repair import repairing
+from penstock.lake.storage_failure import storage_failures
+from penstock.lake.tables import PARTITION, Table
+from penstock.lake.transaction_log import (
+    all_transactions,
+    checkpoint_files,
+    entry_path,
+    last_checkpoint,
+    list_versions,
+    log_folder,
+    read_entry,
+)
+
+LOG_KEPT_S = 2 * 3600.0  # so long may a program take to open the table; `known_at` serves every look further back
+_SMALL_BYTES = 32 * 1024 * 1024
+_NO_HOOKS = {"create_checkpoint": False, "cleanup_expired_logs": False}
+
+
+class Maintained(Struct, frozen=True, kw_only=True):
+    """What was done for one table."""
+
+    table: str
+    compacted: int = 0  # files that were replaced by fewer
+    checkpoint: int | None = None  # its version, where one was made
+    vacuumed: int = 0  # files deleted
+    cleaned: int = 0  # log entries deleted
+    held_back: bool = False  # a reader still needs what could have been deleted by now
+
+
+def slowest_reader(root: Path, source: str, tables: Iterable[Table]) -> int | None:
+    """The lowest version of a table that any reader has read up to; None where it has no reader."""
+    prefix = f"reader:{source}:"
+    numbers = [
+        number
+        for table in tables
+        if log_folder(root / table.name).is_dir()
+        for app, number in all_transactions(root / table.name).items()
+        if app.startswith(prefix)
+    ]
+    return min(numbers, default=None)
+
+
+def maintain_table(root: Path, table: Table, settings: LakeSettings, slowest: int | None) -> Maintained:
+    """Compact, checkpoint, vacuum and clean up one table; runs beside appends, and beside no other maintenance."""
+    path = root / table.name
+    with storage_failures(f"maintain {table.name}", path):
+        handle = DeltaTable(str(path))
+        compacted = sum(_compact(handle, path, table, day) for day in _crowded_days(handle, settings.compact_after_files))
+        with repairing(root):
+            checkpoint = _checkpoint(handle, path, settings.checkpoint_after_commits)
+            vacuumed, held_back = _vacuum(handle, path, settings.vacuum_after_h, slowest)
+            cleaned = _clean_log(path, slowest)
+    return Maintained(
+        table=table.name,
+        compacted=compacted,
+        checkpoint=checkpoint,
+        vacuumed=vacuumed,
+        cleaned=cleaned,
+        held_back=held_back,
+    )
+
+
+def _crowded_days(handle: DeltaTable, most_files: int) -> list[str]:
+    """Partitions with more small files than there may be."""
+    adds = handle.get_add_actions(flatten=True)
+    days = [str(day) for day in adds.column(f"partition.{PARTITION}").to_pylist()]
+    sizes = adds.column("size_bytes").to_pylist()
+    counts = Counter(day for day, size in zip(days, sizes, strict=True) if size < _SMALL_BYTES)
+    return sorted(day for day, count in counts.items() if count > most_files)
+
+
+def _compact(handle: DeltaTable, path: Path, table: Table, day: str) -> int:
+    before = handle.version()
+    try:
+        result = handle.optimize.compact(
+            partition_filters=[(PARTITION, "=", day)],
+            writer_properties=writer_properties(table),
+            commit_properties=CommitProperties(),
+            post_commithook_properties=PostCommitHookProperties(**_NO_HOOKS),
+        )
+    except CommitFailedError:  # an erasure or a repair changed the same files: the next round sees what is left
+        return 0
+    make_durable(path, [read_entry(path, version) for version in range(before + 1, handle.version() + 1)])
+    return int(result["numFilesRemoved"])
+
+
+def _checkpoint(handle: DeltaTable, path: Path, after_commits: int) -> int | None:
+    handle.update_incremental()
+    last = last_checkpoint(path)
+    if handle.version() - (last or 0) < after_commits:
+        return None
+    handle.create_checkpoint()
+    for file in checkpoint_files(path, handle.version()):
+        synchronise(file)
+    synchronise(log_folder(path))
+    return handle.version()
+
+
+def _vacuum(handle: DeltaTable, path: Path, after_h: float, slowest: int | None) -> tuple[int, bool]:
+    """Never a full one, which takes files that a slow writer has not committed yet."""
+    hours = math.ceil(after_h)
+    doomed = handle.vacuum(retention_hours=hours, dry_run=True, enforce_retention_duration=False)
+    if not doomed:
+        return 0, False
+    if slowest is not None and not _unread_files(path, slowest).isdisjoint(doomed):
+        return 0, True
+    before = handle.version()
+    handle.vacuum(
+        retention_hours=hours,
+        dry_run=False,
+        enforce_retention_duration=False,
+        post_commithook_properties=PostCommitHookProperties(**_NO_HOOKS),
+    )
+    handle.update_incremental()
+    make_durable(path, [])
+    return len(doomed), False
+
+
+def _unread_files(path: Path, slowest: int) -> set[str]:
+    unread = [version for version in list_versions(path) if version > slowest]
+    return {file.path for version in unread for file in new_rows_of(read_entry(path, version))}
+
+
+def _clean_log(path: Path, slowest: int | None) -> int:
+    """Entries that a durable checkpoint covers, that every reader has read, and that no program can still be opening."""
+    checkpoint = last_checkpoint(path)
+    if checkpoint is None:
+        return 0
+    keep_from = checkpoint if slowest is None else min(checkpoint, slowest + 1)
+    before = time.time() - LOG_KEPT_S
+    old = [entry_path(path, version) for version in list_versions(path) if version < keep_from]
+    gone = [entry for entry in old if entry.stat().st_mtime < before]
+    superseded = [file for file in log_folder(path).glob("*.checkpoint.parquet") if int(file.name[:20]) < checkpoint]
+    for file in (*gone, *(file for file in superseded if file.stat().st_mtime < before)):
+        file.unlink()
+    synchronise(log_folder(path))
+    return len(gone)

@@ -1,0 +1,148 @@
+"""After a power cut: find commits whose files did not reach the disk, take them back, and put their files aside.
+
+A commit is taken back by another one, forwards, so that no version ever comes to mean something else: its files are
+removed, files it had replaced return, and its transactions are set back, so that their writer does the work again.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake.exceptions import DeltaError
+from deltalake.transaction import AddAction, RemoveAction
+from msgspec import Struct
+
+from penstock.lake.durability import make_durable
+from penstock.lake.log_repair import repair_log, repairing, set_aside
+from penstock.lake.storage_failure import storage_failures
+from penstock.lake.tables import PARTITION
+from penstock.lake.transaction_log import (
+    COMMIT_TOKEN,
+    TRANSACTION_COUNT,
+    DataFile,
+    LogEntry,
+    is_parquet_whole,
+    last_checkpoint,
+    list_versions,
+    read_entry,
+)
+
+
+class Repaired(Struct, frozen=True, kw_only=True):
+    """What a repair found and did."""
+
+    aside: tuple[Path, ...] = ()  # files that now lie in the quarantine
+    reverted: tuple[int, ...] = ()  # commits that were taken back
+
+
+def repair_table(root: Path, table: str) -> Repaired:
+    """Mend the log, then take back every commit since the last checkpoint that has a file which cannot be read."""
+    aside = repair_log(root, table)
+    path = root / table
+    with storage_failures(f"repair the table {table}", path):
+        checkpoint = last_checkpoint(path)
+        recent = [version for version in list_versions(path) if checkpoint is None or version > checkpoint]
+        active = _active_files(DeltaTable(str(path)))
+        bad = [version for version in reversed(recent) if not _are_whole(path, read_entry(path, version), active)]
+    for version in bad:
+        aside += revert_commit(root, table, version)
+    return Repaired(aside=tuple(aside), reverted=tuple(bad))
+
+
+def is_intact(path: Path, version: int) -> bool:
+    """Whether every file of the commit that still counts is there, has its size, and can be read."""
+    with storage_failures("check a commit", path):
+        return _are_whole(path, read_entry(path, version), _active_files(DeltaTable(str(path))))
+
+
+def _are_whole(path: Path, entry: LogEntry, active: set[str]) -> bool:
+    """A file that counts no more was whole when a compaction read it, or has been taken back already."""
+    return all(_is_whole(path, file) for file in entry.adds if file.path in active)
+
+
+def _is_whole(path: Path, file: DataFile) -> bool:
+    location = path / file.path
+    return location.is_file() and location.stat().st_size == file.size and is_parquet_whole(location)
+
+
+def _active_files(handle: DeltaTable) -> set[str]:
+    return set(pa.table(handle.get_add_actions()).column("path").to_pylist())
+
+
+def find_commit(path: Path, app: str, number: int) -> int | None:
+    """The commit by which an application reached this number; None where there is none, or its entry was cleaned up."""
+    versions = reversed(list_versions(path))
+    return next((version for version in versions if read_entry(path, version).transactions.get(app) == number), None)
+
+
+def revert_commit(root: Path, table: str, version: int) -> list[Path]:
+    """Take a commit back and put those of its files aside that cannot be read; gives where they now lie."""
+    path = root / table
+    with storage_failures(f"take back commit {version} of {table}", path), repairing(root):
+        handle, entry = DeltaTable(str(path)), read_entry(path, version)
+        active = _active_files(handle)
+        wrong = [file for file in entry.adds if file.path in active]
+        bad = [path / file.path for file in wrong if not _is_whole(path, file)]
+        replaced = [file for file in entry.removes if not file.data_change and (path / file.path).is_file()]
+        actions = [*(_remove(file) for file in wrong), *(_return(path, file) for file in replaced)]
+        transactions = [Transaction(app, _number_before(path, version, app)) for app in entry.transactions]
+        if actions or transactions:
+            before = handle.version()
+            _commit(handle, version, actions, transactions)
+            make_durable(path, [read_entry(path, number) for number in range(before + 1, handle.version() + 1)])
+        return [set_aside(root, table, file) for file in bad if file.is_file()]
+
+
+def _commit(
+    handle: DeltaTable, version: int, actions: Sequence[AddAction | RemoveAction], transactions: list[Transaction]
+) -> None:
+    handle.create_write_transaction(
+        list(actions),
+        "append",
+        handle.schema(),
+        [PARTITION],
+        commit_properties=CommitProperties(
+            custom_metadata={COMMIT_TOKEN: f"revert-{version}", TRANSACTION_COUNT: len(transactions)},
+            app_transactions=transactions,
+        ),
+        post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
+    )
+
+
+def _remove(file: DataFile) -> RemoveAction:
+    return RemoveAction(file.path, file.data_change, time.time_ns() // 1_000_000, file.size, dict(file.partition))
+
+
+def _return(path: Path, file: DataFile) -> AddAction:
+    """A file that a compaction had replaced counts again, its rows no newer than they were."""
+    information = (path / file.path).stat()
+    return AddAction(
+        path=file.path,
+        size=information.st_size,
+        partition_values=file.partition,
+        modification_time=information.st_mtime_ns // 1_000_000,
+        data_change=False,
+        stats=_statistics_of(path, file.path),
+    )
+
+
+def _statistics_of(path: Path, name: str) -> str:
+    """As the commit said that brought the file; without them it is read where it might have been left out, no worse."""
+    for version in reversed(list_versions(path)):
+        for file in read_entry(path, version).adds:
+            if file.path == name and file.statistics:
+                return file.statistics
+    return msgspec.json.encode({"numRecords": pq.read_metadata(path / name).num_rows}).decode()
+
+
+def _number_before(path: Path, version: int, app: str) -> int:
+    """What an application had reached before a commit; -1, which counts as nothing, where that was its first."""
+    try:
+        number = DeltaTable(str(path), version=version - 1).transaction_version(app)
+    except DeltaError:  # the log before has been cleaned up
+        number = read_entry(path, version).transactions[app] - 1
+    return -1 if number is None else number

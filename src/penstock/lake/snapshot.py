@@ -1,0 +1,92 @@
+"""The one reader: SQL over the files of a snapshot that gives, per id, the row that counts as known at a time.
+
+That row has the highest revision, then the latest `known_at`, then the highest place in the file list, so that the same
+row written twice (a replayed batch, a re-sent span) shows once. Ids, revisions and times alone are read to find it; its
+other columns are read by its place. The result is a join and no window, so that a filter on the id reaches the files.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+from penstock.lake.arrow_schema import arrow_schema
+from penstock.lake.tables import PARTITION, Table
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """One version of one table: the files that make it up, and an empty file with every declared column."""
+
+    table: Table
+    version: int
+    files: tuple[str, ...]
+    empty_file: str  # gives a table without rows its columns, and old files the columns declared since
+
+
+def current_sql(snapshot: Snapshot, at: datetime | None = None, candidates: str | None = None) -> str:
+    """The rows that count as known at `at`; `candidates` is a condition on the id column alone."""
+    table = snapshot.table
+    source = _read_parquet(snapshot.files, snapshot.empty_file)
+    order = ["known_at", "file_index", "file_row_number"]
+    if table.has_revisions:
+        order.insert(0, "revision")
+    identity = ", ".join(_quote(name) for name in table.identity)
+    same = " AND ".join(f"row.{_quote(name)} = winner.{_quote(name)}" for name in table.identity)
+    winners = (
+        f"SELECT {identity}, max(struct_pack({', '.join(order)})) AS place FROM {source}{_where(at, candidates)} GROUP BY ALL"
+    )
+    hidden = f" WHERE row.{_quote(table.hidden_when)} IS NULL" if table.hidden_when else ""
+    return (
+        f"SELECT {_columns(table, 'row.')} FROM {source} AS row JOIN ({winners}) AS winner ON {same} "
+        f"AND row.file_index = winner.place.file_index AND row.file_row_number = winner.place.file_row_number{hidden}"
+    )
+
+
+def revisions_sql(snapshot: Snapshot, at: datetime | None = None) -> str:
+    """Every row known at `at`, superseded ones and repeated ones included."""
+    source = _read_parquet(snapshot.files, snapshot.empty_file)
+    return f"SELECT {_columns(snapshot.table)} FROM {source}{_where(at, None)}"
+
+
+def rows_sql(snapshot: Snapshot, columns: Sequence[str] | None) -> str:
+    """Some columns of every row, in the order of the files."""
+    chosen = ", ".join(_quote(name) for name in columns) if columns is not None else _columns(snapshot.table)
+    return f"SELECT {chosen} FROM {_read_parquet(snapshot.files, snapshot.empty_file)}"
+
+
+def within_dates(files: Iterable[str], first: date, last: date) -> tuple[str, ...]:
+    """The files of the partitions from one day to another, both included."""
+    return tuple(file for file in files if first <= _partition_of(file) <= last)
+
+
+def _partition_of(file: str) -> date:
+    return date.fromisoformat(Path(file).parent.name.removeprefix(f"{PARTITION}="))
+
+
+def _read_parquet(files: Sequence[str], empty_file: str) -> str:
+    listed = ", ".join(literal(file) for file in (empty_file, *files))
+    return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'{PARTITION}': 'DATE'}}, union_by_name = true)"
+
+
+def _where(at: datetime | None, candidates: str | None) -> str:
+    conditions = [f"known_at <= {_instant(at)}"] if at is not None else []
+    conditions += [candidates] if candidates else []
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
+
+
+def _instant(at: datetime) -> str:
+    return f"TIMESTAMPTZ '{at.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S.%f')}+00'"
+
+
+def _columns(table: Table, prefix: str = "") -> str:
+    return ", ".join(prefix + _quote(name) for name in arrow_schema(table).names)
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Text as a SQL string."""
+    return "'" + text.replace("'", "''") + "'"

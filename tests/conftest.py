@@ -1,0 +1,53 @@
+"""What every test may ask for: a fresh home, its settings, a migrated registry in it, and an empty PostgreSQL database."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from penstock.config import Settings
+from penstock.registry.registry import Registry
+from tests.postgres import PostgresServer, running_server
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in [name for name in os.environ if name.startswith("PENSTOCK_")]:
+        monkeypatch.delenv(variable)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home directory that no other test has seen."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    """The defaults, with this home."""
+    return Settings(home=str(home))
+
+
+@pytest.fixture
+def registry(settings: Settings) -> Iterator[Registry]:
+    """An empty registry on SQLite in this home."""
+    registry = Registry(settings.registry_url)
+    registry.migrate()
+    yield registry
+    registry.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for the session; skips where it is not installed."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> str:
+    """The URL of an empty PostgreSQL database."""
+    return postgres_server.create_database()
