@@ -7,13 +7,14 @@ report: its id comes from the idempotency key, which is derived from the content
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 from starlette.types import Receive, Scope, Send
 
 from penstock.edge.answers import send_json, send_refusal
+from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard
 from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
 from penstock.edge.request_body import media_type, read_body
@@ -60,17 +61,10 @@ class FeedbackReport(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     metadata: dict[str, str | float | int | bool | None] = {}
 
 
-class FeedbackDoor(Protocol):
-    """The part of the ingest door that takes feedback."""
-
-    async def accept_feedback(self, feedback: list[Feedback]) -> Any:
-        """Put the reports on disk."""
-
-
 class FeedbackEndpoint:
     """Serves POST /v1/feedback."""
 
-    def __init__(self, door: FeedbackDoor, guard: KeyGuard, max_body_bytes: int, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, door: IngestDoor, guard: KeyGuard, max_body_bytes: int, clock: Callable[[], datetime] = utc_now) -> None:
         self._door = door
         self._guard = guard
         self._max_body_bytes = max_body_bytes

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -18,6 +17,7 @@ from penstock.edge.disconnect import DisconnectWatch
 from penstock.edge.gateway_capture import CLIENT_DISCONNECTED, Capture
 from penstock.edge.gateway_relay import Relay
 from penstock.edge.gateway_request import GatewayRequest, read_request, write_request
+from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard
 from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
 from penstock.edge.request_body import Headers, media_type, read_body
@@ -26,16 +26,8 @@ from penstock.edge.upstreams import Upstreams
 from penstock.errors import PenstockError, UpstreamError
 from penstock.records import access
 from penstock.records.clock import utc_now
-from penstock.records.span import Span
 
 logger = logging.getLogger(__name__)
-
-
-class CaptureDoor(Protocol):
-    """The part of the ingest door that takes what passed through the gateway."""
-
-    def offer_span(self, span: Span) -> bool:
-        """Take the span without waiting, or count it as lost."""
 
 
 class Gateway:
@@ -43,7 +35,7 @@ class Gateway:
 
     def __init__(
         self,
-        door: CaptureDoor,
+        door: IngestDoor,
         guard: KeyGuard,
         routes: RouteKeeper,
         upstreams: Upstreams,

@@ -6,11 +6,12 @@ An answer of 200 means that what was accepted is on disk. Every refusal is a goo
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
 from penstock.edge.answers import send_answer
+from penstock.edge.ingest_door import Acceptance, IngestDoor
 from penstock.edge.keys import KeyGuard
 from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
 from penstock.edge.request_body import find_header, read_body
@@ -35,28 +36,6 @@ _UNKNOWN_CODE = 2
 _MAX_MESSAGE = 2000
 
 logger = logging.getLogger(__name__)
-
-
-class Acceptance(Protocol):
-    """What the door says of one request."""
-
-    @property
-    def rejected(self) -> int:
-        """How many records it did not accept."""
-
-    @property
-    def message(self) -> str:
-        """Why, in words."""
-
-
-class TelemetryDoor(Protocol):
-    """The part of the ingest door that takes telemetry."""
-
-    async def accept_traces(self, request: Any) -> Acceptance:
-        """Put the spans on disk."""
-
-    async def accept_logs(self, request: Any) -> Acceptance:
-        """Put the log records on disk."""
 
 
 class OtlpEndpoint:
@@ -113,7 +92,7 @@ class OtlpEndpoint:
         return self._parse(body, encoding)
 
 
-def otlp_endpoints(door: TelemetryDoor, guard: KeyGuard, max_body_bytes: int) -> dict[str, OtlpEndpoint]:
+def otlp_endpoints(door: IngestDoor, guard: KeyGuard, max_body_bytes: int) -> dict[str, OtlpEndpoint]:
     """The endpoint of each path."""
     return {
         "/v1/traces": OtlpEndpoint("traces", parse_traces, door.accept_traces, guard, max_body_bytes),

@@ -8,9 +8,14 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Struct
 from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Dialect, Double, ForeignKey, MetaData, Table, Text
+from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from penstock.errors import BadInputError
+
+
+class _NoZoneError(BadInputError, DontWrapMixin):
+    """A BadInputError that SQLAlchemy passes on as it is."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -24,7 +29,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise BadInputError(f"The time {value.isoformat()} has no zone; give it one, for example UTC.")
+            raise _NoZoneError(f"The time {value.isoformat()} has no zone; give it one, for example UTC.")
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 

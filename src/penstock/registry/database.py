@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityError, NoSuchModuleError
 
-from penstock.errors import ConfigurationError, ConflictError, MissingDependencyError, StorageError
+from penstock.errors import BadInputError, ConfigurationError, ConflictError, MissingDependencyError, StorageError
 
 _BUSY_TIMEOUT_MS = 30_000
 _IS_WRITE = "penstock_is_write"
@@ -78,7 +78,9 @@ class Database:
             yield
         except IntegrityError as error:
             raise ConflictError(f"The registry at {where} refused a row: {error.orig}.") from error
-        except (OperationalError, ProgrammingError) as error:
+        except DataError as error:
+            raise BadInputError(f"The registry at {where} cannot hold a value: {error.orig}.") from error
+        except DatabaseError as error:
             advice = "Check that it can be reached and written, and that its tables are there (`penstock up` creates them)"
             raise StorageError(f"The registry at {where} failed: {error.orig}. {advice}.") from error
 

@@ -44,6 +44,8 @@ class Keys:
 
     def verify(self, plain: str) -> Key | None:
         """The key whose plain text this is, unless it was revoked."""
+        if not (plain.isascii() and plain.isprintable()):
+            return None  # no key of ours, and nothing that every database could look up
         prefix, _, rest = plain.partition("_")
         key_id, _, secret = rest.partition("_")
         with self._database.reading() as connection:

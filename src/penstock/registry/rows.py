@@ -131,19 +131,16 @@ def insert_once(connection: Connection, table: Table, values: Mapping[str, Any])
     """Insert the row unless its key is taken, and say whether it was inserted."""
     insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
     key = list(table.primary_key.columns)
-    return connection.execute(insert.values(**values).on_conflict_do_nothing(index_elements=key)).rowcount == 1
+    statement = insert.values(**values).on_conflict_do_nothing(index_elements=key).returning(*key)
+    return connection.execute(statement).first() is not None
 
 
 def upsert(connection: Connection, table: Table, values: Mapping[str, Any], where: ColumnElement[bool] | None = None) -> bool:
     """Insert the row, or overwrite the one with its key where that meets the condition, and say whether it was written."""
     insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
     key = list(table.primary_key.columns)
-    return (
-        connection.execute(
-            insert.values(**values).on_conflict_do_update(index_elements=key, set_=dict(values), where=where)
-        ).rowcount
-        == 1
-    )
+    statement = insert.values(**values).on_conflict_do_update(index_elements=key, set_=dict(values), where=where).returning(*key)
+    return connection.execute(statement).first() is not None
 
 
 def _builtin(value: Any) -> Any:

@@ -1,0 +1,125 @@
+"""The edge's web application: its endpoints, and whether it is ready for them."""
+
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from penstock.config import Settings
+from penstock.edge.answers import send_json, send_refusal
+from penstock.edge.feedback_api import FeedbackEndpoint
+from penstock.edge.gateway import Gateway, GatewayEndpoint
+from penstock.edge.gateway_models import ModelsEndpoint
+from penstock.edge.ingest_door import IngestDoor
+from penstock.edge.keys import KeyGuard
+from penstock.edge.otlp_http import otlp_endpoints
+from penstock.edge.refusal import RETRY_AFTER_S, RefusedError, refuse
+from penstock.edge.routing import RouteKeeper
+from penstock.edge.upstreams import Upstreams
+from penstock.errors import PenstockError
+from penstock.model_client import CHAT, COMPLETIONS
+from penstock.records import access
+from penstock.records.clock import utc_now
+from penstock.registry.registry import Registry
+
+ROUTES_STATE = "routes"
+
+
+def build_edge_app(
+    door: IngestDoor,
+    registry: Registry,
+    settings: Settings,
+    *,
+    worker_id: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> Starlette:
+    """One worker's application; while it is up, a thread of its own keeps its routes."""
+    guard = KeyGuard(registry.keys, host=settings.edge.host)
+    upstreams = Upstreams(settings, environment)
+    routes = RouteKeeper(registry, worker_id or new_worker_id(), refresh_s=settings.gateway.route_refresh_s, clock=clock)
+    limit = settings.edge.max_body_bytes
+    gateway = Gateway(door, guard, routes, upstreams, limit, clock)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        routes.start()
+        try:
+            yield
+        finally:
+            routes.stop()
+            await upstreams.close()
+
+    posts = {
+        **otlp_endpoints(door, guard, limit),
+        "/v1/feedback": FeedbackEndpoint(door, guard, limit, clock),
+        "/v1/chat/completions": GatewayEndpoint(gateway, CHAT),
+        "/v1/completions": GatewayEndpoint(gateway, COMPLETIONS),
+    }
+    gets = {
+        "/v1/models": ModelsEndpoint(gateway),
+        "/v1/models/{model:path}": ModelsEndpoint(gateway),
+        "/v1/status": StatusEndpoint(door, guard, routes),
+        "/healthz": HealthEndpoint(routes),
+    }
+    app = Starlette(
+        routes=[
+            *(Route(path, endpoint, methods=["POST"]) for path, endpoint in posts.items()),
+            *(Route(path, endpoint, methods=["GET"]) for path, endpoint in gets.items()),
+        ],
+        lifespan=lifespan,
+    )
+    setattr(app.state, ROUTES_STATE, routes)
+    return app
+
+
+def is_ready(app: Starlette) -> bool:
+    """Whether this application can serve: its spool is open, its registry was reached and its routes are known."""
+    routes: RouteKeeper = getattr(app.state, ROUTES_STATE)
+    return routes.is_loaded
+
+
+def new_worker_id() -> str:
+    """A name for this worker that no other ever had."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+class HealthEndpoint:
+    """GET /healthz: 200 once requests can be served. It stays so while the registry is away, since the edge serves on."""
+
+    def __init__(self, routes: RouteKeeper) -> None:
+        self._routes = routes
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if self._routes.is_loaded:
+            await send_json(send, 200, {"status": "ready"})
+            return
+        reason = self._routes.failure or "The routes are being read."
+        await send_refusal(send, RefusedError(503, f"The edge is starting: {reason}", retry_after_s=RETRY_AFTER_S))
+
+
+class StatusEndpoint:
+    """GET /v1/status: what this worker has taken, lost and serves."""
+
+    def __init__(self, door: IngestDoor, guard: KeyGuard, routes: RouteKeeper) -> None:
+        self._door = door
+        self._guard = guard
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        try:
+            await self._guard.check(scope["headers"], access.Scope.INGEST)
+        except PenstockError as error:
+            await send_refusal(send, refuse(error))
+            return
+        routes = {"generation": self._routes.table.generation, "failure": self._routes.failure}
+        status = {"worker_id": self._routes.worker_id, "pid": os.getpid(), "routes": routes, "ingest": self._door.status()}
+        await send_json(send, 200, status)

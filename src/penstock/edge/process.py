@@ -1,0 +1,171 @@
+"""The edge process: one worker in this process, or several that are spawned, watched and started anew when they die.
+
+Workers are spawned, never forked, and each binds the port for itself, so that the kernel spreads connections over them. What a
+dead worker had acknowledged lies in its spool, which the next one to start adopts.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Literal
+
+from penstock.config import Settings
+from penstock.edge.run_file import remove_run_file, write_run_file
+from penstock.edge.server import bind_listener, serve_worker
+from penstock.errors import ConfigurationError, PenstockError, StorageError
+
+_POLL_S = 0.2
+_RESTART_S = 1.0
+_STOP_S = 30.0  # more than a worker takes to finish its requests and to flush
+
+logger = logging.getLogger(__name__)
+
+
+def run_edge(settings: Settings, factory: str) -> None:
+    """Serve until SIGTERM or SIGINT. `factory` is "module:function", which builds a worker's EdgeServices."""
+    if settings.edge.workers < 1:
+        raise ConfigurationError(f"edge.workers is {settings.edge.workers}; at least one has to serve.")
+    try:
+        if settings.edge.workers == 1:
+            _run_single(settings, factory)
+        else:
+            WorkerPool(settings, factory).run()
+    finally:
+        remove_run_file(settings.home_path)
+
+
+def _run_single(settings: Settings, factory: str) -> None:
+    with bind_listener(settings.edge.host, settings.edge.port) as listener:
+        port = listener.getsockname()[1]
+        serve_worker(
+            settings, factory, 0, listener, lambda: write_run_file(settings.home_path, settings.edge.host, port, workers=1)
+        )
+
+
+class WorkerPool:
+    """The parent of several workers; it takes no requests itself."""
+
+    def __init__(self, settings: Settings, factory: str) -> None:
+        self._settings = settings
+        self._factory = factory
+        self._context = multiprocessing.get_context("spawn")
+        self._stopping = threading.Event()
+        self._workers: dict[int, SpawnProcess] = {}
+        self._reports: dict[int, Connection] = {}
+        self._ready: set[int] = set()
+        self._was_ready = False
+
+    def run(self) -> None:
+        """Start all workers and keep them running until told to stop."""
+        edge = self._settings.edge
+        # Without sharing first: a port that somebody else has must be refused, not shared.
+        with bind_listener(edge.host, edge.port) as probe:
+            port = probe.getsockname()[1]
+        # Held, but never listening, so that the port stays ours while workers come and go.
+        with bind_listener(edge.host, port, shared=True), self._stop_at_signals():
+            try:
+                for worker in range(edge.workers):
+                    self._start(worker, port)
+                while not self._stopping.is_set():
+                    self._watch(port)
+            finally:
+                self._stop_all()
+
+    def _start(self, worker: int, port: int) -> None:
+        receiver, sender = self._context.Pipe(duplex=False)
+        process = self._context.Process(
+            target=run_spawned_worker, args=(self._settings, self._factory, worker, port, sender), name=f"edge-{worker}"
+        )
+        process.start()
+        sender.close()
+        self._workers[worker], self._reports[worker] = process, receiver
+
+    def _watch(self, port: int) -> None:
+        sentinels = [process.sentinel for process in self._workers.values()]
+        wait([*self._reports.values(), *sentinels], timeout=_POLL_S)
+        for worker in list(self._reports):
+            self._read_report(worker)
+        if len(self._ready) == self._settings.edge.workers and not self._was_ready:
+            self._was_ready = True
+            write_run_file(self._settings.home_path, self._settings.edge.host, port, workers=len(self._ready))
+        for worker, process in list(self._workers.items()):
+            if not process.is_alive() and not self._stopping.is_set():
+                self._replace(worker, process, port)
+
+    def _read_report(self, worker: int) -> None:
+        if not self._reports[worker].poll():
+            return
+        try:
+            kind, text = self._reports[worker].recv()
+        except EOFError:
+            self._reports.pop(worker).close()
+            return
+        if kind == "ready":
+            self._ready.add(worker)
+        elif not self._was_ready:
+            raise ConfigurationError(text) if kind == "configuration" else StorageError(text)
+        else:
+            logger.error("Edge worker %s could not start: %s", worker, text)
+
+    def _replace(self, worker: int, process: SpawnProcess, port: int) -> None:
+        if worker in self._reports:
+            self._read_report(worker)
+        if not self._was_ready:
+            raise StorageError(f"Edge worker {worker} ended with exit code {process.exitcode} before it was ready.")
+        logger.error("Edge worker %s ended with exit code %s; another takes its place.", worker, process.exitcode)
+        if not self._stopping.wait(_RESTART_S):
+            self._start(worker, port)
+
+    def _stop_all(self) -> None:
+        for process in self._workers.values():
+            if process.is_alive():
+                process.terminate()
+        deadline = time.monotonic() + _STOP_S
+        for process in self._workers.values():
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+    @contextmanager
+    def _stop_at_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, lambda *_: self._stopping.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def run_spawned_worker(settings: Settings, factory: str, worker: int, port: int, report: Connection) -> None:
+    """What a spawned worker does; it tells its parent when it is ready, or why it could not start."""
+    threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
+
+    def tell(kind: Literal["ready", "configuration", "storage"], text: str = "") -> None:
+        report.send((kind, text))
+
+    try:
+        with bind_listener(settings.edge.host, port, shared=True) as listener:
+            serve_worker(settings, factory, worker, listener, lambda: tell("ready"))
+    except ConfigurationError as error:
+        tell("configuration", str(error))
+    except PenstockError as error:
+        tell("storage", str(error))
+
+
+def _follow_parent() -> None:
+    """Stop when the parent is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

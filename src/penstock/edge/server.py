@@ -1,0 +1,128 @@
+"""One edge worker: uvicorn on a bound socket, from the first request it can serve to the last one it has kept safe."""
+
+import asyncio
+import importlib
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from msgspec import Struct
+
+from penstock.config import Settings
+from penstock.edge.application import build_edge_app, is_ready
+from penstock.edge.ingest_door import IngestDoor
+from penstock.edge.keys import require_key_or_loopback
+from penstock.errors import ConfigurationError
+from penstock.registry.registry import Registry
+
+_FINISH_S = 10  # for requests that are under way when the edge is told to stop
+_FLUSH_S = 10.0  # for what the spool still holds; the rest stays in it and is adopted at the next start
+# Exporters send every few seconds: a shorter time would close connections just as they are used again.
+_KEEP_ALIVE_S = 75
+_BACKLOG = 2048
+_POLL_S = 0.02
+
+
+class EdgeServices(Struct, kw_only=True):
+    """What one worker works with, built by the composition root."""
+
+    door: IngestDoor
+    registry: Registry
+    close: Callable[[float], None]  # flushes for at most so many seconds, then closes everything
+
+
+class EdgeServer(uvicorn.Server):
+    """uvicorn that says when it is ready, and returns when it is told to stop instead of dying of the signal."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], bool], on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._on_ready = on_ready
+        self._announcement: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at SIGTERM and SIGINT; what stands behind `run` still has to flush."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and announce it as soon as requests can be served."""
+        await super().startup(sockets)
+        self._announcement = asyncio.create_task(self._announce())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, answering what is under way."""
+        if self._announcement is not None:
+            self._announcement.cancel()
+        await super().shutdown(sockets)
+
+    async def _announce(self) -> None:
+        while not self._ready():
+            await asyncio.sleep(_POLL_S)
+        self._on_ready()
+
+
+def serve_worker(settings: Settings, factory: str, worker: int, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    """Build this worker's services, serve until told to stop, and flush what was taken."""
+    services: EdgeServices = find_factory(factory)(settings, worker)
+    try:
+        require_key_or_loopback(settings.edge.host, services.registry.keys)
+        app = build_edge_app(services.door, services.registry, settings)
+        server = EdgeServer(uvicorn_config(app), lambda: is_ready(app), on_ready)
+        server.run(sockets=[listener])
+    finally:
+        services.close(_FLUSH_S)
+
+
+def uvicorn_config(app: Any) -> uvicorn.Config:
+    """How every edge worker runs uvicorn."""
+    return uvicorn.Config(
+        app,
+        lifespan="on",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_FINISH_S,
+    )
+
+
+def find_factory(name: str) -> Callable[[Settings, int], EdgeServices]:
+    """The function behind `module:function`; a name can be given to a spawned process, a closure cannot."""
+    module, _, function = name.partition(":")
+    found: Callable[[Settings, int], EdgeServices] = getattr(importlib.import_module(module), function)
+    return found
+
+
+def bind_listener(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A bound socket that does not listen yet; `shared` lets other sockets of ours bind the same port."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except socket.gaierror as error:
+        raise ConfigurationError(f"edge.host {host!r} is no address of this machine: {error.strerror}.") from error
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"Cannot listen on {host} port {port}: {error.strerror}. Stop what listens there, or set edge.port to another (0: any)."
+        ) from error
+    return listener
