@@ -27,7 +27,9 @@ class EdgeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     spool_max_bytes: Annotated[int, Meta(description="A fuller spool answers 503 with Retry-After.")] = 4 * 1024**3
     flush_interval_s: Annotated[float, Meta(description="How often the spool is moved to the lake.")] = 2.0
     flush_max_rows: Annotated[int, Meta(description="Most rows in one commit to the lake.")] = 100_000
-    capture_queue: Annotated[int, Meta(description="Gateway captures that may wait for the spool before they are counted lost.")] = 10_000
+    capture_queue: Annotated[
+        int, Meta(description="Gateway captures that may wait for the spool before they are counted lost.")
+    ] = 10_000
 
 
 class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,8 +43,8 @@ class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The OpenAI-compatible gateway."""
 
-    upstreams: Annotated[dict[str, UpstreamSettings], Meta(description="Model servers by name: [gateway.upstreams.NAME].")] = field(
-        default_factory=dict
+    upstreams: Annotated[dict[str, UpstreamSettings], Meta(description="Model servers by name: [gateway.upstreams.NAME].")] = (
+        field(default_factory=dict)
     )
     default_upstream: Annotated[str, Meta(description="Upstream for a model that is no route; empty refuses such a model.")] = ""
     connect_timeout_s: Annotated[float, Meta(description="How long an upstream may take to accept a connection.")] = 5.0
@@ -69,7 +71,9 @@ class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     settle_interval_s: Annotated[float, Meta(description="How often new spans and feedback are settled.")] = 2.0
     pending_expiry_h: Annotated[float, Meta(description="How long feedback waits for its target.")] = 168.0
-    hashed_keys: Annotated[list[str], Meta(description="Business keys that are stored as keyed hashes.")] = field(default_factory=list)
+    hashed_keys: Annotated[list[str], Meta(description="Business keys that are stored as keyed hashes.")] = field(
+        default_factory=list
+    )
 
 
 class TrafficSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,7 +108,9 @@ class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class ServingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The small local model server."""
 
-    enabled: Annotated[bool, Meta(description="Whether `penstock up` runs it; the gateway then knows it as upstream `local`.")] = False
+    enabled: Annotated[
+        bool, Meta(description="Whether `penstock up` runs it; the gateway then knows it as upstream `local`.")
+    ] = False
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(description="Port to listen on; 0 takes a free one.")] = 8701
     max_batch: Annotated[int, Meta(description="Most sequences generated side by side.")] = 64
@@ -116,15 +122,21 @@ class ReleaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Gates and canary."""
 
     candidate_share: Annotated[float, Meta(description="Share of users who get the candidate while it is in canary.")] = 0.5
-    effect_scale: Annotated[float, Meta(description="tau of the mSPRT: the difference in reward that it is tuned to find.")] = 0.05
+    effect_scale: Annotated[float, Meta(description="tau of the mSPRT: the difference in reward that it is tuned to find.")] = (
+        0.05
+    )
     promote_evidence: Annotated[float, Meta(description="Likelihood ratio needed to promote; 20 is an error rate of 5 %.")] = 20.0
-    rollback_evidence: Annotated[float, Meta(description="Likelihood ratio needed to roll back; may be less than to promote.")] = 20.0
+    rollback_evidence: Annotated[
+        float, Meta(description="Likelihood ratio needed to roll back; may be less than to promote.")
+    ] = 20.0
     min_users: Annotated[int, Meta(description="Users in each arm before the test may decide.")] = 30
     sample_ratio_p: Annotated[float, Meta(description="A sample-ratio p-value below this makes the canary invalid.")] = 0.0005
     max_canary_s: Annotated[float, Meta(description="A canary undecided for this long is refused.")] = 172_800.0
     check_interval_s: Annotated[float, Meta(description="How often a canary's evidence is read.")] = 30.0
     max_canary_users: Annotated[int, Meta(description="Users after whom an undecided canary is refused; 0 for no limit.")] = 0
-    max_error_increase: Annotated[float, Meta(description="Rise of the error rate that is tolerated; proof of more rolls back.")] = 0.05
+    max_error_increase: Annotated[
+        float, Meta(description="Rise of the error rate that is tolerated; proof of more rolls back.")
+    ] = 0.05
     apply_timeout_s: Annotated[float, Meta(description="How long a flip waits for every live edge to confirm it.")] = 10.0
 
 
@@ -160,7 +172,7 @@ class Setting(Struct, frozen=True, kw_only=True):
 
     path: str  # edge.port
     type: str
-    default: Any
+    default: Any  # msgspec.NODEFAULT where it must be given
     help: str
 
     @property
@@ -169,9 +181,9 @@ class Setting(Struct, frozen=True, kw_only=True):
         return "PENSTOCK_" + self.path.upper().replace(".", "_")
 
 
-def list_settings() -> list[Setting]:
+def list_settings(struct: type[Struct] = Settings) -> list[Setting]:
     """Every setting, in the order of the tree; tables with free names (upstreams) count as one."""
-    return list(_walk(Settings, ""))
+    return list(_walk(struct, ""))
 
 
 def _walk(struct: type[Struct], prefix: str) -> list[Setting]:
@@ -184,7 +196,8 @@ def _walk(struct: type[Struct], prefix: str) -> list[Setting]:
             found.extend(_walk(hint, path + "."))
             continue
         bare, meta = get_args(hint)[0], get_args(hint)[1]
-        default = info.default_factory() if info.default is msgspec.NODEFAULT else info.default
+        factory = info.default_factory
+        default = info.default if factory is msgspec.NODEFAULT else factory()
         found.append(Setting(path=path, type=_type_name(bare), default=default, help=meta.description or ""))
     return found
 
@@ -237,6 +250,7 @@ def load_settings(
         _require_known(key, known, "a flag")
         _put(tree, key, value)
         origins[key] = "flag"
+    _require_known_upstream_keys(tree.get("gateway", {}).get("upstreams", {}))
     try:
         settings = msgspec.convert(tree, Settings)
     except msgspec.ValidationError as error:
@@ -257,6 +271,8 @@ def _find_file(file: Path | None, flags: Mapping[str, Any], environment: Mapping
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"The configuration file {path} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}.") from error
 
@@ -266,7 +282,8 @@ def _flatten(tree: Mapping[str, Any], known: Mapping[str, Setting], prefix: str 
     for key, value in tree.items():
         path = prefix + key
         if isinstance(value, dict) and path not in known:
-            leaves.extend(_flatten(value, known, path + ".") if value else [])
+            is_table = any(name.startswith(path + ".") for name in known)
+            leaves.extend(_flatten(value, known, path + ".") if value or is_table else [(path, value)])
         else:
             leaves.append((path, value))
     return leaves
@@ -275,6 +292,14 @@ def _flatten(tree: Mapping[str, Any], known: Mapping[str, Setting], prefix: str 
 def _require_known(path: str, known: Mapping[str, Setting], where: str) -> None:
     if path not in known:
         raise ConfigurationError(f"{where} sets `{path}`, which is no setting of Penstock.{_hint(path, known)}")
+
+
+def _require_known_upstream_keys(upstreams: Any) -> None:
+    known = dict.fromkeys(UpstreamSettings.__struct_fields__)
+    for name, upstream in upstreams.items() if isinstance(upstreams, dict) else ():
+        for key in upstream if isinstance(upstream, dict) else ():
+            if key not in known:
+                raise ConfigurationError(f"gateway.upstreams.{name} sets `{key}`, which no upstream has.{_hint(key, known)}")
 
 
 def _hint(name: str, known: Mapping[str, Any]) -> str:

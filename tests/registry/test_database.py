@@ -1,4 +1,7 @@
+import sqlite3
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -6,6 +9,7 @@ from sqlalchemy import insert, select, text
 
 from penstock.errors import BadInputError, ConfigurationError, ConflictError, MissingDependencyError, StorageError
 from penstock.registry.database import Database
+from penstock.registry.migrate import migrate
 from penstock.registry.registry import Registry
 from penstock.registry.tables import RELEASE_EVENTS
 from tests.registry.examples import NOON, a_suite
@@ -19,8 +23,27 @@ def test_sqlite_checks_references_waits_for_its_turn_and_is_read_while_written(t
             for name in ("foreign_keys", "busy_timeout", "synchronous")
         }
         assert settings == {"foreign_keys": 1, "busy_timeout": 30_000, "synchronous": 2}
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    assert _journal_mode(database) == "wal"
     database.close()
+
+
+def test_a_new_file_may_be_opened_while_another_process_writes_its_first_row(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    database = Database(f"sqlite:///{path}")
+    with ThreadPoolExecutor(1) as pool:
+        opened = pool.submit(_journal_mode, database)
+        time.sleep(0.1)  # long enough to be refused; if it is not, the test passes for nothing but never fails
+        writer.execute("COMMIT")
+        assert opened.result() == "wal"
+    writer.close()
+    database.close()
+
+
+def _journal_mode(database: Database) -> str:
+    with database.reading() as connection:
+        return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar())
 
 
 def test_a_write_makes_the_folder_of_the_database(tmp_path: Path) -> None:
@@ -31,8 +54,8 @@ def test_a_write_makes_the_folder_of_the_database(tmp_path: Path) -> None:
 
 
 def test_a_row_that_names_nothing_is_refused_by_the_database_too(registry_url: str) -> None:
-    Registry(registry_url).migrate()
     database = Database(registry_url)
+    migrate(database)
     values = {"release_id": "rel_none", "at": NOON, "state": "live", "evidence": "{}", "sequence": 0}
     with pytest.raises(ConflictError, match="refused a row"), database.transaction() as connection:
         connection.execute(insert(RELEASE_EVENTS).values(values))

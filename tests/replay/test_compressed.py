@@ -30,5 +30,5 @@ def test_an_archive_cut_short_and_one_that_is_none_are_told_apart(tmp_path: Path
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="none.csv cannot be read"), open_unpacked(tmp_path / "none.csv"):
+    with pytest.raises(BadInputError, match=r"none\.csv cannot be read"), open_unpacked(tmp_path / "none.csv"):
         pass

@@ -53,5 +53,5 @@ def test_a_wrong_mapping_is_refused_with_a_hint(before: str, after: str, message
 
 
 def test_a_missing_mapping_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="none.toml cannot be read"):
+    with pytest.raises(ConfigurationError, match=r"none\.toml cannot be read"):
         load_mapping(tmp_path / "none.toml")

@@ -67,7 +67,12 @@ def _from_openai(message: Mapping[str, Any]) -> dict[str, Any]:
     if role == "tool":
         parts = [{"type": "tool_call_response", "id": message.get("tool_call_id"), "response": message.get("content")}]
     else:
-        parts = [*_reasoning_parts(message), *_content_parts(message.get("content")), *_refusal_parts(message), *_call_parts(message)]
+        parts = [
+            *_reasoning_parts(message),
+            *_content_parts(message.get("content")),
+            *_refusal_parts(message),
+            *_call_parts(message),
+        ]
     name = message.get("name")
     return {"role": role, "parts": parts, **({"name": name} if name else {})}
 

@@ -161,7 +161,8 @@ class _Choice:
     def _add_call(self, call: Mapping[str, Any], position: int) -> None:
         index = call.get("index")
         whole = self._calls.setdefault(
-            index if isinstance(index, int) else position, {"id": None, "type": "function", "function": {"name": "", "arguments": ""}}
+            index if isinstance(index, int) else position,
+            {"id": None, "type": "function", "function": {"name": "", "arguments": ""}},
         )
         whole["id"] = call.get("id") or whole["id"]
         function = call.get("function")

@@ -97,7 +97,9 @@ def _parse_json(body: bytes, message_type: type[MessageType]) -> MessageType:
         _encode_ids(tree)
         json_format.ParseDict(tree, message, ignore_unknown_fields=True)
     except (msgspec.DecodeError, json_format.ParseError, RecursionError) as error:
-        raise BadInputError(f"The body of {len(body)} bytes is no {message_type.DESCRIPTOR.name} in OTLP/JSON: {error}.") from error
+        raise BadInputError(
+            f"The body of {len(body)} bytes is no {message_type.DESCRIPTOR.name} in OTLP/JSON: {error}."
+        ) from error
     return message
 
 

@@ -23,7 +23,9 @@ _FIELDS = tuple(field.name for field in msgspec.structs.fields(Inference))
 _MAPS = ("tags", "keys")
 _FROM_ANCESTORS = ("session_id", "user_id", "segment", "tenant", "request_id", "application")
 _FROM_THE_APPLICATION = ("session_id", "user_id", "segment", "tenant", "application", "prompt_name", "prompt_version")
-_FILLED = tuple(name for name in _FIELDS if name not in {*_MAPS, "exposure", "content_present", "sample_probability", "capture_probability"})
+_FILLED = tuple(
+    name for name in _FIELDS if name not in {*_MAPS, "exposure", "content_present", "sample_probability", "capture_probability"}
+)
 
 
 def build_interactions(spans: Iterable[Span], known_at: datetime) -> list[Interaction]:
@@ -36,7 +38,9 @@ def build_interactions(spans: Iterable[Span], known_at: datetime) -> list[Intera
     for span in spans:
         if span.trace_id and span.span_id:
             _keep_last(traces[span.trace_id], span)
-    return [interaction for trace_id in sorted(traces) for interaction in _Trace(traces[trace_id].values()).interactions(known_at)]
+    return [
+        interaction for trace_id in sorted(traces) for interaction in _Trace(traces[trace_id].values()).interactions(known_at)
+    ]
 
 
 def _keep_last(kept: dict[str, Span], span: Span) -> None:

@@ -35,7 +35,7 @@ def _record_schema(record: type[Struct]) -> pa.Schema:
     return pa.schema([_field(name, hints[name]) for name in record.__struct_fields__])
 
 
-def _field(name: str, hint: Any) -> pa.Field:
+def _field(name: str, hint: Any) -> "pa.Field[Any]":
     options = get_args(hint) if get_origin(hint) is UnionType else (hint,)
     (bare,) = (option for option in options if option is not NoneType)
     return pa.field(name, _arrow_type(bare), nullable=NoneType in options)
@@ -64,7 +64,7 @@ def to_arrow(table: Table, records: Sequence[Struct]) -> pa.Table:
         ) from error
 
 
-def _value(record: Struct, field: pa.Field) -> Any:
+def _value(record: Struct, field: "pa.Field[Any]") -> Any:
     value = getattr(record, field.name)
     return list(value.items()) if isinstance(value, dict) else value
 
@@ -82,10 +82,11 @@ def conform(table: Table, rows: pa.Table) -> pa.Table:
         raise BadInputError(f"Rows for {table.name} do not fit its columns: {error}.") from error
 
 
-def _column(rows: pa.Table, field: pa.Field) -> pa.Array | pa.ChunkedArray:
+def _column(rows: pa.Table, field: "pa.Field[Any]") -> "pa.ChunkedArray[Any]":
     if field.name not in rows.column_names and field.nullable:
-        return pa.nulls(rows.num_rows, field.type)
-    return rows.column(field.name).cast(field.type)
+        return pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
+    column: "pa.ChunkedArray[Any]" = rows.column(field.name)
+    return column.cast(field.type)
 
 
 def _with_partition(table: Table, rows: pa.Table) -> pa.Table:

@@ -25,13 +25,13 @@ class CandidateSets:
         """A SQL condition, and the name to keep() it by where it needs keeping."""
         for name in self._take_released():
             self._connection.unregister(name)
-        values = ids.column(0) if isinstance(ids, pa.Table) else pa.array(ids, pa.string())
-        values = pc.drop_null(pc.unique(values))
+        arriving = ids if isinstance(ids, pa.Table) else pa.table({"id": pa.array(ids, pa.string())})
+        values = pc.drop_null(pc.unique(arriving.column(0)))
         if len(values) <= _IN_TEXT:
-            listed = ", ".join(literal(value) for value in values.to_pylist())
+            listed = ", ".join(literal(str(value)) for value in values.to_pylist())
             return (f'"{column}" IN ({listed})' if listed else "false"), None
         name = f"candidates_{next(self._numbers)}"
-        self._connection.register(name, pa.table({"id": values}))
+        self._connection.register(name, pa.table([values], names=["id"]))
         return f'"{column}" IN (SELECT id FROM {name})', name
 
     def keep(self, name: str | None, user: object) -> None:

@@ -60,6 +60,10 @@ class Lake:
             return self.version(table)
         return self._open(table).append(arriving, transactions or {})
 
+    def check(self, table: str, rows: pa.Table) -> None:
+        """Raise BadInputError where the rows do not fit the table, without writing them."""
+        conform(find_table(table), rows)
+
     def transaction_version(self, table: str, app: str) -> int | None:
         """The number that this writer or reader has reached on this table."""
         return self._open(table).transaction_version(app)
@@ -109,7 +113,8 @@ class Lake:
 
     def query(self, sql: str) -> pa.Table:
         """Run our own SQL on the lake's connection."""
-        return self._backend.con.sql(sql).to_arrow_table()
+        rows: pa.Table = self._backend.con.sql(sql).to_arrow_table()
+        return rows
 
     def sql_connection(self, extra: Mapping[str, pa.Table] | None = None) -> duckdb.DuckDBPyConnection:
         """For SQL that a person types: a view per table with its current rows, the extra tables, and no other file."""

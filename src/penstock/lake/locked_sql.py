@@ -4,7 +4,6 @@ The views show current rows. `select()` takes reading statements only; nothing r
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -37,6 +36,7 @@ def select(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
         statements = connection.extract_statements(query)
         if len(statements) != 1 or statements[0].type not in _READING:
             raise BadInputError("`penstock sql` takes one statement that reads: SELECT, FROM, DESCRIBE, SUMMARIZE or EXPLAIN.")
-        return connection.sql(query).to_arrow_table()
+        rows: pa.Table = connection.sql(query).to_arrow_table()
+        return rows
     except duckdb.Error as error:
         raise BadInputError(f"The query cannot be run: {error}") from error

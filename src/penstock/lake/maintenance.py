@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from penstock.config import LakeSettings
 from penstock.lake.changes import new_rows_of
-from penstock.lake.durability import make_durable, synchronise
+from penstock.lake.durability import make_durable, make_log_durable, synchronise
 from penstock.lake.layout import writer_properties
 from penstock.lake.log_repair import repairing
 from penstock.lake.storage_failure import storage_failures
@@ -132,7 +132,7 @@ def _vacuum(handle: DeltaTable, path: Path, after_h: float, slowest: int | None)
         post_commithook_properties=PostCommitHookProperties(**_NO_HOOKS),
     )
     handle.update_incremental()
-    make_durable(path, [])
+    make_log_durable(path, range(before + 1, handle.version() + 1))
     return len(doomed), False
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
 from deltalake.exceptions import DeltaError
@@ -70,7 +69,7 @@ def _is_whole(path: Path, file: DataFile) -> bool:
 
 
 def _active_files(handle: DeltaTable) -> set[str]:
-    return set(pa.table(handle.get_add_actions()).column("path").to_pylist())
+    return {str(path) for path in handle.get_add_actions().column("path").to_pylist()}
 
 
 def find_commit(path: Path, app: str, number: int) -> int | None:
@@ -88,7 +87,8 @@ def revert_commit(root: Path, table: str, version: int) -> list[Path]:
         wrong = [file for file in entry.adds if file.path in active]
         bad = [path / file.path for file in wrong if not _is_whole(path, file)]
         replaced = [file for file in entry.removes if not file.data_change and (path / file.path).is_file()]
-        actions = [*(_remove(file) for file in wrong), *(_return(path, file) for file in replaced)]
+        actions: list[AddAction | RemoveAction] = [_remove(file) for file in wrong]
+        actions += [_return(path, file) for file in replaced]
         transactions = [Transaction(app, _number_before(path, version, app)) for app in entry.transactions]
         if actions or transactions:
             before = handle.version()

@@ -106,7 +106,7 @@ def _is_whole(entry: LogEntry, information: dict[str, Any]) -> bool:
     metrics = information.get("operationMetrics") or {}
     expected_adds = metrics.get("num_added_files", metrics.get("numFilesAdded", len(entry.adds)))
     expected_transactions = information.get(TRANSACTION_COUNT, len(entry.transactions))
-    return expected_adds == len(entry.adds) and expected_transactions == len(entry.transactions)
+    return bool(expected_adds == len(entry.adds) and expected_transactions == len(entry.transactions))
 
 
 def _data_file(action: dict[str, Any]) -> DataFile:

@@ -6,6 +6,7 @@ fail at once where another process wrote in between, however long the busy timeo
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, IntegrityErr
 from penstock.errors import BadInputError, ConfigurationError, ConflictError, MissingDependencyError, StorageError
 
 _BUSY_TIMEOUT_MS = 30_000
+_WAL_RETRY_MS = 10
 _IS_WRITE = "penstock_is_write"
 
 
@@ -119,8 +121,23 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
-    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        connection.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(connection)
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Let readers read while one writes; the file remembers it, and only the first processes on a new file meet here.
+
+    SQLite does not wait its busy timeout for this lock, so we do.
+    """
+    for attempts_left in reversed(range(_BUSY_TIMEOUT_MS // _WAL_RETRY_MS)):
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not attempts_left:
+                raise
+            time.sleep(_WAL_RETRY_MS / 1000)
 
 
 def _begin_sqlite(connection: Connection) -> None:

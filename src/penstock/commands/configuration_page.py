@@ -1,0 +1,66 @@
+"""The page of the documentation that lists every setting, made from the settings themselves."""
+
+import json
+from collections.abc import Iterable
+from itertools import groupby
+
+from msgspec import NODEFAULT
+
+from penstock.config import Setting, UpstreamSettings, list_settings
+
+_INTRODUCTION = """\
+# Configuration
+
+Penstock reads its settings in this order, each over the one before:
+
+1. the defaults below;
+2. a file: the one that `PENSTOCK_CONFIG` names, or `penstock.toml` in the home directory, or in the working directory;
+3. `PENSTOCK_*` variables, written as TOML (`PENSTOCK_TRAFFIC_EXPOSURES='["served"]'`), text without quotes;
+4. flags: `--home`, and `--set PATH=VALUE` for every setting.
+
+A key that does not exist is an error, in any of them. `penstock config` prints every setting that holds and where it came from.
+
+```toml
+home = "/var/lib/penstock"
+
+[edge]
+port = 4318
+
+[gateway.upstreams.big]
+base_url = "https://models.example.com/v1"
+api_key_env = "BIG_KEY"
+```
+"""
+_TABLE_HEAD = "| setting | variable | type | default | what it does |\n|---|---|---|---|---|\n"
+_UPSTREAM_HEAD = "| key | type | default | what it does |\n|---|---|---|---|\n"
+
+
+def settings_markdown() -> str:
+    """The whole page."""
+    sections = groupby(list_settings(), key=lambda setting: setting.path.rpartition(".")[0])
+    return "\n".join([_INTRODUCTION, *(_section(name, settings) for name, settings in sections)])
+
+
+def _section(name: str, settings: Iterable[Setting]) -> str:
+    heading = f"## `[{name}]`" if name else "## Top level"
+    page = f"{heading}\n\n{_TABLE_HEAD}{''.join(_row(setting) for setting in settings)}"
+    return page + _upstream_section() if name == "gateway" else page
+
+
+def _row(setting: Setting) -> str:
+    cells = (f"`{setting.path}`", f"`{setting.environment}`", setting.type, _default(setting), setting.help)
+    return _line(cells)
+
+
+def _upstream_section() -> str:
+    rows = (_line((f"`{key.path}`", key.type, _default(key), key.help)) for key in list_settings(UpstreamSettings))
+    return f"\n### `[gateway.upstreams.NAME]`\n\n{_UPSTREAM_HEAD}{''.join(rows)}"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+
+def _default(setting: Setting) -> str:
+    """The default as it would stand in the file: JSON writes text, numbers, truth values and lists as TOML does."""
+    return "required" if setting.default is NODEFAULT else f"`{json.dumps(setting.default)}`"

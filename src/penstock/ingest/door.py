@@ -1,0 +1,171 @@
+"""The ingest door: everything that is ever stored of a request or a report comes through here, is redacted here, and is on disk
+when the answer says so. The gateway's captures never wait: what does not fit is counted, and the rest carries the share kept.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from penstock.errors import SpoolFullError
+from penstock.ingest.decode import Decoded, decode_logs, decode_traces
+from penstock.ingest.flush import FlushThread
+from penstock.ingest.redact import Redaction
+from penstock.ingest.spool import Spool
+from penstock.lake.arrow_schema import to_arrow
+from penstock.lake.tables import TABLES
+from penstock.records.clock import WriterClock
+from penstock.records.feedback import Feedback
+from penstock.records.span import Span
+
+CAPTURE_BATCH = 256
+CAPTURE_PAUSE_S = 0.02
+LOSS_WINDOW_S = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+class Accepted(Struct, frozen=True):
+    """What became of one request; all that was accepted is on disk."""
+
+    rejected: int = 0
+    message: str = ""
+
+
+class Door:
+    """One edge worker's door into its spool."""
+
+    def __init__(
+        self, spool: Spool, redaction: Redaction, clock: WriterClock, *, capture_queue: int, flush: FlushThread | None = None
+    ) -> None:
+        self._spool = spool
+        self._redaction = redaction
+        self._clock = clock
+        self._flush = flush
+        self._captures: deque[Span] = deque()
+        self._capture_limit = capture_queue
+        self._window: deque[tuple[float, int, int]] = deque()  # when, kept, lost
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._counts = {"spans": 0, "feedback": 0, "rejected": 0, "captures": 0, "captures_lost": 0}
+        self._capturer = threading.Thread(target=self._run_captures, name="capture", daemon=True)
+        self._capturer.start()
+
+    async def accept_traces(self, request: Any) -> Accepted:
+        """Put the spans of an ExportTraceServiceRequest on disk."""
+        return await self._accept(decode_traces(request, self._clock.known_at()))
+
+    async def accept_logs(self, request: Any) -> Accepted:
+        """Put the records of an ExportLogsServiceRequest on disk."""
+        return await self._accept(decode_logs(request, self._clock.known_at()))
+
+    async def accept_feedback(self, feedback: Sequence[Feedback]) -> None:
+        """Put reports on disk."""
+        await self._accept(
+            Decoded(feedback=[msgspec.structs.replace(item, known_at=self._clock.known_at()) for item in feedback])
+        )
+
+    def offer_span(self, span: Span) -> bool:
+        """Take a capture without waiting; False where the queue is full and it is lost."""
+        with self._lock:
+            kept = len(self._captures) < self._capture_limit and not self._stop.is_set()
+            if kept:
+                self._captures.append(span)
+                self._counts["captures"] += 1
+            else:
+                self._counts["captures_lost"] += 1
+            self._note(int(kept), int(not kept))
+        return kept
+
+    def status(self) -> Mapping[str, Any]:
+        """Counts since the start, what waits, and what the flusher last failed with."""
+        with self._lock:
+            counts: dict[str, Any] = dict(self._counts)
+            waiting = len(self._captures)
+        return {
+            **counts,
+            "captures_waiting": waiting,
+            "spool_bytes": self._spool.size_bytes,
+            "spool_max_bytes": self._spool.max_bytes,
+            "flushed_rows": self._flush.flushed_rows if self._flush else 0,
+            "lake_error": self._flush.failure if self._flush else None,
+        }
+
+    def close(self, timeout_s: float) -> None:
+        """Write the captures that wait, flush, and close the spool."""
+        self._stop.set()
+        self._capturer.join(timeout_s)
+        if self._flush is not None:
+            self._flush.stop(timeout_s)
+        self._spool.close(delete_if_empty=True)
+
+    async def _accept(self, decoded: Decoded) -> Accepted:
+        futures = []
+        if decoded.spans:
+            futures.append(self._put_spans(decoded.spans))
+        if decoded.feedback:
+            reports = self._redaction.redact_feedback(decoded.feedback)
+            futures.append(self._spool.put("feedback", to_arrow(TABLES["feedback"], reports)))
+        await asyncio.gather(*(asyncio.wrap_future(future) for future in futures))
+        with self._lock:
+            self._counts["spans"] += len(decoded.spans)
+            self._counts["feedback"] += len(decoded.feedback)
+            self._counts["rejected"] += decoded.rejected
+        return Accepted(decoded.rejected, decoded.message)
+
+    def _put_spans(self, spans: Sequence[Span]) -> Any:
+        return self._spool.put("spans", to_arrow(TABLES["spans"], self._redaction.redact_spans(spans)))
+
+    def _run_captures(self) -> None:
+        while True:
+            is_last = self._stop.is_set()
+            while batch := self._take_captures():
+                self._write_captures(batch)
+            if is_last:
+                return
+            self._stop.wait(CAPTURE_PAUSE_S)
+
+    def _take_captures(self) -> list[Span]:
+        with self._lock:
+            probability = self._kept_share()
+            count = min(CAPTURE_BATCH, len(self._captures))
+            taken = [self._captures.popleft() for _ in range(count)]
+        known_at = self._clock.known_at()
+        return [msgspec.structs.replace(span, known_at=known_at, capture_probability=probability) for span in taken]
+
+    def _write_captures(self, batch: list[Span]) -> None:
+        try:
+            self._put_spans(batch).result()
+        except SpoolFullError as error:
+            with self._lock:
+                self._counts["captures_lost"] += len(batch)
+                self._counts["captures"] -= len(batch)
+                self._note(-len(batch), len(batch))
+            logger.warning("%s captures were lost: %s", len(batch), error)
+        except Exception:
+            # One capture that cannot be written must not end the thread that writes all others.
+            logger.exception("%s captures were lost", len(batch))
+            with self._lock:
+                self._counts["captures_lost"] += len(batch)
+
+    def _note(self, kept: int, lost: int) -> None:
+        now = time.monotonic()
+        if self._window and now - self._window[-1][0] < 1.0:
+            when, before_kept, before_lost = self._window[-1]
+            self._window[-1] = (when, before_kept + kept, before_lost + lost)
+        else:
+            self._window.append((now, kept, lost))
+        while now - self._window[0][0] > LOSS_WINDOW_S:
+            self._window.popleft()
+
+    def _kept_share(self) -> float:
+        """The share of captures kept in the last minute: the probability with which any of them was."""
+        kept = sum(item[1] for item in self._window)
+        lost = sum(item[2] for item in self._window)
+        return kept / (kept + lost) if kept + lost > 0 and kept > 0 else 1.0

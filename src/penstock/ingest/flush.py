@@ -1,0 +1,174 @@
+"""The flusher: moves a spool to the lake in large files, each batch exactly once.
+
+A batch's number is its transaction in the lake. One that was claimed before a crash is looked for there: found and whole, it is
+done; found torn, it is taken back; then it is written, through the transaction that refuses a second time.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from penstock.errors import BadInputError, PenstockError
+from penstock.ingest.spool import Batch, Body, Spool, adopt_spools
+from penstock.lake.lake import Lake
+
+ADOPT_INTERVAL_S = 30.0
+_MOST_BACKOFF_S = 30.0
+
+logger = logging.getLogger(__name__)
+
+
+class Flusher:
+    """Flushes one worker's spool and those it adopts; used by one thread at a time."""
+
+    def __init__(self, lake: Lake, spool: Spool, max_rows: int, adopted: Sequence[Spool] = ()) -> None:
+        self._lake = lake
+        self._spool = spool
+        self._adopted = list(adopted)
+        self._max_rows = max_rows
+        self._recovered: set[str] = set()
+        self.failure: str | None = None  # why the lake took nothing just now
+        self.flushed_rows = 0
+
+    def adopt(self, folder: Path, max_bytes: int) -> int:
+        """Take over spools whose process has died since; how many."""
+        found = adopt_spools(folder, max_bytes)
+        self._adopted.extend(found)
+        return len(found)
+
+    def run_once(self) -> int:
+        """Flush everything that waits now; how many rows. What the lake refuses for now is raised, and stays in the spool."""
+        flushed = self._flush_spool(self._spool)
+        for spool in list(self._adopted):
+            flushed += self._flush_spool(spool)
+            self._adopted.remove(spool)
+            spool.close(delete_if_empty=True)
+        return flushed
+
+    def waiting_rows(self) -> int:
+        """Rows in all its spools."""
+        return sum(spool.waiting_rows() for spool in (self._spool, *self._adopted))
+
+    def close(self) -> None:
+        """Let go of adopted spools; what is left in them is adopted again."""
+        for spool in self._adopted:
+            spool.close(delete_if_empty=True)
+        self._adopted.clear()
+
+    def _flush_spool(self, spool: Spool) -> int:
+        if spool.app not in self._recovered:
+            self._recover(spool)
+            self._recovered.add(spool.app)
+        flushed = 0
+        while (batch := spool.claim(self._max_rows)) is not None:
+            flushed += self._flush_batch(spool, batch)
+        self.flushed_rows += flushed
+        return flushed
+
+    def _recover(self, spool: Spool) -> None:
+        """Settle what became of the batch that was being written when its process ended."""
+        batch = spool.claim(self._max_rows)
+        if batch is None:
+            return
+        self._lake.repair(batch.table)
+        version = self._lake.find_commit(batch.table, spool.app, batch.number)
+        if version is None:
+            return
+        if self._lake.is_intact(batch.table, version):
+            self._lake.make_durable(batch.table, version)
+            spool.finish(batch)
+        else:
+            self._lake.quarantine_commit(batch.table, version)
+
+    def _flush_batch(self, spool: Spool, batch: Batch) -> int:
+        tables: list[pa.Table] = []
+        for body in spool.bodies(batch):
+            table = self._read(spool, batch, body)
+            if table is not None:
+                tables.append(table)
+        if tables:
+            try:
+                self._lake.append(batch.table, pa.concat_tables(tables), transactions={spool.app: batch.number})
+            except BadInputError:
+                self._flush_singly(spool, batch)
+        spool.finish(batch)
+        return sum(table.num_rows for table in tables)
+
+    def _read(self, spool: Spool, batch: Batch, body: Body) -> pa.Table | None:
+        try:
+            return pa.ipc.open_stream(body.batch).read_all()
+        except pa.ArrowException as error:
+            spool.put_aside(batch, body, f"not readable as Arrow: {error}")
+            return None
+
+    def _flush_singly(self, spool: Spool, batch: Batch) -> None:
+        """One body of the batch does not fit its table: write the others, as one commit, and put it aside."""
+        fitting: list[pa.Table] = []
+        for body in spool.bodies(batch):
+            table = pa.ipc.open_stream(body.batch).read_all()
+            try:
+                self._lake.check(batch.table, table)
+                fitting.append(table)
+            except BadInputError as error:
+                spool.put_aside(batch, body, str(error))
+        if fitting:
+            self._lake.append(batch.table, pa.concat_tables(fitting), transactions={spool.app: batch.number})
+
+
+class FlushThread:
+    """Runs a flusher every few seconds until it is stopped; a lake that is down is tried again, ever more seldom."""
+
+    def __init__(self, build: Callable[[], Flusher], interval_s: float, folder: Path, max_bytes: int) -> None:
+        """`build` is called in the thread, since a lake is used by one thread."""
+        self._build = build
+        self._interval_s = interval_s
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="flusher", daemon=True)
+        self.failure: str | None = None
+        self.flushed_rows = 0
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Flush once more and end, after at most so many seconds; the rest stays in the spool."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        pause = self._interval_s
+        flusher: Flusher | None = None
+        looked_at = time.monotonic()
+        while True:
+            is_last = self._stop.is_set()
+            try:
+                flusher = flusher or self._build()
+                if time.monotonic() - looked_at > ADOPT_INTERVAL_S:
+                    looked_at = time.monotonic()
+                    flusher.adopt(self._folder, self._max_bytes)
+                flusher.run_once()
+                self.flushed_rows = flusher.flushed_rows
+                self.failure, pause = None, self._interval_s
+            except Exception as error:  # noqa: BLE001
+                # The spool keeps everything, so that whatever the lake failed with can be tried again.
+                self._note(error)
+                pause = min(_MOST_BACKOFF_S, max(pause, 0.1) * 2)
+            if is_last:
+                if flusher is not None:
+                    flusher.close()
+                return
+            self._wake.wait(pause)
+
+    def _note(self, error: Exception) -> None:
+        if self.failure is None:
+            logger.error("The lake takes nothing; the spool keeps it: %s", error, exc_info=not isinstance(error, PenstockError))
+        self.failure = str(error)

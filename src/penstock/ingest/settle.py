@@ -1,0 +1,102 @@
+"""Settle: new spans become interactions, and a late arrival that adds something becomes a revision of one.
+
+Reads only what is new, rebuilds the interactions of every trace it touches, and appends those that differ from what stands. The
+watermark goes into the same commit as the rows, so a run that dies is as if it had never begun. One writer at a time.
+
+`turn_index` stays empty here: it depends on every other interaction of the session, so that one late arrival would rewrite all later
+rows; it is a row number by session and start, taken where it is read.
+"""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct
+
+from penstock.ingest.interactions import build_interactions
+from penstock.lake.lake import Lake
+from penstock.lake.selection import among
+from penstock.lake.tables import reader
+from penstock.records.clock import WriterClock
+from penstock.records.interaction import Interaction
+
+WATERMARK = reader("spans", "settle")
+MAX_ROWS = 20_000
+
+# Spans of one trace are sought this many days around the new ones; a parent that lies further off does not count.
+_TRACE_DAYS = 2
+
+
+class Settled(Struct, frozen=True, kw_only=True):
+    """What settling found and wrote."""
+
+    spans: int = 0
+    created: int = 0
+    revised: int = 0
+    unchanged: int = 0
+
+
+def settle_interactions(lake: Lake, clock: WriterClock, max_rows: int = MAX_ROWS) -> Settled:
+    """Settle every span that is new since the last time, in chunks of whole commits."""
+    total = Settled()
+    while (settled := _settle_chunk(lake, clock, max_rows)) is not None:
+        total = Settled(**{name: getattr(total, name) + getattr(settled, name) for name in Settled.__struct_fields__})
+    return total
+
+
+def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int) -> Settled | None:
+    after = lake.transaction_version("interactions", WATERMARK)
+    changes = lake.changes("spans", after, ["trace_id", "date"], max_rows)
+    if changes.rows.num_rows == 0:
+        return None
+    built = build_interactions(_spans_of_traces(lake, changes.rows), clock.known_at())
+    standing = _standing(lake, built)
+    amended = list(_amended(built, standing))
+    lake.append("interactions", amended, transactions={WATERMARK: changes.version})
+    created = sum(interaction.revision == 0 for interaction in amended)
+    return Settled(
+        spans=changes.rows.num_rows, created=created, revised=len(amended) - created, unchanged=len(built) - len(amended)
+    )
+
+
+def _spans_of_traces(lake: Lake, new: pa.Table) -> list[msgspec.Struct]:
+    """Every span that has arrived of the traces of the new ones; one sent twice may come twice."""
+    traces = [trace for trace in pc.unique(new.column("trace_id")).to_pylist() if trace]
+    days = pc.min_max(new.column("date")).as_py()
+    around = (days["min"] - timedelta(days=_TRACE_DAYS), days["max"] + timedelta(days=_TRACE_DAYS))
+    return lake.to_records("spans", among(lake.revisions("spans", dates=around), "trace_id", traces))
+
+
+def _standing(lake: Lake, built: list[Interaction]) -> dict[str, Interaction]:
+    """The latest revision of each of these interactions, those merged into another included."""
+    if not built:
+        return {}
+    days = [interaction.started_at.date() for interaction in built]
+    # A span sent again with another start keeps the day of its first; so look a little around.
+    around: tuple[date, date] = (min(days) - timedelta(days=_TRACE_DAYS), max(days) + timedelta(days=_TRACE_DAYS))
+    rows = among(lake.revisions("interactions", dates=around), "interaction_id", [row.interaction_id for row in built])
+    standing: dict[str, Interaction] = {}
+    for row in lake.to_records("interactions", rows):
+        other = standing.get(row.interaction_id)
+        if other is None or row.revision > other.revision:
+            standing[row.interaction_id] = row
+    return standing
+
+
+def _amended(built: Iterable[Interaction], standing: dict[str, Interaction]) -> Iterable[Interaction]:
+    """Those that are new, and those that differ from what stands, as its next revision."""
+    for interaction in built:
+        before = standing.get(interaction.interaction_id)
+        if before is None:
+            yield interaction
+            continue
+        started_at = interaction.started_at
+        if started_at.date() != before.started_at.date():
+            started_at = before.started_at  # all revisions of a row lie in one partition
+        as_before = msgspec.structs.replace(
+            interaction, known_at=before.known_at, revision=before.revision, started_at=started_at, turn_index=before.turn_index
+        )
+        if as_before != before:
+            yield msgspec.structs.replace(as_before, known_at=interaction.known_at, revision=before.revision + 1)

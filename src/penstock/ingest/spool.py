@@ -1,0 +1,316 @@
+"""The spool: one SQLite file per edge worker that makes an acknowledgement durable before the lake has the rows.
+
+`put` resolves after the commit is on disk (WAL, synchronous=FULL). Whoever holds the lock file owns the spool; the kernel
+lets go of it when the process dies, so that another can adopt what is left.
+"""
+
+import fcntl
+import logging
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+from msgspec import Struct
+
+from penstock.errors import SpoolFullError, StorageError
+
+_MOST_BODIES_PER_COMMIT = 512
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (app TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS bodies (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, table_name TEXT NOT NULL, rows INTEGER NOT NULL, batch BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS batches (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, table_name TEXT NOT NULL, first_id INTEGER NOT NULL, last_id INTEGER NOT NULL,
+    state TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS poison (
+    id INTEGER PRIMARY KEY, table_name TEXT NOT NULL, rows INTEGER NOT NULL, batch BLOB NOT NULL, reason TEXT NOT NULL);
+"""
+
+logger = logging.getLogger(__name__)
+
+
+class Body(Struct, frozen=True):
+    """What one request brought for one table, as an Arrow IPC stream."""
+
+    id: int
+    rows: int
+    batch: bytes
+
+
+class Batch(Struct, frozen=True):
+    """Bodies that go to the lake in one commit; its number is the transaction's version there."""
+
+    number: int
+    table: str
+    first_id: int
+    last_id: int
+
+
+class _Waiting(Struct):
+    table: str
+    rows: int
+    batch: bytes
+    done: Future[None]
+
+
+class Spool:
+    """One spool file that this process owns."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        """Take the lock and open the file, creating it where there is none; StorageError where another process holds it."""
+        self.path = path
+        self.max_bytes = max_bytes
+        self._lock_file = _lock(path)
+        try:
+            self._connection = self._open()
+            self.app = self._identify()
+        except sqlite3.Error as error:
+            os.close(self._lock_file)
+            raise StorageError(f"The spool {path} cannot be opened: {error}. Move it aside, or free the disk.") from error
+        self._size = self._stored_bytes()
+        self._size_lock = threading.Lock()
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write, name="spool-writer", daemon=True)
+        self._closed = False
+        self._writer.start()
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of bodies that have not gone to the lake."""
+        return self._size
+
+    def put(self, table: str, batch: pa.RecordBatch | pa.Table) -> Future[None]:
+        """Have rows written; the future resolves once they are on disk, or raises SpoolFullError."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write(batch)
+        data = sink.getvalue().to_pybytes()
+        done: Future[None] = Future()
+        with self._size_lock:
+            if self._closed or self._size + len(data) > self.max_bytes:
+                done.set_exception(
+                    SpoolFullError(f"The spool holds {self._size} of {self.max_bytes} bytes and takes no more; send again later.")
+                )
+                return done
+            self._size += len(data)
+        self._queue.put(_Waiting(table, batch.num_rows, data, done))
+        return done
+
+    def claim(self, max_rows: int) -> Batch | None:
+        """The next batch to flush: one claimed before and not finished, else the oldest bodies, with others for the same table."""
+        with self._reader() as connection:
+            row = connection.execute(
+                "SELECT number, table_name, first_id, last_id FROM batches ORDER BY number LIMIT 1"
+            ).fetchone()
+            if row is not None:
+                return Batch(*row)
+            first = connection.execute("SELECT table_name FROM bodies ORDER BY id LIMIT 1").fetchone()
+            if first is None:
+                return None
+            return self._claim_from(connection, first[0], max_rows)
+
+    def bodies(self, batch: Batch) -> list[Body]:
+        """The bodies of a batch, in order of arrival."""
+        query = "SELECT id, rows, batch FROM bodies WHERE table_name = ? AND id BETWEEN ? AND ? ORDER BY id"
+        with self._reader() as connection:
+            return [Body(*row) for row in connection.execute(query, (batch.table, batch.first_id, batch.last_id))]
+
+    def finish(self, batch: Batch) -> None:
+        """Forget a batch that is durable in the lake."""
+        where = "table_name = ? AND id BETWEEN ? AND ?"
+        span = (batch.table, batch.first_id, batch.last_id)
+        with self._reader() as connection:
+            freed = connection.execute(f"SELECT coalesce(sum(length(batch)), 0) FROM bodies WHERE {where}", span).fetchone()[0]
+            connection.execute("UPDATE batches SET state = 'durable' WHERE number = ?", (batch.number,))
+            connection.execute(f"DELETE FROM bodies WHERE {where}", span)
+            connection.execute("DELETE FROM batches WHERE number = ?", (batch.number,))
+        with self._size_lock:
+            self._size -= freed
+
+    def put_aside(self, batch: Batch, body: Body, reason: str) -> None:
+        """Move a body that the lake can never take out of the way, with the reason."""
+        logger.error("The spool %s put %s rows for %s aside: %s", self.path.name, body.rows, batch.table, reason)
+        with self._reader() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO poison SELECT id, table_name, rows, batch, ? FROM bodies WHERE id = ?", (reason, body.id)
+            )
+            connection.execute("DELETE FROM bodies WHERE id = ?", (body.id,))
+        with self._size_lock:
+            self._size -= len(body.batch)
+
+    def waiting_rows(self) -> int:
+        """Rows that have not gone to the lake."""
+        with self._reader() as connection:
+            return int(connection.execute("SELECT coalesce(sum(rows), 0) FROM bodies").fetchone()[0])
+
+    def poisoned_rows(self) -> int:
+        """Rows put aside."""
+        with self._reader() as connection:
+            return int(connection.execute("SELECT coalesce(sum(rows), 0) FROM poison").fetchone()[0])
+
+    def close(self, *, delete_if_empty: bool = False) -> None:
+        """Write what was put, let go of the file, and remove it where nothing is left in it."""
+        with self._size_lock:
+            self._closed = True
+        self._queue.put(None)
+        self._writer.join()
+        is_empty = self.waiting_rows() == 0 and self.poisoned_rows() == 0
+        self._connection.close()
+        if delete_if_empty and is_empty:
+            for suffix in ("", "-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            _lock_path(self.path).unlink(missing_ok=True)
+        os.close(self._lock_file)
+
+    def _claim_from(self, connection: sqlite3.Connection, table: str, max_rows: int) -> Batch:
+        ids: list[int] = []
+        rows = 0
+        for body_id, count in connection.execute("SELECT id, rows FROM bodies WHERE table_name = ? ORDER BY id", (table,)):
+            if ids and rows + count > max_rows:
+                break
+            ids.append(body_id)
+            rows += count
+        cursor = connection.execute(
+            "INSERT INTO batches (table_name, first_id, last_id, state) VALUES (?, ?, ?, 'open')", (table, ids[0], ids[-1])
+        )
+        return Batch(int(cursor.lastrowid or 0), table, ids[0], ids[-1])
+
+    def _open(self) -> sqlite3.Connection:
+        connection = self._connect()
+        connection.executescript(_SCHEMA)
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=30.0, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _identify(self) -> str:
+        row = self._connection.execute("SELECT app FROM meta").fetchone()
+        if row is None:
+            row = (f"spool:{uuid4()}",)
+            self._connection.execute("INSERT INTO meta VALUES (?)", row)
+        return str(row[0])
+
+    def _stored_bytes(self) -> int:
+        return int(self._connection.execute("SELECT coalesce(sum(length(batch)), 0) FROM bodies").fetchone()[0])
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        """A connection of the caller's own for one transaction, beside the writer's."""
+        connection = self._connect()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StorageError(f"The spool {self.path} cannot be read or written: {error}.") from error
+        finally:
+            connection.close()
+
+    def _write(self) -> None:
+        while (first := self._queue.get()) is not None:
+            group, is_last = self._drain(first)
+            self._commit(group)
+            if is_last:
+                return
+
+    def _drain(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
+        """Everything that waits already: it shares one commit, and so one fsync."""
+        group = [first]
+        while len(group) < _MOST_BODIES_PER_COMMIT:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return group, False
+            if item is None:
+                return group, True
+            group.append(item)
+        return group, False
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(
+                "INSERT INTO bodies (table_name, rows, batch) VALUES (?, ?, ?)",
+                [(item.table, item.rows, item.batch) for item in group],
+            )
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            with self._size_lock:
+                self._size -= sum(len(item.batch) for item in group)
+            failure = SpoolFullError(f"The spool {self.path} cannot be written: {error}. Free the disk; send again later.")
+            for item in group:
+                item.done.set_exception(failure)
+            return
+        for item in group:
+            item.done.set_result(None)
+
+
+def create_spool(folder: Path, max_bytes: int) -> Spool:
+    """A new, empty spool in this folder."""
+    _make_folder(folder)
+    return Spool(folder / f"{uuid4()}.db", max_bytes)
+
+
+def adopt_spools(folder: Path, max_bytes: int, warn: Callable[[str], None] = logger.warning) -> list[Spool]:
+    """Every spool in the folder that no live process holds."""
+    _make_folder(folder)
+    adopted: list[Spool] = []
+    for path in sorted(folder.glob("*.db")):
+        if _is_held(path):
+            continue
+        try:
+            adopted.append(Spool(path, max_bytes))
+        except StorageError as error:
+            warn(str(error))
+    return adopted
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"The spool folder {folder} cannot be made: {error.strerror}.") from error
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+def _lock(path: Path) -> int:
+    try:
+        handle = os.open(_lock_path(path), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StorageError(f"The spool {path} cannot be opened: {error.strerror}.") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise StorageError(f"The spool {path} is held by another process.") from error
+    return handle
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a live process has the lock; the look itself lets go of it at once."""
+    try:
+        handle = os.open(_lock_path(path), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return not path.exists()

@@ -1,0 +1,24 @@
+"""Narrowing a selection to rows whose column has one of many values: few in the text of the query, many as a table to join."""
+
+from collections.abc import Collection
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+_IN_TEXT = 50  # so few are looked up in Bloom filters
+
+
+def among(rows: ir.Table, column: str, values: Collection[str]) -> ir.Table:
+    """The rows whose column has one of these values."""
+    if len(values) <= _IN_TEXT:
+        return rows.filter(rows[column].isin(sorted(values))) if values else rows.filter(ibis.literal(False))
+    wanted = ibis.memtable(pa.table({column: pa.array(sorted(values), pa.string())}))
+    return rows.semi_join(wanted, column)
+
+
+def ids_of(rows: ir.Table, column: str) -> pa.Table:
+    """Run a selection for the distinct values of one column, in the form in which the lake takes candidate ids."""
+    chosen = rows.select(column)
+    found: pa.Table = chosen.filter(chosen[column].notnull()).distinct().to_pyarrow()
+    return found

@@ -1,0 +1,157 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock.config import LoadedSettings, UpstreamSettings, list_settings, load_settings
+from penstock.errors import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def _own_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file that sets the port and the number of workers."""
+    path = tmp_path / "some.toml"
+    path.write_text("[edge]\nport = 5000\nworkers = 2\n")
+    return path
+
+
+def load(toml: str | None = None, environment: dict[str, str] | None = None, **flags: Any) -> LoadedSettings:
+    """Settings made of this file, these variables and these flags, and nothing else."""
+    path = None
+    if toml is not None:
+        path = Path("given.toml")
+        path.write_text(toml)
+    return load_settings(
+        flags={name.replace("__", "."): value for name, value in flags.items()}, environment=environment or {}, file=path
+    )
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    loaded = load()
+    assert (loaded.settings.edge.host, loaded.settings.edge.port) == ("127.0.0.1", 4318)
+    assert set(loaded.origins.values()) == {"default"}
+    assert set(loaded.origins) == {setting.path for setting in list_settings()}
+
+
+def test_a_flag_beats_a_variable_beats_the_file_beats_the_default(file: Path) -> None:
+    environment = {"PENSTOCK_EDGE_PORT": "6000", "PENSTOCK_EDGE_HOST": "::1"}
+    loaded = load_settings(flags={"edge.host": "0.0.0.0", "edge.workers": None}, environment=environment, file=file)
+    edge = loaded.settings.edge
+    assert (edge.host, edge.port, edge.workers, edge.flush_interval_s) == ("0.0.0.0", 6000, 2, 2.0)
+    paths = ("edge.host", "edge.port", "edge.workers", "edge.flush_interval_s")
+    assert [loaded.origins[path] for path in paths] == ["flag", "PENSTOCK_EDGE_PORT", str(file), "default"]
+
+
+def test_the_file_is_named_or_lies_in_the_home_or_in_the_working_directory(file: Path, tmp_path: Path) -> None:
+    def port(**environment: str) -> int:
+        return load_settings(environment=environment).settings.edge.port
+
+    assert port() == 4318
+    (tmp_path / "penstock.toml").write_text("edge.port = 1")
+    assert port() == 1
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "penstock.toml").write_text("edge.port = 2")
+    assert port(PENSTOCK_HOME=str(tmp_path / "home")) == 2
+    assert load_settings(flags={"home": "home"}, environment={}).settings.edge.port == 2
+    assert port(PENSTOCK_HOME=str(tmp_path / "home"), PENSTOCK_CONFIG=str(file)) == 5000
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "value"),
+    [
+        ("PENSTOCK_EDGE_PORT", "0", 0),
+        ("PENSTOCK_EDGE_FLUSH_INTERVAL_S", "1", 1.0),
+        ("PENSTOCK_SERVING_ENABLED", "true", True),
+        ("PENSTOCK_TRAFFIC_EXPOSURES", '["served", "simulated"]', ["served", "simulated"]),
+        ("PENSTOCK_REGISTRY_URL", "postgresql+psycopg:///penstock", "postgresql+psycopg:///penstock"),
+        ("PENSTOCK_EDGE_HOST", "12", "12"),
+    ],
+)
+def test_a_variable_is_read_as_toml_and_plain_text_where_text_is_wanted(variable: str, text: str, value: object) -> None:
+    loaded = load(environment={variable: text})
+    (path,) = (setting.path for setting in list_settings() if setting.environment == variable)
+    section, _, leaf = path.partition(".")
+    assert getattr(getattr(loaded.settings, section), leaf) == value
+
+
+def test_upstreams_are_tables_with_free_names() -> None:
+    toml = '[gateway]\ndefault_upstream = "big"\n[gateway.upstreams.big]\nbase_url = "http://big/v1"\nlogprobs = true\n'
+    loaded = load(toml)
+    assert loaded.settings.gateway.upstreams == {"big": UpstreamSettings(base_url="http://big/v1", logprobs=True)}
+    assert loaded.origins["gateway.upstreams"] == "given.toml"
+    from_variable = load(environment={"PENSTOCK_GATEWAY_UPSTREAMS": '{small = {base_url = "http://small/v1"}}'})
+    assert from_variable.settings.gateway.upstreams == {"small": UpstreamSettings(base_url="http://small/v1")}
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("edge.prot = 1", r"given.toml sets `edge.prot`, which is no setting of Penstock. Did you mean `edge.port`\?"),
+        ("[egde]\nport = 1", r"sets `egde.port`.* Did you mean `edge.port`\?"),
+        ("[egde]", r"sets `egde`"),
+        ("edge = 1", r"sets `edge`"),
+        ("colour = 'red'", r"sets `colour`.* `penstock config` lists them all"),
+        ("gateway.upstreams.big = {base_ulr = 'x'}", r"gateway.upstreams.big sets `base_ulr`.* Did you mean `base_url`\?"),
+        ("edge.port = 'high'", r"wrong type: Expected `int`, got `str` - at `\$.edge.port`"),
+        ("edge.port = true", r"wrong type: .*edge.port"),
+        ("gateway.upstreams = 3", r"wrong type: .*gateway.upstreams"),
+        ("gateway.upstreams.big = 3", r"wrong type: .*gateway.upstreams"),
+        ("gateway.upstreams.big = {}", r"missing required field `base_url`"),
+        ("edge.port = ", r"given.toml is not valid TOML"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_what_to_do(toml: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        load(toml)
+
+
+def test_an_empty_table_sets_nothing() -> None:
+    assert set(load("[edge]\n").origins.values()) == {"default"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"PENSTOCK_EDGE_PROT": "1"}, r"PENSTOCK_EDGE_PROT is no setting of Penstock. Did you mean `PENSTOCK_EDGE_PORT`\?"),
+        ({"PENSTOCK_EDGE_PORT": "high"}, r"PENSTOCK_EDGE_PORT='high' is not a int; write it as in TOML, for example 4318"),
+        ({"PENSTOCK_EDGE_PORT": "1.5"}, r"Expected `int`, got `float` - at `\$.edge.port`"),
+        ({"PENSTOCK_CONFIG": "absent.toml"}, r"The configuration file absent.toml does not exist"),
+    ],
+)
+def test_a_wrong_variable_is_refused_with_what_to_do(environment: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        load(environment=environment)
+
+
+def test_a_misspelt_flag_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"a flag sets `edge.ports`.* Did you mean `edge.port`\?"):
+        load(edge__ports=1)
+
+
+def test_variables_of_other_programs_are_left_alone() -> None:
+    assert load(environment={"PATH": "/bin", "EDGE_PORT": "x"}).settings.edge.port == 4318
+
+
+def test_every_setting_says_what_it_is_for_and_has_a_variable_of_its_own() -> None:
+    settings = list_settings()
+    assert [setting.path for setting in settings if not setting.help.endswith(".")] == []
+    assert len({setting.environment for setting in settings}) == len(settings)
+    assert "edge.port" in {setting.path for setting in settings}
+
+
+def test_the_embedded_registry_lies_in_the_home(tmp_path: Path) -> None:
+    assert load(home=str(tmp_path)).settings.registry_url == f"sqlite:///{tmp_path / 'registry.db'}"
+    assert load(home=str(tmp_path), registry__url="postgresql+psycopg:///x").settings.registry_url == "postgresql+psycopg:///x"
+    assert load(home="here").settings.home_path == tmp_path / "here"
+
+
+def test_a_file_that_cannot_be_read_is_a_configuration_error() -> None:
+    path = Path("latin.toml")
+    path.write_bytes(b"home = '\xe9'")
+    with pytest.raises(ConfigurationError, match="not valid TOML"):
+        load_settings(environment={}, file=path)
