@@ -1,6 +1,5 @@
-from pathlib import Path
-
 import tomllib
+from pathlib import Path
 
 from penstock.commands.configuration_page import settings_markdown
 from penstock.config import UpstreamSettings, list_settings, load_settings

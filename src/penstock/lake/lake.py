@@ -39,7 +39,8 @@ class Lake:
         self.root = root.absolute()
         self.settings = settings
         self._tables: dict[str, OpenTable] = {}
-        self._backend: Any = ibis.duckdb.connect(TimeZone="UTC")
+        self._backend: Any = ibis.duckdb.connect()
+        self._backend.con.execute("SET TimeZone = 'UTC'")
         self._candidates = CandidateSets(self._backend.con)
 
     def create(self) -> None:
