@@ -4,7 +4,12 @@ from functools import cached_property
 from pathlib import Path
 
 from penstock.config import Settings
+from penstock.edge.server import EdgeServices
 from penstock.errors import StorageError
+from penstock.ingest.door import Door
+from penstock.ingest.flush import Flusher, FlushThread
+from penstock.ingest.redact import Redaction
+from penstock.ingest.spool import adopt_spools, create_spool
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.registry.registry import Registry
@@ -56,3 +61,29 @@ class Penstock:
         lake = Lake(self.home / "lake", self.settings.lake)
         lake.create()
         return lake
+
+
+def build_edge_services(settings: Settings, _worker: int) -> EdgeServices:
+    """What one edge worker works with: a spool of its own, those that dead workers left, and a thread that empties them."""
+    penstock = Penstock(settings)
+    registry = penstock.registry
+    folder = penstock.home / "spool"
+    adopted = adopt_spools(folder, settings.edge.spool_max_bytes)
+    spool = create_spool(folder, settings.edge.spool_max_bytes)
+
+    def build_flusher() -> Flusher:
+        return Flusher(penstock.open_lake(), spool, settings.edge.flush_max_rows, adopted)
+
+    flush = FlushThread(build_flusher, settings.edge.flush_interval_s, folder, settings.edge.spool_max_bytes)
+    flush.start()
+    redaction = Redaction(penstock.redactor, settings.ingest.hashed_keys)
+    door = Door(spool, redaction, penstock.clock, capture_queue=settings.edge.capture_queue, flush=flush)
+
+    def close(timeout_s: float) -> None:
+        door.close(timeout_s)
+        registry.close()
+
+    return EdgeServices(door=door, registry=registry, close=close)
+
+
+EDGE_FACTORY = "penstock.app:build_edge_services"

@@ -65,7 +65,7 @@ def test_what_is_no_body_is_refused_by_name(tmp_path: Path, name: str, content: 
 
 
 def test_a_body_for_another_endpoint_and_one_too_large_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(BadInputError, match="/v1/metrics, which is neither"):
+    with pytest.raises(BadInputError, match="POST /v1/metrics, which is neither"):
         read_body(write(tmp_path / "a.pb", b"", {"method": "POST", "path": "/v1/metrics"}))
     monkeypatch.setattr(otlp_bodies, "MAX_BODY_BYTES", 100)
     with pytest.raises(BadInputError, match="unpacks to more than 100 bytes"):

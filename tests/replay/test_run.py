@@ -142,8 +142,10 @@ def test_a_replay_killed_in_the_middle_loses_no_row(receiver: Receiver, home: Pa
     path = write_jsonl(tmp_path / "log.jsonl", rows)
     (tmp_path / "mapping.toml").write_text(MAPPING)
     program = (
-        "import sys; from pathlib import Path; from penstock.replay.mapping import load_mapping; from penstock.replay.run import replay_files\n"
-        "replay_files([Path(sys.argv[1])], edge_url=sys.argv[2], api_key=None, mapping=load_mapping(Path(sys.argv[3])), home=Path(sys.argv[4]))"
+        "import sys; from pathlib import Path\n"
+        "from penstock.replay.mapping import load_mapping; from penstock.replay.run import replay_files\n"
+        "file, url, mapping, home = sys.argv[1:]\n"
+        "replay_files([Path(file)], edge_url=url, api_key=None, mapping=load_mapping(Path(mapping)), home=Path(home))"
     )
     arguments = [sys.executable, "-c", program, str(path), receiver.url, str(tmp_path / "mapping.toml"), str(home)]
     victims: list[subprocess.Popen[bytes]] = []

@@ -28,9 +28,7 @@ def query(
     text = sys.stdin.read() if statement == "-" else statement
     connection = penstock.lake.sql_connection(as_arrow_tables(penstock.registry))
     try:
-        result = connection.execute(text)
-        columns = [column[0] for column in result.description or []]
-        rows = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+        rows = connection.execute(text).to_arrow_table().to_pylist(maps_as_pydicts="lossy")
     except duckdb.Error as error:
         raise BadInputError(f"The query failed: {str(error).strip()}") from error
     print_rows(rows, as_json=json, empty="No rows.")

@@ -68,14 +68,14 @@ def _signal_of_headers(path: Path) -> Signal | None:
         captured = json.loads(headers.read_bytes())
     except ValueError as error:
         raise BadInputError(f"{headers} is not JSON: {error}.") from error
-    where = f"{captured.get('path', '')} {captured.get('method', '')}" if isinstance(captured, dict) else ""
+    where = f"{captured.get('method', '')} {captured.get('path', '')}" if isinstance(captured, dict) else ""
     if where.strip() in ("", "POST"):
         return None
     if "/v1/traces" in where or "TraceService" in where:
         return "traces"
     if "/v1/logs" in where or "LogsService" in where:
         return "logs"
-    raise BadInputError(f"{path} was sent to {where.strip()}, which is neither OTLP traces nor OTLP logs.")
+    raise BadInputError(f"{path} was captured from {where.strip()}, which is neither OTLP traces nor OTLP logs.")
 
 
 def _signal_of_json(path: Path, content: bytes) -> Signal:

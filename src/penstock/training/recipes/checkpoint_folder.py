@@ -5,7 +5,7 @@ Invariant: a folder is written aside and renamed when every file in it is on dis
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,8 @@ def train_tokenizer(texts: Iterable[str], architecture: Architecture) -> Any:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    wrapped = PreTrainedTokenizerFast(
+    make: Any = PreTrainedTokenizerFast
+    wrapped = make(
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,
@@ -99,7 +100,8 @@ def build_model(tokenizer: Any, architecture: Architecture) -> Any:
         bos_token_id=None,
     )
     model = Qwen3ForCausalLM(config)
-    model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+    make: Any = GenerationConfig
+    model.generation_config = make(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     return model
 
 
@@ -110,7 +112,7 @@ def save_checkpoint(
     tokenizer: Any,
     *,
     inputs: list[Path],
-    summary: dict[str, float | int | str | None],
+    summary: Mapping[str, float | int | str | None],
 ) -> None:
     """Write the trained checkpoint, so that it appears under `config.out` whole or not at all."""
     out = Path(config.out)
@@ -130,6 +132,6 @@ def save_checkpoint(
         dataset_version_id=config.dataset_version_id,
         inputs={f"{path.parent.name}/{path.name}": hash_file(path) for path in inputs},
         packages={name: version(name) for name in ("torch", "transformers", "tokenizers", "trl")},
-        summary=summary,
+        summary=dict(summary),
     )
     publish(partial, manifest, out)

@@ -12,7 +12,8 @@ from typing import Any
 
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
-from trl import KTOConfig, KTOTrainer
+from trl.trainer.kto_config import KTOConfig
+from trl.trainer.kto_trainer import KTOTrainer
 
 from penstock.errors import EmptySelectionError
 from penstock.training.dataset_files import TRAIN, KtoRow, read_rows

@@ -9,7 +9,8 @@ from typing import Any
 
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from penstock.training.dataset_files import TRAIN, SftRow, read_rows
 from penstock.training.progress import Progress, run_and_exit

@@ -19,7 +19,7 @@ LOGGED = (
 )
 
 
-class StepCallback(TrainerCallback):  # type: ignore[misc]  # transformers ships no types for it
+class StepCallback(TrainerCallback):
     """Ties a trainer to a recipe's Progress."""
 
     def __init__(self, progress: Progress) -> None:
