@@ -28,7 +28,8 @@ def query(
     text = sys.stdin.read() if statement == "-" else statement
     connection = penstock.lake.sql_connection(as_arrow_tables(penstock.registry))
     try:
-        rows = connection.execute(text).to_arrow_table().to_pylist(maps_as_pydicts="lossy")
+        result = connection.sql(text)
+        rows = [] if result is None else result.to_arrow_table().to_pylist(maps_as_pydicts="lossy")
     except duckdb.Error as error:
         raise BadInputError(f"The query failed: {str(error).strip()}") from error
     print_rows(rows, as_json=json, empty="No rows.")

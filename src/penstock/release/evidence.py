@@ -23,7 +23,9 @@ REWARD_DIMENSION = "reward"
 def read_evidence(lake: Lake, release: Release, exposures: Sequence[str], now: datetime) -> CanaryEvidence:
     """The evidence for a release that is or was in canary, as known now."""
     began = release.canary_at or now
-    sums = arm_sums(lake.current("interactions"), lake.current("labels"), release, began, exposures)
+    days = (began.date(), now.date())
+    interactions, labels = lake.current("interactions", dates=days), lake.current("labels", dates=days)
+    sums = arm_sums(interactions, labels, release, began, exposures)
     arms = {row["arm"]: _arm_evidence(row) for row in sums.to_pyarrow().to_pylist()}
     return CanaryEvidence(
         stable=arms.get(Arm.STABLE, ArmEvidence()),
