@@ -1,10 +1,11 @@
 """Options that many commands share, declared once, and the settings made of them."""
 
 import json
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import tomllib
 import typer
 
 from penstock.config import LoadedSettings, load_settings
@@ -15,12 +16,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Override = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Set one setting, e.g. edge.port=0; may be repeated.")]
 
 
-def load(home: Path | None = None, override: list[str] | None = None) -> LoadedSettings:
+def load(
+    home: Path | None = None, override: list[str] | None = None, environment: Mapping[str, str] | None = None
+) -> LoadedSettings:
     """The settings that hold for this command line."""
     flags: dict[str, Any] = dict(_parse_override(text) for text in override or [])
     if home is not None:
         flags["home"] = str(home)
-    return load_settings(flags=flags)
+    return load_settings(flags=flags, environment=environment)
 
 
 def _parse_override(text: str) -> tuple[str, Any]:

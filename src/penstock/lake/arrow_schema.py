@@ -85,7 +85,7 @@ def conform(table: Table, rows: pa.Table) -> pa.Table:
 def _column(rows: pa.Table, field: "pa.Field[Any]") -> "pa.ChunkedArray[Any]":
     if field.name not in rows.column_names and field.nullable:
         return pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
-    column: "pa.ChunkedArray[Any]" = rows.column(field.name)
+    column: pa.ChunkedArray[Any] = rows.column(field.name)
     return column.cast(field.type)
 
 

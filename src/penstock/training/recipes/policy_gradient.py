@@ -241,11 +241,9 @@ def collapse(config: PolicyGradientConfig, metrics: dict[str, float]) -> str | N
 def warning(metrics: dict[str, float]) -> str | None:
     """What a person should know of this step."""
     share = metrics["effective_share"]
-    return (
-        f"only {share:.2f} of the events carry the gradient; the policy has left its data"
-        if share < LEAST_EFFECTIVE_SHARE
-        else None
-    )
+    if share >= LEAST_EFFECTIVE_SHARE:
+        return None
+    return f"only {share:.2f} of the events carry the gradient; the policy has left its data"
 
 
 if __name__ == "__main__":
