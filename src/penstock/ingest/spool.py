@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -69,12 +69,18 @@ class Spool:
         self.max_bytes = max_bytes
         self._lock_file = _lock(path)
         try:
-            self._connection = self._open()
-            self.app = self._identify()
+            self._connection = self._connect()
         except sqlite3.Error as error:
             os.close(self._lock_file)
-            raise StorageError(f"The spool {path} cannot be opened: {error}. Move it aside, or free the disk.") from error
-        self._size = self._stored_bytes()
+            raise _cannot_open(path, error) from error
+        try:
+            self._connection.executescript(_SCHEMA)
+            self.app = self._identify()
+            self._size = self._stored_bytes()
+        except sqlite3.Error as error:
+            self._connection.close()
+            os.close(self._lock_file)
+            raise _cannot_open(path, error) from error
         self._size_lock = threading.Lock()
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="spool-writer", daemon=True)
@@ -93,6 +99,7 @@ class Spool:
             writer.write(batch)
         data = sink.getvalue().to_pybytes()
         done: Future[None] = Future()
+        done.set_running_or_notify_cancel()  # a caller that goes away cannot cancel what is about to be written
         with self._size_lock:
             if self._closed or self._size + len(data) > self.max_bytes:
                 done.set_exception(
@@ -100,7 +107,7 @@ class Spool:
                 )
                 return done
             self._size += len(data)
-        self._queue.put(_Waiting(table, batch.num_rows, data, done))
+            self._queue.put(_Waiting(table, batch.num_rows, data, done))  # under the lock, so never behind the end that close() puts
         return done
 
     def claim(self, max_rows: int) -> Batch | None:
@@ -182,15 +189,14 @@ class Spool:
         )
         return Batch(int(cursor.lastrowid or 0), table, ids[0], ids[-1])
 
-    def _open(self) -> sqlite3.Connection:
-        connection = self._connect()
-        connection.executescript(_SCHEMA)
-        return connection
-
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=30.0, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def _identify(self) -> str:
@@ -206,15 +212,13 @@ class Spool:
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
         """A connection of the caller's own for one transaction, beside the writer's."""
-        connection = self._connect()
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
+            with closing(self._connect()) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise StorageError(f"The spool {self.path} cannot be read or written: {error}.") from error
-        finally:
-            connection.close()
 
     def _write(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -282,6 +286,10 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"The spool folder {folder} cannot be made: {error.strerror}.") from error
+
+
+def _cannot_open(path: Path, error: sqlite3.Error) -> StorageError:
+    return StorageError(f"The spool {path} cannot be opened: {error}. Move it aside, or free the disk.")
 
 
 def _lock_path(path: Path) -> Path:
