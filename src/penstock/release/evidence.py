@@ -86,7 +86,7 @@ def user_sums(
 def current_rewards(labels: ibis.Table, began: datetime) -> ibis.Table:
     """The reward of each interaction that has one: of several labels, the one known last, which supersedes the others."""
     of_reward = labels.filter(
-        _.started_at >= began, _.schema == REWARD_SCHEMA, _.dimension == REWARD_DIMENSION, _.value.notnull()
+        _.started_at >= began, _["schema"] == REWARD_SCHEMA, _.dimension == REWARD_DIMENSION, _.value.notnull()
     )
     return of_reward.group_by("interaction_id").aggregate(value=_.value.argmax(_.known_at))
 

@@ -103,7 +103,11 @@ def consecutive_requests(interactions: ibis.Table) -> ibis.Table:
 
 
 def _with_next(interactions: ibis.Table, who: str) -> ibis.Table:
-    same = [interactions[who], *(interactions[name].fill_null("") for name in ("application", "prompt_name")), interactions.exposure]
+    same = [
+        interactions[who],
+        *(interactions[name].fill_null("") for name in ("application", "prompt_name")),
+        interactions.exposure,
+    ]
     window = ibis.window(group_by=same, order_by=[interactions.started_at, interactions.interaction_id])
     pairs = interactions.mutate(
         next_interaction_id=interactions.interaction_id.lead(1).over(window),

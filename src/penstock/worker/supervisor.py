@@ -88,7 +88,7 @@ class Child:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self.program.environment,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - nothing of deltalake is loaded in the supervisor
+                preexec_fn=die_with_parent,
                 start_new_session=True,
             )
         self._started_at = now

@@ -1,0 +1,15 @@
+"""Every signal definition, by name; a new one is a file beside this and a line here."""
+
+from penstock.signals.acceptance import ACCEPTANCE
+from penstock.signals.copy import COPY
+from penstock.signals.definition import Definition
+from penstock.signals.edit import EDIT
+from penstock.signals.other_feedback import OTHER_FEEDBACK
+from penstock.signals.outcome import OUTCOME
+from penstock.signals.rating import RATING
+from penstock.signals.retry import RETRY
+from penstock.signals.silent import SILENT
+
+DEFINITIONS: dict[str, Definition] = {
+    definition.name: definition for definition in (ACCEPTANCE, COPY, EDIT, OTHER_FEEDBACK, OUTCOME, RATING, RETRY, SILENT)
+}
