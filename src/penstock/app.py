@@ -30,7 +30,9 @@ class Penstock:
         try:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"The home directory {home} cannot be made: {error.strerror}. Choose another with --home.") from error
+            raise StorageError(
+                f"The home directory {home} cannot be made: {error.strerror}. Choose another with --home."
+            ) from error
         return home
 
     @cached_property

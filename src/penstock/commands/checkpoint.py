@@ -47,6 +47,7 @@ def show(
     print_fields({**to_plain(checkpoint), "evaluations": len(registry.evaluations.list(checkpoint_id))}, as_json=json)
     if not json:
         rows = [
-            {"checkpoint_id": item.checkpoint_id, "run": item.training_run_id, "dataset": item.dataset_version_id} for item in chain
+            {"checkpoint_id": item.checkpoint_id, "run": item.training_run_id, "dataset": item.dataset_version_id}
+            for item in chain
         ]
         print_rows(rows, as_json=False, title="\nChain of parents")

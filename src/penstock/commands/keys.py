@@ -39,7 +39,13 @@ def show_all(home: options.Home = None, json: options.Json = False) -> None:
     keys = Penstock(options.load(home).settings).registry.keys.list()
     print_rows(
         [
-            {"key_id": key.key_id, "name": key.name, "scopes": list(key.scopes), "created_at": key.created_at, "revoked_at": key.revoked_at}
+            {
+                "key_id": key.key_id,
+                "name": key.name,
+                "scopes": list(key.scopes),
+                "created_at": key.created_at,
+                "revoked_at": key.revoked_at,
+            }
             for key in keys
         ],
         as_json=json,

@@ -13,7 +13,9 @@ from penstock.errors import BadInputError, ConfigurationError
 
 Home = Annotated[Path | None, typer.Option("--home", help="Home directory; default ./.penstock or PENSTOCK_HOME.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Override = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Set one setting, e.g. edge.port=0; may be repeated.")]
+Override = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Set one setting, e.g. edge.port=0; may be repeated.")
+]
 
 
 def load(

@@ -17,10 +17,16 @@ from penstock.replay.run import ReplayReport, replay_files
 
 _MOST_SHOWN = 10
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="OTLP bodies; with --mapping JSONL, CSV or Parquet logs; or folders.")]
-MappingFile = Annotated[Path | None, typer.Option("--mapping", "-m", help="TOML that says which column is what (docs/replay.md).")]
+Files = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="OTLP bodies; with --mapping JSONL, CSV or Parquet logs; or folders.")
+]
+MappingFile = Annotated[
+    Path | None, typer.Option("--mapping", "-m", help="TOML that says which column is what (docs/replay.md).")
+]
 Edge = Annotated[str | None, typer.Option("--edge", help="URL of the edge; default: the one that runs on this home.")]
-Restart = Annotated[bool, typer.Option("--restart", help="Send everything again; what is there already counts once all the same.")]
+Restart = Annotated[
+    bool, typer.Option("--restart", help="Send everything again; what is there already counts once all the same.")
+]
 
 
 def register(cli: typer.Typer, name: str, summary: str) -> None:
@@ -65,7 +71,9 @@ def _print(report: ReplayReport, *, as_json: bool) -> None:
     if as_json:
         print_fields(to_plain(report), as_json=True)
         return
-    print(f"{report.files} files: {report.sent} sent, {report.skipped} sent before, {report.feedback} reports, {len(report.rejected)} rejected")
+    print(
+        f"{report.files} files: {report.sent} sent, {report.skipped} sent before, {report.feedback} reports, {len(report.rejected)} rejected"
+    )
     for rejected in report.rejected[:_MOST_SHOWN]:
         print(f"  {rejected.file} row {rejected.row}: {rejected.reason}", file=sys.stderr)
     for column in report.unused_columns:

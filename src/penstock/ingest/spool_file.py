@@ -73,7 +73,12 @@ def connect(path: Path) -> sqlite3.Connection:
     """A connection on which every commit is fsynced; transactions are begun by hand."""
     # Connections are made in the thread that uses them, but the last reference may be dropped in another one.
     connection = sqlite3.connect(
-        f"file:{path}?mode=rw", uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, factory=_Connection
+        f"file:{path}?mode=rw",
+        uri=True,
+        timeout=_BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
+        factory=_Connection,
     )
     connection.execute("PRAGMA synchronous = FULL")
     return connection

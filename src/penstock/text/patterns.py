@@ -76,7 +76,6 @@ ANYTHING = rb"|".join((_EMAIL, _KEYS, _NUMBERS, _DISGUISE))
 IN_ORDER = (_KEYS, _EMAIL, _NUMBERS)
 
 
-
 def is_credential_name(name: str) -> bool:
     """Whether what is stored under this name is likely a secret."""
     return _CREDENTIAL_NAME.search(name) is not None

@@ -156,7 +156,9 @@ def _is_date(window: _Window) -> bool:
         return False
     one, other = int(digits[: shape[0]]), int(digits[shape[0] : shape[0] + shape[1]])
     year = digits[sum(shape[:2]) : sum(shape[:3])]
-    return min(one, other) <= 12 and max(one, other) <= 31 and min(one, other) > 0 and (len(year) == 2 or year[:2] in ("19", "20"))
+    return (
+        min(one, other) <= 12 and max(one, other) <= 31 and min(one, other) > 0 and (len(year) == 2 or year[:2] in ("19", "20"))
+    )
 
 
 def _is_decimal(window: _Window) -> bool:

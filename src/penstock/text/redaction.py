@@ -39,7 +39,9 @@ def load_key(home: Path) -> bytes:
     except OSError as error:
         raise StorageError(f"The key {path} can be neither read nor made: {error}. Without it nothing may be stored.") from error
     if len(key) < _KEY_BYTES:
-        raise StorageError(f"The key {path} holds {len(key)} bytes instead of {_KEY_BYTES}; restore it, or hashed ids will not join.")
+        raise StorageError(
+            f"The key {path} holds {len(key)} bytes instead of {_KEY_BYTES}; restore it, or hashed ids will not join."
+        )
     return key
 
 

@@ -1,0 +1,85 @@
+"""Interactions and labels become training rows: canonical JSON, so that the same rows are the same bytes.
+
+A row carries the ids of what it came from. Its user decides its side of the split, so that nobody is on both.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from penstock.formats.messages import otel_to_openai
+from penstock.records.dataset import DatasetKind, Split
+from penstock.records.ids import content_hash
+
+_SPLIT_SALT = "penstock-split-1"  # one for all sets: a user held out of one set is held out of every later one
+
+
+class TrainingRow(Struct, frozen=True, kw_only=True):
+    """One row, as it is written, and where it belongs."""
+
+    row_hash: str
+    line: bytes
+    split: Split
+    interaction_ids: list[str]
+    label_ids: list[str]
+    started_at: datetime
+    user: str
+    value: float
+
+
+def make_row(selected: Mapping[str, Any], kind: str, test_share: float) -> TrainingRow:
+    """The training row of one selected interaction."""
+    user = selected["user_id"] or selected["session_id"] or selected["interaction_id"]
+    content = {"prompt": _prompt(selected), "completion": selected["response_text"], **_target(selected, kind)}
+    origin = {"interaction_id": selected["interaction_id"], "label_ids": [selected["label_id"]], "user": user}
+    row_hash = content_hash(_encode({**content, **origin}))
+    return TrainingRow(
+        row_hash=row_hash,
+        line=_encode({"row_hash": row_hash, **content, **origin}) + b"\n",
+        split=side_of(user, test_share),
+        interaction_ids=[selected["interaction_id"]],
+        label_ids=[selected["label_id"]],
+        started_at=selected["started_at"],
+        user=user,
+        value=selected["value"],
+    )
+
+
+def side_of(user: str, test_share: float) -> Split:
+    """The side of the split on which this user is, in every set."""
+    number = int.from_bytes(hashlib.sha256(f"{_SPLIT_SALT}\0{user}".encode()).digest()[:8], "big")
+    return Split.TEST if number / 2**64 < test_share else Split.TRAIN
+
+
+def _prompt(selected: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The request's messages in OpenAI's form, the system instructions first."""
+    messages = msgspec.json.decode(selected["input_messages"] or "[]")
+    prompt = otel_to_openai(messages)
+    instructions = msgspec.json.decode(selected["system_instructions"] or "[]")
+    text = "\n".join(str(part.get("content", "")) for part in instructions if isinstance(part, dict))
+    return [{"role": "system", "content": text}, *prompt] if text else prompt
+
+
+def _target(selected: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    if kind == DatasetKind.KTO:
+        return {"label": selected["value"] >= 1.0}
+    if kind == DatasetKind.SFT:
+        return {}
+    logprobs = selected["token_logprobs"]
+    return {
+        "reward": selected["value"],
+        "behaviour_logprob": sum(logprobs) if logprobs else None,
+        "token_logprobs": logprobs,
+        "checkpoint_id": selected["checkpoint_id"],
+        "finish_reason": selected["finish_reason"],
+        "arm_probability": selected["arm_probability"],
+        "inclusion_probability": selected["sample_probability"] * selected["capture_probability"],
+    }
+
+
+def _encode(value: Any) -> bytes:
+    return msgspec.json.encode(value, order="sorted")
