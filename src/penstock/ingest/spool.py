@@ -1,232 +1,326 @@
-"""The spool: what an edge worker has accepted and the lake does not hold yet, in one SQLite file on the local disk.
+"""The spool: one SQLite file per edge worker that makes an acknowledgement durable before the lake has the rows.
 
-A put is done when it has been fsynced. Puts that come together share one commit, made by the one thread that writes.
-A spool belongs to the process that holds the lock beside it; the kernel gives the lock back when that process dies.
+`put` resolves after the commit is on disk (WAL, synchronous=FULL). Whoever holds the lock file owns the spool; the kernel
+lets go of it when the process dies, so that another can adopt what is left.
 """
 
-import contextlib
+import fcntl
 import logging
+import os
 import queue
 import sqlite3
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Self
+from uuid import uuid4
 
 import pyarrow as pa
 from msgspec import Struct
 
 from penstock.errors import SpoolFullError, StorageError
-from penstock.ingest.spool_file import FileLock, connect, free_spools, new_spool_path, remove_spool
+
+_MOST_BODIES_PER_COMMIT = 512
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (app TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS bodies (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, table_name TEXT NOT NULL, rows INTEGER NOT NULL, batch BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS batches (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, table_name TEXT NOT NULL, first_id INTEGER NOT NULL, last_id INTEGER NOT NULL,
+    state TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS poison (
+    id INTEGER PRIMARY KEY, table_name TEXT NOT NULL, rows INTEGER NOT NULL, batch BLOB NOT NULL, reason TEXT NOT NULL);
+"""
 
 logger = logging.getLogger(__name__)
 
-_MOST_IN_ONE_COMMIT = 500
-_CLOSE_TIMEOUT_S = 30.0
 
+class Body(Struct, frozen=True):
+    """What one request brought for one table, as an Arrow IPC stream."""
 
-class SpoolDepth(Struct, frozen=True, kw_only=True):
-    """How much a spool holds."""
-
+    id: int
     rows: int
-    size_bytes: int
-    poison: int  # what the lake would not take, kept aside
+    batch: bytes
 
 
-class _Put(Struct):
+class Batch(Struct, frozen=True):
+    """Bodies that go to the lake in one commit; its number is the transaction's version there."""
+
+    number: int
     table: str
-    schema: pa.Schema
-    content: pa.Buffer
+    first_id: int
+    last_id: int
+
+
+class _Waiting(Struct):
+    table: str
     rows: int
-    future: "Future[None]"
+    batch: bytes
+    done: Future[None]
 
 
 class Spool:
-    """One open spool file, locked for this process."""
+    """One spool file that this process owns."""
 
-    def __init__(self, path: Path, max_bytes: int, *, lock: FileLock | None = None) -> None:
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        """Take the lock and open the file, creating it where there is none; StorageError where another process holds it."""
         self.path = path
         self.max_bytes = max_bytes
-        self._lock = lock or FileLock(path)
+        self._lock_file = _lock(path)
         try:
-            with connect(path) as connection:
-                self.app = str(connection.execute("SELECT value FROM identity").fetchone()[0])
-                self._bytes, self._rows = connection.execute("SELECT total(size_bytes), total(rows) FROM bodies").fetchone()
+            self._connection = self._connect()
         except sqlite3.Error as error:
-            self._lock.release()
-            raise StorageError(f"The spool {path} cannot be opened: {error}. Free disk space, or move the file aside.") from error
-        self._pending_bytes = 0
-        self._counting = threading.Lock()
-        self._queue: queue.SimpleQueue[_Put | None] = queue.SimpleQueue()
-        self._writer: threading.Thread | None = None
-        self._is_closed = False
-
-    @classmethod
-    def create(cls, folder: Path, max_bytes: int) -> Self:
-        """A new spool in this folder."""
+            os.close(self._lock_file)
+            raise _cannot_open(path, error) from error
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            return cls(new_spool_path(folder), max_bytes)
-        except (OSError, sqlite3.Error) as error:
-            raise StorageError(f"No spool can be made in {folder}: {error}. Nothing can be accepted without one.") from error
-
-    @classmethod
-    def adopt(cls, folder: Path, max_bytes: int = 0) -> list[Self]:
-        """Every spool in this folder that no live process holds, locked for this one; what cannot be opened is logged and left."""
-        adopted: list[Self] = []
-        for path, lock in free_spools(folder):
-            try:
-                adopted.append(cls(path, max_bytes, lock=lock))
-            except StorageError as error:
-                logger.error("A spool cannot be adopted: %s", error)
-        return adopted
-
-    def put(self, table: str, batch: pa.RecordBatch) -> "Future[None]":
-        """Store rows of a table; the future is resolved once they are on the disk. Raises SpoolFullError."""
-        content = batch.serialize()
-        put = _Put(table=table, schema=batch.schema, content=content, rows=batch.num_rows, future=Future())
-        with self._counting:
-            if self._is_closed:
-                raise StorageError("The spool is closed: this worker is stopping. Send it again.")
-            if self._bytes + self._pending_bytes + content.size > self.max_bytes:
-                raise SpoolFullError(
-                    f"The spool holds {int(self._bytes)} bytes and may hold {self.max_bytes} (edge.spool_max_bytes); "
-                    "it empties as soon as the lake can be written again."
-                )
-            self._pending_bytes += content.size
-            if self._writer is None:
-                self._writer = threading.Thread(target=self._write_forever, name=f"spool-{self.app[:8]}", daemon=True)
-                self._writer.start()
-            self._queue.put(put)
-        return put.future
-
-    def depth(self) -> SpoolDepth:
-        """How much lies in it now."""
-        with connect(self.path) as connection:
-            rows, size = connection.execute("SELECT total(rows), total(size_bytes) FROM bodies").fetchone()
-            poison = connection.execute("SELECT count(*) FROM poison").fetchone()[0]
-        return SpoolDepth(rows=int(rows), size_bytes=int(size), poison=poison)
-
-    def forget(self, rows: int, size_bytes: int) -> None:
-        """Count bodies that have been deleted; their room is free again."""
-        with self._counting:
-            self._rows -= rows
-            self._bytes -= size_bytes
+            self._connection.executescript(_SCHEMA)
+            self.app = self._identify()
+            self._size = self._stored_bytes()
+        except sqlite3.Error as error:
+            self._connection.close()
+            os.close(self._lock_file)
+            raise _cannot_open(path, error) from error
+        self._size_lock = threading.Lock()
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._write, name="spool-writer", daemon=True)
+        self._closed = False
+        self._writer.start()
 
     @property
-    def held(self) -> tuple[int, int]:
-        """Rows and bytes on the disk, by count."""
-        return int(self._rows), int(self._bytes)
+    def size_bytes(self) -> int:
+        """Bytes of bodies that have not gone to the lake."""
+        return self._size
 
-    def close(self) -> None:
-        """Write what is queued, then let the file go; it stays for whoever adopts it."""
-        with self._counting:
-            self._is_closed = True
-            writer = self._writer
-        if writer is not None:
-            self._queue.put(None)
-            writer.join(_CLOSE_TIMEOUT_S)
-        self._lock.release()
+    def put(self, table: str, batch: pa.RecordBatch | pa.Table) -> Future[None]:
+        """Have rows written; the future resolves once they are on disk, or raises SpoolFullError."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write(batch)
+        data = sink.getvalue().to_pybytes()
+        done: Future[None] = Future()
+        done.set_running_or_notify_cancel()  # a caller that goes away cannot cancel what is about to be written
+        with self._size_lock:
+            if self._closed or self._size + len(data) > self.max_bytes:
+                done.set_exception(
+                    SpoolFullError(f"The spool holds {self._size} of {self.max_bytes} bytes and takes no more; send again later.")
+                )
+                return done
+            self._size += len(data)
+            self._queue.put(
+                _Waiting(table, batch.num_rows, data, done)
+            )  # under the lock, so never behind the end that close() puts
+        return done
 
-    def remove(self) -> bool:
-        """Close and delete the file if nothing is left in it, not even poison; tells whether it did."""
-        with connect(self.path) as connection:
-            left = connection.execute(
-                "SELECT (SELECT count(*) FROM bodies) + (SELECT count(*) FROM batches) + (SELECT count(*) FROM poison)"
-            ).fetchone()[0]
-        if left == 0:
-            remove_spool(self.path)
-        self.close()
-        return bool(left == 0)
+    def claim(self, max_rows: int) -> Batch | None:
+        """The next batch to flush: one claimed before and not finished, else the oldest bodies, with others for the same table."""
+        with self._reader() as connection:
+            row = connection.execute(
+                "SELECT number, table_name, first_id, last_id FROM batches ORDER BY number LIMIT 1"
+            ).fetchone()
+            if row is not None:
+                return Batch(*row)
+            first = connection.execute("SELECT table_name FROM bodies ORDER BY id LIMIT 1").fetchone()
+            if first is None:
+                return None
+            return self._claim_from(connection, first[0], max_rows)
 
-    def _write_forever(self) -> None:
-        connection: sqlite3.Connection | None = None
-        schemas: dict[tuple[str, pa.Schema], int] = {}
-        while True:
-            puts, is_last = self._take()
-            if puts:
-                try:
-                    connection = connection or connect(self.path)
-                    _write(connection, puts, schemas)
-                except sqlite3.Error as error:
-                    schemas.clear()
-                    self._refuse(puts, error)
-                    connection = _close(connection)
-                except Exception as error:  # noqa: BLE001 - the thread must live: each put gets its answer, whatever went wrong
-                    logger.exception("The spool could not write")
-                    schemas.clear()
-                    self._refuse(puts, error)
-                    connection = _close(connection)
-                else:
-                    self._acknowledge(puts)
+    def bodies(self, batch: Batch) -> list[Body]:
+        """The bodies of a batch, in order of arrival."""
+        query = "SELECT id, rows, batch FROM bodies WHERE table_name = ? AND id BETWEEN ? AND ? ORDER BY id"
+        with self._reader() as connection:
+            return [Body(*row) for row in connection.execute(query, (batch.table, batch.first_id, batch.last_id))]
+
+    def finish(self, batch: Batch) -> None:
+        """Forget a batch that is durable in the lake."""
+        where = "table_name = ? AND id BETWEEN ? AND ?"
+        span = (batch.table, batch.first_id, batch.last_id)
+        with self._reader() as connection:
+            freed = connection.execute(f"SELECT coalesce(sum(length(batch)), 0) FROM bodies WHERE {where}", span).fetchone()[0]
+            connection.execute("UPDATE batches SET state = 'durable' WHERE number = ?", (batch.number,))
+            connection.execute(f"DELETE FROM bodies WHERE {where}", span)
+            connection.execute("DELETE FROM batches WHERE number = ?", (batch.number,))
+        with self._size_lock:
+            self._size -= freed
+
+    def put_aside(self, batch: Batch, body: Body, reason: str) -> None:
+        """Move a body that the lake can never take out of the way, with the reason."""
+        logger.error("The spool %s put %s rows for %s aside: %s", self.path.name, body.rows, batch.table, reason)
+        with self._reader() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO poison SELECT id, table_name, rows, batch, ? FROM bodies WHERE id = ?", (reason, body.id)
+            )
+            connection.execute("DELETE FROM bodies WHERE id = ?", (body.id,))
+        with self._size_lock:
+            self._size -= len(body.batch)
+
+    def waiting_rows(self) -> int:
+        """Rows that have not gone to the lake."""
+        with self._reader() as connection:
+            return int(connection.execute("SELECT coalesce(sum(rows), 0) FROM bodies").fetchone()[0])
+
+    def poisoned_rows(self) -> int:
+        """Rows put aside."""
+        with self._reader() as connection:
+            return int(connection.execute("SELECT coalesce(sum(rows), 0) FROM poison").fetchone()[0])
+
+    def close(self, *, delete_if_empty: bool = False) -> None:
+        """Write what was put, let go of the file, and remove it where nothing is left in it."""
+        with self._size_lock:
+            self._closed = True
+        self._queue.put(None)
+        self._writer.join()
+        is_empty = self.waiting_rows() == 0 and self.poisoned_rows() == 0
+        self._connection.close()
+        if delete_if_empty and is_empty:
+            for suffix in ("", "-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            _lock_path(self.path).unlink(missing_ok=True)
+        os.close(self._lock_file)
+
+    def _claim_from(self, connection: sqlite3.Connection, table: str, max_rows: int) -> Batch:
+        ids: list[int] = []
+        rows = 0
+        for body_id, count in connection.execute("SELECT id, rows FROM bodies WHERE table_name = ? ORDER BY id", (table,)):
+            if ids and rows + count > max_rows:
+                break
+            ids.append(body_id)
+            rows += count
+        cursor = connection.execute(
+            "INSERT INTO batches (table_name, first_id, last_id, state) VALUES (?, ?, ?, 'open')", (table, ids[0], ids[-1])
+        )
+        return Batch(int(cursor.lastrowid or 0), table, ids[0], ids[-1])
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=30.0, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _identify(self) -> str:
+        row = self._connection.execute("SELECT app FROM meta").fetchone()
+        if row is None:
+            row = (f"spool:{uuid4()}",)
+            self._connection.execute("INSERT INTO meta VALUES (?)", row)
+        return str(row[0])
+
+    def _stored_bytes(self) -> int:
+        return int(self._connection.execute("SELECT coalesce(sum(length(batch)), 0) FROM bodies").fetchone()[0])
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        """A connection of the caller's own for one transaction, beside the writer's."""
+        try:
+            with closing(self._connect()) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StorageError(f"The spool {self.path} cannot be read or written: {error}.") from error
+
+    def _write(self) -> None:
+        while (first := self._queue.get()) is not None:
+            group, is_last = self._drain(first)
+            self._commit(group)
             if is_last:
-                _close(connection)
                 return
 
-    def _take(self) -> tuple[list[_Put], bool]:
-        """Wait for a put, then take all that wait with it."""
-        puts: list[_Put] = []
-        put = self._queue.get()
-        while put is not None:
-            puts.append(put)
-            if len(puts) == _MOST_IN_ONE_COMMIT:
-                return puts, False
+    def _drain(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
+        """Everything that waits already: it shares one commit, and so one fsync."""
+        group = [first]
+        while len(group) < _MOST_BODIES_PER_COMMIT:
             try:
-                put = self._queue.get_nowait()
+                item = self._queue.get_nowait()
             except queue.Empty:
-                return puts, False
-        return puts, True
+                return group, False
+            if item is None:
+                return group, True
+            group.append(item)
+        return group, False
 
-    def _acknowledge(self, puts: list[_Put]) -> None:
-        size = sum(put.content.size for put in puts)
-        with self._counting:
-            self._pending_bytes -= size
-            self._bytes += size
-            self._rows += sum(put.rows for put in puts)
-        for put in puts:
-            _resolve(put.future, None)
-
-    def _refuse(self, puts: list[_Put], error: Exception) -> None:
-        with self._counting:
-            self._pending_bytes -= sum(put.content.size for put in puts)
-        is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-        kind = SpoolFullError if is_full else StorageError
-        advice = "Free some disk space." if is_full else "Look at the disk that the home directory lies on."
-        for put in puts:
-            _resolve(put.future, kind(f"The spool {self.path.name} could not be written: {error}. {advice}"))
-
-
-def _write(connection: sqlite3.Connection, puts: list[_Put], schemas: dict[tuple[str, pa.Schema], int]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    rows = [
-        (put.table, _schema_id(connection, put, schemas), memoryview(put.content), put.rows, put.content.size) for put in puts
-    ]
-    connection.executemany("INSERT INTO bodies (table_name, schema_id, content, rows, size_bytes) VALUES (?, ?, ?, ?, ?)", rows)
-    connection.execute("COMMIT")
+    def _commit(self, group: list[_Waiting]) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(
+                "INSERT INTO bodies (table_name, rows, batch) VALUES (?, ?, ?)",
+                [(item.table, item.rows, item.batch) for item in group],
+            )
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            with self._size_lock:
+                self._size -= sum(len(item.batch) for item in group)
+            failure = SpoolFullError(f"The spool {self.path} cannot be written: {error}. Free the disk; send again later.")
+            for item in group:
+                item.done.set_exception(failure)
+            return
+        for item in group:
+            item.done.set_result(None)
 
 
-def _schema_id(connection: sqlite3.Connection, put: _Put, schemas: dict[tuple[str, pa.Schema], int]) -> int:
-    """Schemas are stored once and not with each body: they are larger than most of them."""
-    key = (put.table, put.schema)
-    if key not in schemas:
-        content = put.schema.serialize().to_pybytes()
-        found = connection.execute("SELECT id FROM schemas WHERE content = ?", (content,)).fetchone()
-        inserted = found or (connection.execute("INSERT INTO schemas (content) VALUES (?)", (content,)).lastrowid,)
-        schemas[key] = int(inserted[0])
-    return schemas[key]
+def create_spool(folder: Path, max_bytes: int) -> Spool:
+    """A new, empty spool in this folder."""
+    _make_folder(folder)
+    return Spool(folder / f"{uuid4()}.db", max_bytes)
 
 
-def _close(connection: sqlite3.Connection | None) -> None:
-    """A connection that failed may be in the middle of a transaction; closing it rolls that back."""
-    if connection is not None:
-        with contextlib.suppress(sqlite3.Error):
-            connection.close()
+def adopt_spools(folder: Path, max_bytes: int, warn: Callable[[str], None] = logger.warning) -> list[Spool]:
+    """Every spool in the folder that no live process holds."""
+    _make_folder(folder)
+    adopted: list[Spool] = []
+    for path in sorted(folder.glob("*.db")):
+        if _is_held(path):
+            continue
+        try:
+            adopted.append(Spool(path, max_bytes))
+        except StorageError as error:
+            warn(str(error))
+    return adopted
 
 
-def _resolve(future: "Future[None]", error: Exception | None) -> None:
-    """The waiting request may be gone and its future cancelled; that is no matter."""
-    if future.set_running_or_notify_cancel():
-        if error is None:
-            future.set_result(None)
-        else:
-            future.set_exception(error)
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"The spool folder {folder} cannot be made: {error.strerror}.") from error
+
+
+def _cannot_open(path: Path, error: sqlite3.Error) -> StorageError:
+    return StorageError(f"The spool {path} cannot be opened: {error}. Move it aside, or free the disk.")
+
+
+def _lock_path(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+def _lock(path: Path) -> int:
+    try:
+        handle = os.open(_lock_path(path), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StorageError(f"The spool {path} cannot be opened: {error.strerror}.") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise StorageError(f"The spool {path} is held by another process.") from error
+    return handle
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a live process has the lock; the look itself lets go of it at once."""
+    try:
+        handle = os.open(_lock_path(path), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return not path.exists()
