@@ -13,6 +13,7 @@ from penstock.datasets.spec import DatasetSpec
 from penstock.errors import EmptySelectionError
 from penstock.lake.lake import Lake
 from penstock.records.dataset import DatasetKind
+from penstock.text.redaction import FAILED
 
 DIMENSIONS = {DatasetKind.KTO: "kept", DatasetKind.SFT: "kept", DatasetKind.EVENTS: "reward"}
 
@@ -56,6 +57,7 @@ def _filters(spec: DatasetSpec) -> list[tuple[str, Callable[[ibis.Table], ibis.V
     filters: list[tuple[str, Callable[[ibis.Table], ibis.Value]]] = [
         (f"exposure in {', '.join(spec.exposures)}", lambda rows: rows.exposure.isin(list(spec.exposures))),
         ("with content", lambda rows: rows.content_present & rows.response_text.notnull()),
+        ("not dropped by redaction", lambda rows: ~rows.input_messages.fill_null("").contains(FAILED) & (rows.response_text != FAILED)),
         ("without an error", lambda rows: rows.error_type.isnull()),
     ]
     if spec.application is not None:
@@ -77,7 +79,7 @@ def _labels(lake: Lake, spec: DatasetSpec, known_at: datetime) -> ibis.Table:
     standing = labels.anti_join(superseded, "label_id")
     dimension = DIMENSIONS[DatasetKind(spec.kind)]
     chosen = standing.filter(
-        standing.schema == spec.schema,
+        standing["schema"] == spec.schema,
         standing.dimension == dimension,
         standing.value.notnull(),
         standing.interaction_id.notnull(),

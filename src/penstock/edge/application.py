@@ -9,7 +9,7 @@ from datetime import datetime
 
 from starlette.applications import Starlette
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from penstock.config import Settings
 from penstock.edge.answers import send_json, send_refusal
@@ -56,13 +56,13 @@ def build_edge_app(
             routes.stop()
             await upstreams.close()
 
-    posts = {
+    posts: dict[str, ASGIApp] = {
         **otlp_endpoints(door, guard, limit),
         "/v1/feedback": FeedbackEndpoint(door, guard, limit, clock),
         "/v1/chat/completions": GatewayEndpoint(gateway, CHAT),
         "/v1/completions": GatewayEndpoint(gateway, COMPLETIONS),
     }
-    gets = {
+    gets: dict[str, ASGIApp] = {
         "/v1/models": ModelsEndpoint(gateway),
         "/v1/models/{model:path}": ModelsEndpoint(gateway),
         "/v1/status": StatusEndpoint(door, guard, routes),

@@ -79,6 +79,8 @@ class WorkerPool:
                 self._stop_all()
 
     def _start(self, worker: int, port: int) -> None:
+        if worker in self._reports:
+            self._reports.pop(worker).close()
         receiver, sender = self._context.Pipe(duplex=False)
         process = self._context.Process(
             target=run_spawned_worker, args=(self._settings, self._factory, worker, port, sender), name=f"edge-{worker}"

@@ -123,6 +123,6 @@ def bind_listener(host: str, port: int, *, shared: bool = False) -> socket.socke
     except OSError as error:
         listener.close()
         raise ConfigurationError(
-            f"Cannot listen on {host} port {port}: {error.strerror}. Stop what listens there, or set edge.port to another (0: any)."
+            f"Cannot listen on {host} port {port}: {error.strerror}. Stop what listens there, or set edge.port (0 takes any)."
         ) from error
     return listener

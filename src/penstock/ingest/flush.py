@@ -43,10 +43,17 @@ class Flusher:
     def run_once(self) -> int:
         """Flush everything that waits now; how many rows. What the lake refuses for now is raised, and stays in the spool."""
         flushed = self._flush_spool(self._spool)
+        failures: list[PenstockError] = []
         for spool in list(self._adopted):
-            flushed += self._flush_spool(spool)
+            try:
+                flushed += self._flush_spool(spool)
+            except PenstockError as error:
+                failures.append(error)  # a damaged spool must not keep the others from the lake
+                continue
             self._adopted.remove(spool)
             spool.close(delete_if_empty=True)
+        if failures:
+            raise failures[0]
         return flushed
 
     def waiting_rows(self) -> int:
@@ -65,8 +72,13 @@ class Flusher:
             self._recovered.add(spool.app)
         flushed = 0
         while (batch := spool.claim(self._max_rows)) is not None:
-            flushed += self._flush_batch(spool, batch)
-        self.flushed_rows += flushed
+            try:
+                rows = self._flush_batch(spool, batch)
+            except Exception:
+                self._recovered.discard(spool.app)  # the commit may be there and not yet durable: look before the next try
+                raise
+            flushed += rows
+            self.flushed_rows += rows
         return flushed
 
     def _recover(self, spool: Spool) -> None:
@@ -85,38 +97,24 @@ class Flusher:
             self._lake.quarantine_commit(batch.table, version)
 
     def _flush_batch(self, spool: Spool, batch: Batch) -> int:
-        tables: list[pa.Table] = []
-        for body in spool.bodies(batch):
-            table = self._read(spool, batch, body)
-            if table is not None:
-                tables.append(table)
-        if tables:
-            try:
-                self._lake.append(batch.table, pa.concat_tables(tables), transactions={spool.app: batch.number})
-            except BadInputError:
-                self._flush_singly(spool, batch)
-        spool.finish(batch)
-        return sum(table.num_rows for table in tables)
-
-    def _read(self, spool: Spool, batch: Batch, body: Body) -> pa.Table | None:
-        try:
-            return pa.ipc.open_stream(body.batch).read_all()
-        except pa.ArrowException as error:
-            spool.put_aside(batch, body, f"not readable as Arrow: {error}")
-            return None
-
-    def _flush_singly(self, spool: Spool, batch: Batch) -> None:
-        """One body of the batch does not fit its table: write the others, as one commit, and put it aside."""
+        """Write a batch and forget it; bodies that do not fit its table are put aside, the others go as one commit."""
         fitting: list[pa.Table] = []
         for body in spool.bodies(batch):
-            table = pa.ipc.open_stream(body.batch).read_all()
             try:
-                self._lake.check(batch.table, table)
-                fitting.append(table)
+                fitting.append(self._lake.check(batch.table, _read(body)))
             except BadInputError as error:
                 spool.put_aside(batch, body, str(error))
         if fitting:
             self._lake.append(batch.table, pa.concat_tables(fitting), transactions={spool.app: batch.number})
+        spool.finish(batch)
+        return sum(table.num_rows for table in fitting)
+
+
+def _read(body: Body) -> pa.Table:
+    try:
+        return pa.ipc.open_stream(body.batch).read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise BadInputError(f"The body is not readable as Arrow: {error}.") from error
 
 
 class FlushThread:

@@ -61,9 +61,9 @@ class Lake:
             return self.version(table)
         return self._open(table).append(arriving, transactions or {})
 
-    def check(self, table: str, rows: pa.Table) -> None:
-        """Raise BadInputError where the rows do not fit the table, without writing them."""
-        conform(find_table(table), rows)
+    def check(self, table: str, rows: pa.Table) -> pa.Table:
+        """The rows in the table's columns, without writing them; BadInputError where they do not fit."""
+        return conform(find_table(table), rows)
 
     def transaction_version(self, table: str, app: str) -> int | None:
         """The number that this writer or reader has reached on this table."""

@@ -191,7 +191,7 @@ def _is_phone(window: _Window) -> bool:
         return len(shape) > 1 or (total >= 12 and digits[2] != "0")
     if _is_north_american(window):
         return True
-    if digits[0] == "0" and digits[1] != "0":
+    if digits[:1] == "0" and digits[1:2] not in ("0", ""):
         return 9 <= total <= 11 and (len(shape) > 1 or total >= 10)
     gaps = _LOCAL_SHAPES.get(shape)
     return window.is_whole and gaps is not None and all(gap == "(" or gap in gaps for gap in window.gaps)
