@@ -93,6 +93,13 @@ def test_of_several_labels_the_one_known_last_counts(lake):
     assert seen.candidate.reward.total == 0.75
 
 
+def test_a_reward_that_was_withdrawn_is_not_known(lake):
+    row = served(1, "ann")
+    first = reward(row, 0.75)
+    withdrawn = reward(row, None, LATER + timedelta(minutes=5), supersedes=first.label_id)
+    assert evidence(lake, [row], [first, withdrawn]).candidate.reward.units == 0
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -24,10 +24,11 @@ from penstock.lake.creation import create_table
 from penstock.lake.durability import make_durable
 from penstock.lake.locked_sql import open_locked
 from penstock.lake.log_repair import repair_log
-from penstock.lake.maintenance import Maintained, maintain_table, slowest_reader
+from penstock.lake.maintenance import Maintained, maintain_table, slowest_readers
 from penstock.lake.open_table import OpenTable
 from penstock.lake.repair import Repaired, find_commit, is_intact, repair_table, revert_commit
 from penstock.lake.snapshot import Snapshot, current_sql, revisions_sql, within_dates
+from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import TABLES, find_table
 from penstock.lake.transaction_log import read_entry
 
@@ -110,7 +111,9 @@ class Lake:
 
     def to_records(self, table: str, expression: ir.Table) -> list[Any]:
         """Run an expression and give its rows as records of the table."""
-        return from_arrow(find_table(table).record, expression.to_pyarrow())
+        opened = self._open(table)
+        with storage_failures(f"read {table}", opened.path):
+            return from_arrow(opened.table.record, expression.to_pyarrow())
 
     def query(self, sql: str) -> pa.Table:
         """Run our own SQL on the lake's connection."""
@@ -123,17 +126,17 @@ class Lake:
 
     def maintain(self) -> list[Maintained]:
         """Compact, checkpoint, vacuum and clean up every table; runs beside appends, and beside no other maintain()."""
-        tables = TABLES.values()
-        return [
-            maintain_table(self.root, table, self.settings, slowest_reader(self.root, table.name, tables)) for table in tables
-        ]
+        slowest = slowest_readers(self.root, TABLES.values())
+        return [maintain_table(self.root, table, self.settings, slowest.get(name)) for name, table in TABLES.items()]
 
     def repair_log(self, table: str) -> list[Path]:
         """Put torn log entries aside, so that the table opens; done at the first use of a table anyway."""
+        self._tables.pop(table, None)  # what it held may speak of what was torn
         return repair_log(self.root, find_table(table).name)
 
     def repair(self, table: str) -> Repaired:
         """Mend the log and take back recent commits with files that cannot be read; for the start after a power cut."""
+        self._tables.pop(table, None)
         return repair_table(self.root, find_table(table).name)
 
     def find_commit(self, table: str, app: str, number: int) -> int | None:

@@ -20,7 +20,7 @@ from penstock.lake.durability import make_durable, make_log_durable, synchronise
 from penstock.lake.layout import writer_properties
 from penstock.lake.log_repair import repairing
 from penstock.lake.storage_failure import storage_failures
-from penstock.lake.tables import PARTITION, Table
+from penstock.lake.tables import PARTITION, Table, source_of
 from penstock.lake.transaction_log import (
     all_transactions,
     checkpoint_files,
@@ -47,17 +47,15 @@ class Maintained(Struct, frozen=True, kw_only=True):
     held_back: bool = False  # a reader still needs what could have been deleted by now
 
 
-def slowest_reader(root: Path, source: str, tables: Iterable[Table]) -> int | None:
-    """The lowest version of a table that any reader has read up to; None where it has no reader."""
-    prefix = f"reader:{source}:"
-    numbers = [
-        number
-        for table in tables
-        if log_folder(root / table.name).is_dir()
-        for app, number in all_transactions(root / table.name).items()
-        if app.startswith(prefix)
-    ]
-    return min(numbers, default=None)
+def slowest_readers(root: Path, tables: Iterable[Table]) -> dict[str, int]:
+    """Of each table that is read by watermark, the lowest version that one of its readers has read up to."""
+    slowest: dict[str, int] = {}
+    for table in tables:
+        for app, number in all_transactions(root / table.name).items():
+            source = source_of(app)
+            if source is not None:
+                slowest[source] = min(number, slowest.get(source, number))
+    return slowest
 
 
 def maintain_table(root: Path, table: Table, settings: LakeSettings, slowest: int | None) -> Maintained:

@@ -30,6 +30,8 @@ from penstock.lake.transaction_log import (
     read_entry,
 )
 
+_REVERT = "revert-"  # begins the token of a commit that takes another back
+
 
 class Repaired(Struct, frozen=True, kw_only=True):
     """What a repair found and did."""
@@ -53,13 +55,15 @@ def repair_table(root: Path, table: str) -> Repaired:
 
 
 def is_intact(path: Path, version: int) -> bool:
-    """Whether every file of the commit that still counts is there, has its size, and can be read."""
+    """Whether the commit stands, and every file of it that still counts is there, has its size, and can be read."""
     with storage_failures("check a commit", path):
-        return _are_whole(path, read_entry(path, version), _active_files(DeltaTable(str(path))))
+        return version not in _reverted(path) and _are_whole(
+            path, read_entry(path, version), _active_files(DeltaTable(str(path)))
+        )
 
 
 def _are_whole(path: Path, entry: LogEntry, active: set[str]) -> bool:
-    """A file that counts no more was whole when a compaction read it, or has been taken back already."""
+    """A file that counts no more was whole when a compaction read it, or was taken back."""
     return all(_is_whole(path, file) for file in entry.adds if file.path in active)
 
 
@@ -73,15 +77,32 @@ def _active_files(handle: DeltaTable) -> set[str]:
 
 
 def find_commit(path: Path, app: str, number: int) -> int | None:
-    """The commit by which an application reached this number; None where there is none, or its entry was cleaned up."""
-    versions = reversed(list_versions(path))
-    return next((version for version in versions if read_entry(path, version).transactions.get(app) == number), None)
+    """The commit by which an application reached this number and which stands; None too where its entry was cleaned up."""
+    reverted: set[int] = set()
+    for version in reversed(list_versions(path)):
+        entry = read_entry(path, version)
+        if (taken_back := _taken_back_by(entry)) is not None:
+            reverted.add(taken_back)
+        elif entry.transactions.get(app) == number and version not in reverted:
+            return version
+    return None
+
+
+def _reverted(path: Path) -> set[int]:
+    entries = (read_entry(path, version) for version in list_versions(path))
+    return {taken_back for entry in entries if (taken_back := _taken_back_by(entry)) is not None}
+
+
+def _taken_back_by(entry: LogEntry) -> int | None:
+    return int(entry.token.removeprefix(_REVERT)) if entry.token and entry.token.startswith(_REVERT) else None
 
 
 def revert_commit(root: Path, table: str, version: int) -> list[Path]:
     """Take a commit back and put those of its files aside that cannot be read; gives where they now lie."""
     path = root / table
     with storage_failures(f"take back commit {version} of {table}", path), repairing(root):
+        if version in _reverted(path):
+            return []
         handle, entry = DeltaTable(str(path)), read_entry(path, version)
         active = _active_files(handle)
         wrong = [file for file in entry.adds if file.path in active]
@@ -106,7 +127,7 @@ def _commit(
         handle.schema(),
         [PARTITION],
         commit_properties=CommitProperties(
-            custom_metadata={COMMIT_TOKEN: f"revert-{version}", TRANSACTION_COUNT: len(transactions)},
+            custom_metadata={COMMIT_TOKEN: f"{_REVERT}{version}", TRANSACTION_COUNT: len(transactions)},
             app_transactions=transactions,
         ),
         post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from penstock.errors import BadInputError
 from penstock.lake.arrow_schema import arrow_schema
 from penstock.lake.tables import PARTITION, Table
 
@@ -76,6 +77,8 @@ def _where(at: datetime | None, candidates: str | None) -> str:
 
 
 def _instant(at: datetime) -> str:
+    if at.tzinfo is None:
+        raise BadInputError(f"The time {at.isoformat()} has no time zone; give it one, for example UTC.")
     return f"TIMESTAMPTZ '{at.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S.%f')}+00'"
 
 

@@ -16,6 +16,7 @@ from penstock.records.signal import Signal
 from penstock.records.span import Span
 
 PARTITION = "date"
+_READER = "reader:"
 
 
 class Table(Struct, frozen=True, kw_only=True):
@@ -120,4 +121,9 @@ def reader(source: str, who: str) -> str:
 
     Vacuum and log clean-up never pass the lowest version kept under such a name.
     """
-    return f"reader:{find_table(source).name}:{who}"
+    return f"{_READER}{find_table(source).name}:{who}"
+
+
+def source_of(app: str) -> str | None:
+    """The table that a transaction is a reader's watermark of, if it is one."""
+    return app.removeprefix(_READER).split(":")[0] if app.startswith(_READER) else None

@@ -84,9 +84,12 @@ def user_sums(
 
 
 def current_rewards(labels: ibis.Table, began: datetime) -> ibis.Table:
-    """The reward of each interaction that has one: of several labels, the one known last, which supersedes the others."""
-    of_reward = labels.filter(
-        _.started_at >= began, _["schema"] == REWARD_SCHEMA, _.dimension == REWARD_DIMENSION, _.value.notnull()
+    """The reward of each interaction that has one: of the labels that none supersedes, the one known last."""
+    since = labels.filter(labels.started_at >= began)
+    superseded = since.filter(since.supersedes.notnull()).select(label_id=since.supersedes)
+    standing = since.anti_join(superseded, "label_id")
+    of_reward = standing.filter(
+        standing["schema"] == REWARD_SCHEMA, standing.dimension == REWARD_DIMENSION, standing.value.notnull()
     )
     return of_reward.group_by("interaction_id").aggregate(value=_.value.argmax(_.known_at))
 
