@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 
 from penstock import errors
-from penstock.cli import COMMANDS
 from penstock.lake.tables import TABLES
 from penstock.registry.tables import METADATA
 from penstock.replay.binding import PARSERS
@@ -72,10 +71,3 @@ def test_every_key_of_a_mapping_is_documented() -> None:
     page = read("docs/replay.md")
     keys = [*INTERACTION_FIELDS, *FEEDBACK_FIELDS, *BINDING_KEYS, *PARSERS]
     assert [key for key in keys if f"`{key}`" not in page] == []
-
-
-def test_every_command_is_in_the_documentation() -> None:
-    pages = "\n".join(
-        path.read_text(encoding="utf-8") for path in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]
-    )
-    assert [name for name in COMMANDS if f"penstock {name}" not in pages] == []

@@ -23,7 +23,11 @@ FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 
 
-def snippets(language: str) -> Iterator[Any]:
+def snippets(language: str) -> list[Any]:
+    return list(_find_snippets(language))
+
+
+def _find_snippets(language: str) -> Iterator[Any]:
     for page in PAGES:
         for number, (found, text) in enumerate(FENCE.findall(page.read_text(encoding="utf-8")), start=1):
             if found == language:
@@ -52,7 +56,7 @@ def test_python_compiles(text: str) -> None:
     compile(text, "snippet", "exec")
 
 
-@pytest.mark.parametrize("line", command_lines())
+@pytest.mark.parametrize("line", list(command_lines()))
 def test_a_command_exists_with_the_options_it_is_given(line: str) -> None:
     _, name, *rest = shlex.split(line, comments=True)
     assert name in COMMANDS, f"`penstock {name}` is no command"

@@ -22,6 +22,7 @@ class RecordingDoor:
         self.feedback: list[Feedback] = []
         self.spans: list[Span] = []
         self.failure: Exception | None = None
+        self.fails_once = False
         self.answer = Accepted()
 
     def fill(self) -> None:
@@ -45,6 +46,7 @@ class RecordingDoor:
 
     def _take(self, kept: list[Any], items: list[Any]) -> Accepted:
         if self.failure is not None:
-            raise self.failure
+            failure, self.failure = self.failure, None if self.fails_once else self.failure
+            raise failure
         kept.extend(items)
         return self.answer

@@ -9,18 +9,24 @@ rows; it is a row number by session and start, taken where it is read.
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from typing import TypeVar
 
+import ibis.expr.types as ir
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.ingest.interactions import build_interactions
+from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
 from penstock.lake.selection import among
 from penstock.lake.tables import reader
 from penstock.records.clock import WriterClock
 from penstock.records.interaction import Interaction
+from penstock.records.span import Span
+
+Record = TypeVar("Record", bound=Struct)
 
 WATERMARK = reader("spans", "settle")
 MAX_ROWS = 20_000
@@ -61,12 +67,12 @@ def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int) -> Settled | No
     )
 
 
-def _spans_of_traces(lake: Lake, new: pa.Table) -> list[msgspec.Struct]:
+def _spans_of_traces(lake: Lake, new: pa.Table) -> list[Span]:
     """Every span that has arrived of the traces of the new ones; one sent twice may come twice."""
     traces = [trace for trace in pc.unique(new.column("trace_id")).to_pylist() if trace]
     days = pc.min_max(new.column("date")).as_py()
     around = (days["min"] - timedelta(days=_TRACE_DAYS), days["max"] + timedelta(days=_TRACE_DAYS))
-    return lake.to_records("spans", among(lake.revisions("spans", dates=around), "trace_id", traces))
+    return _to_records(Span, among(lake.revisions("spans", dates=around), "trace_id", traces))
 
 
 def _standing(lake: Lake, built: list[Interaction]) -> dict[str, Interaction]:
@@ -78,11 +84,24 @@ def _standing(lake: Lake, built: list[Interaction]) -> dict[str, Interaction]:
     around: tuple[date, date] = (min(days) - timedelta(days=_TRACE_DAYS), max(days) + timedelta(days=_TRACE_DAYS))
     rows = among(lake.revisions("interactions", dates=around), "interaction_id", [row.interaction_id for row in built])
     standing: dict[str, Interaction] = {}
-    for row in lake.to_records("interactions", rows):
+    for row in _to_records(Interaction, rows):
         other = standing.get(row.interaction_id)
         if other is None or row.revision > other.revision:
             standing[row.interaction_id] = row
     return standing
+
+
+def _to_records(record: type[Record], rows: ir.Table) -> list[Record]:
+    """Rows as records; columns that are empty throughout are left to the record's defaults, which halves the time."""
+    table = rows.to_pyarrow()
+    filled = [name for name in table.column_names if not _is_empty(table.column(name))]
+    return from_arrow(record, table.select(filled)) if table.num_rows else []
+
+
+def _is_empty(column: pa.ChunkedArray) -> bool:
+    if column.null_count == len(column):
+        return True
+    return pa.types.is_map(column.type) and not any(len(chunk.items) for chunk in column.chunks)
 
 
 def _amended(built: Iterable[Interaction], standing: dict[str, Interaction]) -> Iterable[Interaction]:

@@ -53,8 +53,8 @@ class SftConfig(RecipeConfig, frozen=True, kw_only=True, forbid_unknown_fields=T
     architecture: Architecture | None = None
     epochs: float = 1.0
     max_steps: int = -1  # -1: as many as the epochs need
-    warmup_share: float = 0.05
-    schedule: str = "cosine"  # or linear, constant
+    warmup_share: float = 0.05  # of the steps, in which the learning rate rises
+    decay_share: float = 0.4  # of the steps, at the end, in which it falls to nothing
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:

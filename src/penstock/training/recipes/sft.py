@@ -1,8 +1,9 @@
-"""Supervised fine-tuning through TRL: config -> rows -> trainer -> checkpoint. Loss on the completion only.
+"""Supervised fine-tuning through TRL: config -> rows -> tokens -> trainer -> checkpoint. Loss on the completion only.
 
 Run as `python -m penstock.training.recipes.sft config.json`. With `architecture` it makes a small model from nothing.
 """
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ from datasets.utils.logging import disable_progress_bar
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
+from penstock.errors import EmptySelectionError
 from penstock.training.dataset_files import TRAIN, SftRow, read_rows
 from penstock.training.progress import Progress, run_and_exit
 from penstock.training.recipe_config import SftConfig, read_config
 from penstock.training.recipes.checkpoint_folder import build_model, load_parent, prepare_torch, save_checkpoint, train_tokenizer
 from penstock.training.recipes.step_callback import StepCallback
+
+NOT_LEARNED = -100  # torch's label for a token that is no target
+ROWS_PER_BEAT = 1000
 
 
 def main() -> None:
@@ -28,23 +33,45 @@ def main() -> None:
     prepare_torch(config)
     rows = read_rows(Path(config.dataset), SftRow)
     model, tokenizer = start_from(config, rows)
+    examples, too_long = tokenize(tokenizer, rows, config.max_length, progress)
     trainer = SFTTrainer(
         model=model,
-        args=trainer_arguments(config),
-        train_dataset=Dataset.from_list([conversation(row) for row in rows]),
+        args=trainer_arguments(config, steps(config, len(examples))),
+        train_dataset=Dataset.from_list(examples),
         processing_class=tokenizer,
         callbacks=[StepCallback(progress)],
     )
     progress.beat()
     result = trainer.train()
-    summary = {"rows": len(rows), "steps": int(result.global_step), "loss": float(result.training_loss)}
+    summary = {
+        "rows": len(examples),
+        "dropped_too_long": too_long,
+        "steps": int(result.global_step),
+        "loss": float(result.training_loss),
+    }
     progress.log(int(result.global_step), final_loss=float(result.training_loss))
     save_checkpoint(config, "sft", trainer.model, tokenizer, inputs=[Path(config.dataset) / TRAIN], summary=summary)
 
 
-def conversation(row: SftRow) -> dict[str, Any]:
-    """A row as TRL wants it."""
-    return {"prompt": row.prompt, "completion": [{"role": "assistant", "content": row.completion}]}
+def tokenize(tokenizer: Any, rows: list[SftRow], max_length: int, progress: Progress) -> tuple[list[dict[str, list[int]]], int]:
+    """Each row as tokens and labels, made as the model server makes them; and how many rows were too long."""
+    examples: list[dict[str, list[int]]] = []
+    for index, row in enumerate(rows):
+        text = tokenizer.apply_chat_template(row.prompt, tokenize=False, add_generation_prompt=True)
+        prompt = tokenizer.encode(text, add_special_tokens=False)
+        completion = [*tokenizer.encode(row.completion, add_special_tokens=False), tokenizer.eos_token_id]
+        if len(prompt) + len(completion) <= max_length:
+            examples.append({"input_ids": prompt + completion, "labels": [NOT_LEARNED] * len(prompt) + completion})
+        if index % ROWS_PER_BEAT == 0:
+            progress.beat()
+    if not examples:
+        raise EmptySelectionError(f"All {len(rows)} rows are longer than max_length {max_length}.")
+    return examples, len(rows) - len(examples)
+
+
+def steps(config: SftConfig, examples: int) -> int:
+    """How many steps the training takes."""
+    return config.max_steps if config.max_steps > 0 else math.ceil(math.ceil(examples / config.batch_size) * config.epochs)
 
 
 def start_from(config: SftConfig, rows: list[SftRow]) -> tuple[Any, Any]:
@@ -56,19 +83,20 @@ def start_from(config: SftConfig, rows: list[SftRow]) -> tuple[Any, Any]:
     return build_model(tokenizer, config.architecture), tokenizer
 
 
-def trainer_arguments(config: SftConfig) -> SFTConfig:
+def trainer_arguments(config: SftConfig, max_steps: int) -> SFTConfig:
     """TRL's settings; what it would default to needs an accelerator."""
     return SFTConfig(
         output_dir=config.out + ".trainer",
         seed=config.seed,
         learning_rate=config.learning_rate,
-        lr_scheduler_type=config.schedule,
-        warmup_steps=config.warmup_share,
+        lr_scheduler_type="warmup_stable_decay",
+        lr_scheduler_kwargs={"num_decay_steps": max(1, round(max_steps * config.decay_share))},
+        warmup_steps=round(max_steps * config.warmup_share),
         weight_decay=config.weight_decay,
         per_device_train_batch_size=config.batch_size,
-        num_train_epochs=config.epochs,
-        max_steps=config.max_steps,
+        max_steps=max_steps,
         max_length=config.max_length,
+        dataset_kwargs={"skip_prepare_dataset": True},
         logging_steps=config.log_every,
         save_strategy="no",
         report_to="none",

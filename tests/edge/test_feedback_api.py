@@ -1,0 +1,143 @@
+"""POST /v1/feedback: targets, values, times, idempotency, and what becomes of bad reports."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from penstock.edge.feedback_api import read_time
+from penstock.errors import BadInputError
+from tests.edge.recording_door import RecordingDoor
+
+TRACE, SPAN = "A" * 32, "b" * 16
+
+
+def send(url: str, content: Any) -> httpx.Response:
+    return httpx.post(f"{url}/v1/feedback", json=content)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ({"request_id": "r1"}, ("request", "r1", None)),
+        ({"response_id": "resp-1"}, ("response", "resp-1", None)),
+        ({"trace_id": TRACE, "span_id": SPAN}, ("span", f"{'a' * 32}:{SPAN}", None)),
+        ({"session_id": "s1"}, ("session", "s1", None)),
+        ({"key": {"name": "ticket_id", "value": "T-1"}}, ("key", "T-1", "ticket_id")),
+    ],
+)
+def test_each_way_to_name_a_target_is_understood(edge: str, door: RecordingDoor, target: dict[str, Any], expected: Any) -> None:
+    response = send(edge, {**target, "name": "rating", "value": 1})
+    assert response.status_code == 200
+    feedback = door.feedback[0]
+    assert (feedback.target_kind, feedback.target_id, feedback.target_key) == expected
+    assert response.json() == {"accepted": 1, "feedback_ids": [feedback.feedback_id], "rejected": []}
+
+
+def test_everything_that_a_report_says_is_kept(edge: str, door: RecordingDoor) -> None:
+    report = {
+        "request_id": "r1",
+        "name": "edit",
+        "value": 0.25,
+        "text": "better so",
+        "occurred_at": "2026-03-01T12:00:00+02:00",
+        "idempotency_key": "k1",
+        "source": "editor",
+        "metadata": {"line": 3, "kept": True, "file": "a.py", "nothing": None},
+    }
+    assert send(edge, report).status_code == 200
+    feedback = door.feedback[0]
+    assert (feedback.name, feedback.value, feedback.text, feedback.source) == ("edit", 0.25, "better so", "editor")
+    assert feedback.occurred_at == datetime(2026, 3, 1, 10, tzinfo=UTC)
+    assert feedback.idempotency_key == "k1"
+    assert feedback.metadata == {"line": "3", "kept": "true", "file": "a.py"}
+
+
+@pytest.mark.parametrize(("given", "kept"), [(True, 1.0), (False, 0.0), (3, 3.0), (-0.5, -0.5), (None, None)])
+def test_a_value_is_a_number_or_a_boolean(edge: str, door: RecordingDoor, given: Any, kept: float | None) -> None:
+    assert send(edge, {"request_id": "r", "name": "n", "value": given}).status_code == 200
+    assert door.feedback[0].value == kept
+
+
+@pytest.mark.parametrize("wrap", [lambda items: items, lambda items: {"feedback": items}])
+def test_bad_reports_are_told_with_index_and_reason_and_the_good_ones_are_kept(edge: str, door: RecordingDoor, wrap: Any) -> None:
+    good = {"request_id": "r1", "name": "rating", "value": 1}
+    items = [good, {"name": "rating"}, {**good, "value": "yes"}, {**good, "request_id": "r2"}, 7]
+    answer = send(edge, wrap(items))
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body["accepted"] == 2 and len(body["feedback_ids"]) == 2
+    assert [item["index"] for item in body["rejected"]] == [1, 2, 4]
+    assert all(item["error"] for item in body["rejected"])
+    assert [item.target_id for item in door.feedback] == ["r1", "r2"]
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        ({"name": "n"}, "exactly one way, this one has none"),
+        ({"name": "n", "request_id": "r", "session_id": "s"}, "request and session"),
+        ({"name": "n", "trace_id": TRACE}, "span_id"),
+        ({"name": "n", "trace_id": "xyz", "span_id": SPAN}, "hex"),
+        ({"request_id": "r"}, "name"),
+        ({"request_id": "r", "name": ""}, "length"),
+        ({"request_id": "r", "name": "n", "occured_at": 1}, "occured_at"),
+        ({"request_id": "r", "name": "n", "occurred_at": "yesterday"}, "yesterday"),
+        ({"name": "n", "key": {"name": "ticket"}}, "value"),
+    ],
+)
+def test_when_every_report_is_bad_the_request_is(edge: str, door: RecordingDoor, item: Any, reason: str) -> None:
+    response = send(edge, item)
+    assert response.status_code == 400
+    assert reason in response.json()["rejected"][0]["error"]
+    assert not door.feedback
+
+
+def test_the_same_report_twice_is_one_report(edge: str) -> None:
+    report = {"request_id": "r1", "name": "rating", "value": 1, "occurred_at": 1_770_000_000}
+    first, second = send(edge, report).json(), send(edge, report).json()
+    other = send(edge, {**report, "value": 0}).json()
+    assert first["feedback_ids"] == second["feedback_ids"] != other["feedback_ids"]
+
+
+def test_the_senders_idempotency_key_decides(edge: str) -> None:
+    first = send(edge, {"request_id": "r1", "name": "n", "value": 1, "idempotency_key": "k"}).json()
+    second = send(edge, {"request_id": "r1", "name": "n", "value": 2, "idempotency_key": "k"}).json()
+    assert first["feedback_ids"] == second["feedback_ids"]
+
+
+def test_an_empty_array_is_a_success(edge: str) -> None:
+    assert send(edge, []).json() == {"accepted": 0, "feedback_ids": [], "rejected": []}
+
+
+def test_what_is_no_json_is_refused(edge: str) -> None:
+    headers = {"content-type": "application/json"}
+    assert httpx.post(f"{edge}/v1/feedback", content=b"{", headers=headers).status_code == 400
+    assert httpx.post(f"{edge}/v1/feedback", content=b"\xff", headers=headers).status_code == 400
+
+
+def test_what_a_foreign_web_page_could_send_is_refused(edge: str, door: RecordingDoor) -> None:
+    body = b'{"request_id": "r", "name": "n"}'
+    assert httpx.post(f"{edge}/v1/feedback", content=body, headers={"content-type": "text/plain"}).status_code == 415
+    assert not door.feedback
+
+
+def test_a_full_spool_asks_to_come_back(edge: str, door: RecordingDoor) -> None:
+    door.fill()
+    response = send(edge, {"request_id": "r", "name": "n"})
+    assert response.status_code == 503 and "retry-after" in response.headers
+    assert "spool" in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "given", [1_770_000_000, 1_770_000_000_000, 1_770_000_000_000_000, 1.77e18, "2026-02-02T02:40:00Z", "2026-02-02T02:40:00"]
+)
+def test_times_are_iso_or_an_epoch_of_any_unit(given: str | float) -> None:
+    assert read_time(given) == datetime(2026, 2, 2, 2, 40, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("given", ["", "x", float("nan"), float("inf"), -1e30, "9999-99-99"])
+def test_what_is_no_time_is_told(given: str | float) -> None:
+    with pytest.raises(BadInputError, match="occurred_at"):
+        read_time(given)
