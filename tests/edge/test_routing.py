@@ -7,6 +7,7 @@ import pytest
 from penstock.edge.routing import RouteKeeper, RouteTable
 from penstock.errors import NotFoundError
 from penstock.records.clock import utc_now
+from penstock.records.release import Release
 from penstock.registry.registry import Registry
 from tests.edge.conftest import checkpoint
 from tests.edge.live_server import wait_for
@@ -50,6 +51,19 @@ def test_a_route_leads_to_its_checkpoint(two_checkpoints: Registry) -> None:
 
 
 def test_a_canary_splits_units_stickily_and_tells_the_probability(two_checkpoints: Registry) -> None:
+    two_checkpoints.releases.create(
+        Release(
+            release_id="rel_1",
+            route="assistant",
+            checkpoint_id="c_two",
+            stable_checkpoint_id="c_one",
+            state="proposed",
+            candidate_share=0.25,
+            salt="salt",
+            turn_id=None,
+            created_at=utc_now(),
+        )
+    )
     two_checkpoints.routes.start_canary("assistant", "rel_1", "c_two", 0.25, "salt", utc_now())
     keeper = RouteKeeper(two_checkpoints, "w", refresh_s=0.01)
     keeper.refresh()

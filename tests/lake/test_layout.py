@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from penstock.lake.layout import ROW_GROUP_ROWS
 from penstock.lake.lake import Lake
+from penstock.lake.layout import ROW_GROUP_ROWS
 from penstock.lake.transaction_log import read_entry
 from tests.lake.rows import make_signal
 

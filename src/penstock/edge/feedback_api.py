@@ -151,8 +151,8 @@ def read_time(given: str | float) -> datetime:
             moment = datetime.fromisoformat(given.strip())
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         seconds = float(given)
-        while abs(seconds) > _LARGEST_EPOCH_S:
-            seconds /= 1000.0
+        for _ in range(3):
+            seconds = seconds / 1000.0 if abs(seconds) > _LARGEST_EPOCH_S else seconds
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise BadInputError(f"occurred_at {given!r} is neither an ISO 8601 time nor an epoch.") from error

@@ -1,4 +1,4 @@
-"""Every signal definition, by name; a new one is a file beside this and a line here."""
+"""Every signal definition there is, by name; a new one is a file of its own and a line here."""
 
 from penstock.signals.acceptance import ACCEPTANCE
 from penstock.signals.copy import COPY
@@ -11,5 +11,5 @@ from penstock.signals.retry import RETRY
 from penstock.signals.silent import SILENT
 
 DEFINITIONS: dict[str, Definition] = {
-    definition.name: definition for definition in (ACCEPTANCE, COPY, EDIT, OTHER_FEEDBACK, OUTCOME, RATING, RETRY, SILENT)
+    definition.name: definition for definition in (RATING, COPY, ACCEPTANCE, SILENT, EDIT, RETRY, OUTCOME, OTHER_FEEDBACK)
 }

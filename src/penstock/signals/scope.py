@@ -1,0 +1,85 @@
+"""What a run of the definitions looks at: the targets whose signals may have changed, and the rows these follow from."""
+
+from datetime import datetime, timedelta
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct
+
+from penstock.lake.lake import Lake
+from penstock.lake.selection import among, ids_of
+from penstock.records.feedback import FeedbackStatus
+from penstock.signals.definition import Tables
+
+FEEDBACK_COLUMNS = ("feedback_id", "interaction_id", "session_id", "status")
+INTERACTION_COLUMNS = ("interaction_id", "session_id", "user_id", "started_at")
+
+# How far around a changed interaction its neighbours may start: the longest answer that a retry may follow.
+_NEIGHBOURHOOD = timedelta(hours=1)
+
+
+class Scope(Struct, frozen=True, kw_only=True):
+    """Targets whose signals are worked out anew; whatever they have that is not found again no longer holds."""
+
+    by_report: frozenset[str]  # interactions and sessions that reports may be about
+    by_behaviour: frozenset[str]  # interactions whose neighbours may have changed
+    tables: Tables
+
+
+def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table, exposures: tuple[str, ...] | None) -> Scope:
+    """The targets that these new rows of interactions and feedback touch."""
+    matched = feedback.filter(pc.equal(feedback.column("status"), FeedbackStatus.MATCHED.value))
+    changed = _values(interactions, "interaction_id")
+    sessions = frozenset(_about_sessions(matched))
+    reported = changed | _values(matched, "interaction_id") | sessions
+    neighbours = _neighbours(lake, interactions, exposures)
+    nearby = neighbours.filter(neighbours.started_at <= _latest(interactions)) if interactions.num_rows else neighbours
+    behaving = changed | frozenset(ids_of(nearby, "interaction_id").column(0).to_pylist())
+    tables = Tables(reports=_reports(lake, reported, sessions), interactions=neighbours)
+    return Scope(by_report=reported, by_behaviour=behaving, tables=tables)
+
+
+def _values(rows: pa.Table, column: str) -> frozenset[str]:
+    return frozenset(value for value in pc.unique(rows.column(column)).to_pylist() if value)
+
+
+def _about_sessions(matched: pa.Table) -> list[str]:
+    without_interaction = matched.filter(pc.is_null(matched.column("interaction_id")))
+    return [session for session in without_interaction.column("session_id").to_pylist() if session]
+
+
+def _latest(interactions: pa.Table) -> datetime:
+    latest: datetime = pc.max(interactions.column("started_at")).as_py()
+    return latest
+
+
+def _neighbours(lake: Lake, changed: pa.Table, exposures: tuple[str, ...] | None) -> ir.Table:
+    """The interactions of the same sessions and users around the time of the changed ones, these included."""
+    if changed.num_rows == 0:
+        return lake.current("interactions", ids=[])
+    earliest, latest = pc.min(changed.column("started_at")).as_py() - _NEIGHBOURHOOD, _latest(changed) + _NEIGHBOURHOOD
+    days = (earliest.date(), latest.date())
+    revisions = lake.revisions("interactions", dates=days)
+    near = revisions.filter(revisions.started_at.between(earliest, latest))
+    by_session = among(near, "session_id", _values(changed, "session_id")).select("interaction_id")
+    by_user = among(near, "user_id", _values(changed, "user_id")).select("interaction_id")
+    candidates = ids_of(by_session.union(by_user), "interaction_id")
+    current = lake.current("interactions", ids=candidates, dates=days)
+    return current if exposures is None else current.filter(current.exposure.isin(exposures))
+
+
+def _reports(lake: Lake, targets: frozenset[str], sessions: frozenset[str]) -> ir.Table:
+    """Matched feedback on these interactions and sessions, each with the text of the response it is about."""
+    revisions = lake.revisions("feedback")
+    on_sessions = among(revisions.filter(revisions.interaction_id.isnull()), "session_id", sessions)
+    candidates = ids_of(among(revisions, "interaction_id", targets).select("feedback_id").union(on_sessions.select("feedback_id")), "feedback_id")
+    current = lake.current("feedback", ids=candidates)
+    matched = current.filter(current.status == FeedbackStatus.MATCHED)
+    about = lake.current("interactions", ids=sorted(targets)).select("interaction_id", "response_text")
+    joined = matched.left_join(about, "interaction_id").drop("interaction_id_right")
+    return joined.mutate(
+        target_kind=ibis.ifelse(joined.interaction_id.notnull(), "interaction", "session"),
+        target_id=ibis.coalesce(joined.interaction_id, joined.session_id),
+    ).drop("target_key", "redactions", "date")

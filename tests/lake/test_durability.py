@@ -1,0 +1,67 @@
+"""deltalake does no fsync, so every append is followed by ours; a fsync that fails is an append that failed."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import StorageError
+from penstock.lake import durability
+from penstock.lake.durability import replace_durably
+from penstock.lake.lake import Lake
+from tests.lake.rows import make_signal
+from tests.lake.torn import files_of
+
+
+@pytest.fixture
+def synchronised(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
+    """What was fsynced, in order."""
+    seen: list[Path] = []
+    fsync = os.fsync
+
+    def record(descriptor: int) -> None:
+        seen.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    monkeypatch.setattr(durability.os, "fsync", record)
+    yield seen
+
+
+def test_an_append_brings_files_then_entry_and_their_folders_to_the_disk(lake: Lake, synchronised: list[Path]) -> None:
+    version = lake.append("signals", [make_signal(1), make_signal(2, day=1)])
+    assert version is not None
+    table = lake.root / "signals"
+    entry = table / "_delta_log" / f"{version:020d}.json"
+    files = files_of(table, version)
+    assert set(files) | {file.parent for file in files} | {entry, entry.parent, table} <= set(synchronised)
+    assert max(synchronised.index(file) for file in files) < synchronised.index(entry) < synchronised.index(entry.parent)
+
+
+def test_a_version_given_to_a_reader_is_on_the_disk(lake: Lake, synchronised: list[Path]) -> None:
+    version = lake.append("signals", [make_signal(1)])
+    synchronised.clear()
+    assert lake.changes("signals", 0).version == version
+    assert lake.root / "signals" / "_delta_log" in synchronised
+
+
+def test_a_failed_fsync_fails_the_append_and_can_be_made_up_for(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.append("signals", [make_signal(0)])
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch, pytest.raises(StorageError, match=r"bring a commit to the disk at .*signals"):
+        patch.setattr(durability.os, "fsync", fail)
+        lake.append("signals", [make_signal(1)], transactions={"spool:a": 1})
+    version = lake.find_commit("signals", "spool:a", 1)
+    assert version is not None and lake.is_intact("signals", version)
+    lake.make_durable("signals", version)
+
+
+def test_a_replaced_file_is_the_old_or_the_new_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for content in (b"old", b"new"):
+        replace_durably(path, content)
+        assert path.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [path]
