@@ -1,5 +1,7 @@
 """The composition root: the one place that builds stores and hands them to stages and processes."""
 
+import os
+import sys
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +16,10 @@ from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.registry.registry import Registry
 from penstock.text.redaction import Redactor, load_key
+from penstock.worker.process import WorkerServices
+from penstock.worker.refresh import Refresher, RefreshLoop
+from penstock.worker.steps import TurnSteps
+from penstock.worker.supervisor import Program
 
 
 class Penstock:
@@ -89,3 +95,46 @@ def build_edge_services(settings: Settings, _worker: int) -> EdgeServices:
 
 
 EDGE_FACTORY = "penstock.app:build_edge_services"
+
+
+def build_worker_services(settings: Settings) -> WorkerServices:
+    """What the worker works with."""
+    penstock = Penstock(settings)
+    registry, holder = penstock.registry, f"worker-{os.getpid()}"
+    refresher = Refresher(penstock.lake, registry, settings, penstock.clock, holder)
+
+    def close() -> None:
+        refresher.release()
+        registry.close()
+
+    return WorkerServices(
+        refresh=RefreshLoop(refresher, settings.ingest.settle_interval_s),
+        steps=TurnSteps(registry, refresher, settings, penstock.artifacts, penstock.clock),
+        close=close,
+    )
+
+
+def list_programs(settings: Settings) -> list[Program]:
+    """The processes of `penstock up`."""
+    environment = {**os.environ, "PENSTOCK_HOME": str(settings.home_path)}
+    penstock = (sys.executable, "-m", "penstock.cli")
+    programs = [
+        Program(name="edge", command=(*penstock, "edge"), environment=environment),
+        Program(name="worker", command=(*penstock, "worker"), environment=environment),
+    ]
+    if settings.serving.enabled:
+        checkpoints = settings.home_path / "artifacts" / "checkpoints"
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        serving = settings.serving
+        arguments = ("--host", serving.host, "--port", str(serving.port), "--allow", str(checkpoints))
+        limits = (
+            "--max-batch",
+            str(serving.max_batch),
+            "--max-models",
+            str(serving.max_models),
+            "--threads",
+            str(serving.threads),
+        )
+        command = (sys.executable, "-m", "penstock.serving.server", *arguments, *limits)
+        programs.insert(0, Program(name="serving", command=command, environment=environment))
+    return programs

@@ -1,38 +1,5 @@
-"""A lake and a clock that does not move unless a test moves it."""
+"""What these tests need of the stores."""
 
-from datetime import datetime
-from pathlib import Path
+from tests.stages import clock, lake, now
 
-import pytest
-
-from penstock.config import LakeSettings
-from penstock.lake.lake import Lake
-from penstock.records.clock import WriterClock
-from tests.rows import LATER
-
-
-class Now:
-    """The time, as a test sets it."""
-
-    def __init__(self) -> None:
-        self.time: datetime = LATER
-
-    def __call__(self) -> datetime:
-        return self.time
-
-
-@pytest.fixture
-def now() -> Now:
-    return Now()
-
-
-@pytest.fixture
-def clock(now: Now) -> WriterClock:
-    return WriterClock(now)
-
-
-@pytest.fixture
-def lake(home: Path) -> Lake:
-    lake = Lake(home / "lake", LakeSettings())
-    lake.create()
-    return lake
+__all__ = ["clock", "lake", "now"]

@@ -10,7 +10,7 @@ from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.records.feedback import Feedback
 from penstock.records.ids import interaction_id
-from tests.ingest.conftest import Now
+from tests.stages import Now
 from tests.rows import make_feedback, make_interaction, make_span, trace
 
 

@@ -1,19 +1,38 @@
 """`penstock up | edge | worker`: the processes, together under one supervisor or each alone."""
 
 import logging
+from pathlib import Path
 
 import typer
 
-from penstock.app import EDGE_FACTORY
+from penstock.app import EDGE_FACTORY, Penstock, build_worker_services, list_programs
 from penstock.commands import options
 from penstock.edge.process import run_edge
+from penstock.edge.run_file import read_run_file, run_file
+from penstock.worker.process import run_worker
+from penstock.worker.supervisor import supervise
 
 
 def register(cli: typer.Typer, name: str, summary: str) -> None:
     """Add one of the processes."""
-    commands = {"edge": edge}
-    if name in commands:
-        cli.command(name, help=summary)(commands[name])
+    cli.command(name, help=summary)({"up": up, "edge": edge, "worker": worker}[name])
+
+
+def up(home: options.Home = None, override: options.Override = None) -> None:
+    """Run edge, worker and, where enabled, the local model server, until stopped."""
+    settings = options.load(home, override).settings
+    log_to_standard_error()
+    penstock = Penstock(settings)
+    penstock.registry.close()
+    for text in override or []:
+        typer.echo(f"Note: --set {text} holds for `up` alone; put it into penstock.toml for the processes it starts.", err=True)
+    run_file(penstock.home).unlink(missing_ok=True)
+    supervise(
+        list_programs(settings),
+        penstock.home / "logs",
+        on_ready=lambda: _announce(penstock.home),
+        is_ready=lambda: read_run_file(penstock.home) is not None,
+    )
 
 
 def edge(home: options.Home = None, override: options.Override = None) -> None:
@@ -23,6 +42,20 @@ def edge(home: options.Home = None, override: options.Override = None) -> None:
     run_edge(settings, EDGE_FACTORY)
 
 
+def worker(home: options.Home = None, override: options.Override = None) -> None:
+    """Settle, signal, label and run turns until stopped."""
+    settings = options.load(home, override).settings
+    log_to_standard_error()
+    run_worker(settings, build_worker_services(settings))
+
+
 def log_to_standard_error() -> None:
     """What a process has to say goes to standard error, with the time."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _announce(home: Path) -> None:
+    running = read_run_file(home)
+    if running is not None:
+        typer.echo(f"Penstock is up: {running.url} (home {home}, logs in {home / 'logs'})")

@@ -57,7 +57,10 @@ def _filters(spec: DatasetSpec) -> list[tuple[str, Callable[[ibis.Table], ibis.V
     filters: list[tuple[str, Callable[[ibis.Table], ibis.Value]]] = [
         (f"exposure in {', '.join(spec.exposures)}", lambda rows: rows.exposure.isin(list(spec.exposures))),
         ("with content", lambda rows: rows.content_present & rows.response_text.notnull()),
-        ("not dropped by redaction", lambda rows: ~rows.input_messages.fill_null("").contains(FAILED) & (rows.response_text != FAILED)),
+        (
+            "not dropped by redaction",
+            lambda rows: ~rows.input_messages.fill_null("").contains(FAILED) & (rows.response_text != FAILED),
+        ),
         ("without an error", lambda rows: rows.error_type.isnull()),
     ]
     if spec.application is not None:

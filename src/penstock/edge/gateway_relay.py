@@ -74,8 +74,8 @@ class Relay:
         body = await answer.read()
         response = _decode(body, "The upstream answered no JSON object")
         self._capture.response = response
-        if self._strip_logprobs and _remove_logprobs(response):
-            body = msgspec.json.encode(response)
+        if self._strip_logprobs and _has_logprobs(response):
+            body = msgspec.json.encode(_without_logprobs(response))
         await self._send_whole(answer.status, body)
 
     async def _pass_failure(self, answer: OpenAnswer) -> None:
@@ -139,8 +139,8 @@ class Relay:
         if isinstance(chunk.get("error"), dict):
             self._capture.fail("upstream_stream_error", str(chunk["error"].get("message", chunk["error"])))
         self._capture.stream.add(chunk)
-        if self._strip_logprobs and _remove_logprobs(chunk):
-            return write_event(msgspec.json.encode(chunk))
+        if self._strip_logprobs and _has_logprobs(chunk):
+            return write_event(msgspec.json.encode(_without_logprobs(chunk)))
         return event.raw
 
     async def _begin_stream(self) -> None:
@@ -187,14 +187,13 @@ def _has_output(chunk: Mapping[str, Any]) -> bool:
     return False
 
 
-def _remove_logprobs(response: Mapping[str, Any]) -> bool:
-    """Empty what the client did not ask for, in place; tells whether there was any."""
-    found = False
-    for choice in _choices(response):
-        if choice.get("logprobs") is not None:
-            choice["logprobs"] = None
-            found = True
-    return found
+def _has_logprobs(response: Mapping[str, Any]) -> bool:
+    return any(choice.get("logprobs") is not None for choice in _choices(response))
+
+
+def _without_logprobs(response: Mapping[str, Any]) -> dict[str, Any]:
+    """What the client asked for; the response itself keeps its log-probabilities for the capture."""
+    return {**response, "choices": [{**choice, "logprobs": None} for choice in _choices(response)]}
 
 
 def _choices(response: Mapping[str, Any]) -> list[dict[str, Any]]:

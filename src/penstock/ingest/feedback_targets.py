@@ -92,7 +92,9 @@ def resolve(feedback: Feedback, directory: Directory, now: datetime, expiry: tim
         return _next(feedback, now, status=FeedbackStatus.MATCHED, interaction_id=found[0], session_id=session)
     if found:
         named = ", ".join(found[:_NAMED_IN_REASON]) + (", ..." if len(found) > _NAMED_IN_REASON else "")
-        return _next(feedback, now, status=FeedbackStatus.AMBIGUOUS, reason=f"{_target(feedback)} names {len(found)} interactions: {named}")
+        return _next(
+            feedback, now, status=FeedbackStatus.AMBIGUOUS, reason=f"{_target(feedback)} names {len(found)} interactions: {named}"
+        )
     if feedback.status == FeedbackStatus.PENDING and now - feedback.known_at >= expiry:
         hours = expiry.total_seconds() / 3600
         return _next(feedback, now, status=FeedbackStatus.EXPIRED, reason=f"{_target(feedback)} named nothing for {hours:g} h")

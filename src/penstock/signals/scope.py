@@ -32,49 +32,47 @@ def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table, exposures
     """The targets that these new rows of interactions and feedback touch."""
     matched = feedback.filter(pc.equal(feedback.column("status"), FeedbackStatus.MATCHED.value))
     changed = _values(interactions, "interaction_id")
-    sessions = frozenset(_about_sessions(matched))
+    sessions = _values(matched.filter(pc.is_null(matched.column("interaction_id"))), "session_id")
     reported = changed | _values(matched, "interaction_id") | sessions
-    neighbours = _neighbours(lake, interactions, exposures)
-    nearby = neighbours.filter(neighbours.started_at <= _latest(interactions)) if interactions.num_rows else neighbours
-    behaving = changed | frozenset(ids_of(nearby, "interaction_id").column(0).to_pylist())
+    behaving, neighbours = _neighbours(lake, interactions)
+    if exposures is not None:
+        neighbours = neighbours.filter(neighbours.exposure.isin(exposures))
     tables = Tables(reports=_reports(lake, reported, sessions), interactions=neighbours)
-    return Scope(by_report=reported, by_behaviour=behaving, tables=tables)
+    return Scope(by_report=reported, by_behaviour=changed | behaving, tables=tables)
 
 
 def _values(rows: pa.Table, column: str) -> frozenset[str]:
     return frozenset(value for value in pc.unique(rows.column(column)).to_pylist() if value)
 
 
-def _about_sessions(matched: pa.Table) -> list[str]:
-    without_interaction = matched.filter(pc.is_null(matched.column("interaction_id")))
-    return [session for session in without_interaction.column("session_id").to_pylist() if session]
-
-
-def _latest(interactions: pa.Table) -> datetime:
-    latest: datetime = pc.max(interactions.column("started_at")).as_py()
-    return latest
-
-
-def _neighbours(lake: Lake, changed: pa.Table, exposures: tuple[str, ...] | None) -> ir.Table:
-    """The interactions of the same sessions and users around the time of the changed ones, these included."""
+def _neighbours(lake: Lake, changed: pa.Table) -> tuple[frozenset[str], ir.Table]:
+    """Interactions that a changed one may follow, and every one that may follow any of these."""
     if changed.num_rows == 0:
-        return lake.current("interactions", ids=[])
-    earliest, latest = pc.min(changed.column("started_at")).as_py() - _NEIGHBOURHOOD, _latest(changed) + _NEIGHBOURHOOD
+        return frozenset(), lake.current("interactions", ids=[])
+    span = pc.min_max(changed.column("started_at")).as_py()
+    earliest, latest = span["min"] - _NEIGHBOURHOOD, span["max"]
+    before = _of_same_people(lake, changed, earliest, latest).select(*INTERACTION_COLUMNS).to_pyarrow()
+    return _values(before, "interaction_id"), _of_same_people(lake, before, earliest, latest + _NEIGHBOURHOOD)
+
+
+def _of_same_people(lake: Lake, rows: pa.Table, earliest: datetime, latest: datetime) -> ir.Table:
+    """The interactions of the same sessions and users, started between two times."""
     days = (earliest.date(), latest.date())
     revisions = lake.revisions("interactions", dates=days)
     near = revisions.filter(revisions.started_at.between(earliest, latest))
-    by_session = among(near, "session_id", _values(changed, "session_id")).select("interaction_id")
-    by_user = among(near, "user_id", _values(changed, "user_id")).select("interaction_id")
-    candidates = ids_of(by_session.union(by_user), "interaction_id")
-    current = lake.current("interactions", ids=candidates, dates=days)
-    return current if exposures is None else current.filter(current.exposure.isin(exposures))
+    by_session = among(near, "session_id", _values(rows, "session_id")).select("interaction_id")
+    by_user = among(near, "user_id", _values(rows, "user_id")).select("interaction_id")
+    current = lake.current("interactions", ids=ids_of(by_session.union(by_user), "interaction_id"), dates=days)
+    return current.filter(current.started_at.between(earliest, latest))
 
 
 def _reports(lake: Lake, targets: frozenset[str], sessions: frozenset[str]) -> ir.Table:
     """Matched feedback on these interactions and sessions, each with the text of the response it is about."""
     revisions = lake.revisions("feedback")
     on_sessions = among(revisions.filter(revisions.interaction_id.isnull()), "session_id", sessions)
-    candidates = ids_of(among(revisions, "interaction_id", targets).select("feedback_id").union(on_sessions.select("feedback_id")), "feedback_id")
+    candidates = ids_of(
+        among(revisions, "interaction_id", targets).select("feedback_id").union(on_sessions.select("feedback_id")), "feedback_id"
+    )
     current = lake.current("feedback", ids=candidates)
     matched = current.filter(current.status == FeedbackStatus.MATCHED)
     about = lake.current("interactions", ids=sorted(targets)).select("interaction_id", "response_text")

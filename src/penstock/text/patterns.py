@@ -1,10 +1,11 @@
 """What personal data and secrets look like: one linear-time pattern for all kinds.
 
-The pattern is read over raw JSON as well as over text, so its left edge also allows the letter of a JSON escape (`\\n4111...`).
+The pattern is read over raw JSON as well as over text, so its left edge also allows a JSON escape (`\\n4111...`).
 It proposes; runs of digits are judged afterwards (personal_numbers.py), because no regular expression knows Luhn's rule.
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import re2
@@ -13,7 +14,7 @@ Pattern = Any  # re2 has no types: search(data, position) gives a match with spa
 
 SEPARATOR = b"\x1e"  # between strings that are scanned together; no alternative may match across it
 
-_LEFT = rb"(?:^|[^A-Za-z0-9]|\\[bfnrt])"
+_LEFT = rb"(?:^|[^A-Za-z0-9]|\\[bfnrt]|\\u[0-9A-Fa-f]{4})"
 
 _EMAIL = (
     rb"(?P<email>[A-Za-z0-9\x80-\xff][A-Za-z0-9\x80-\xff._%+'-]*@"
@@ -64,18 +65,27 @@ _IPV6 = (
     rb"|(?:[0-9A-Fa-f]{1,4}:){1,6}(?::[0-9A-Fa-f]{1,4}){1,6}|(?:[0-9A-Fa-f]{1,4}:){1,7}:)"
 )
 
-# Ways of writing an ASCII character so that no pattern sees it; such a text is unfolded and read again.
-_DISGUISE = rb"(?P<disguise>\\u00[2-7][0-9A-Fa-f]|%40|&#(?:0*64|[xX]0*40);|\xef\xbc(?:[\x90-\x99]|\xa0))"
-
+# Ways of writing a character so that no pattern sees it. A text with one is decoded or unfolded, and read again.
+_DISGUISES = (
+    rb"\\u00[2-7][0-9A-Fa-f]",  # an ASCII character
+    rb"\\u[fF][fF](?:1[0-9]|20)",  # a full-width digit or "@"
+    rb"[0-9)]\\u(?:00[aA]0|20[01][0-9A-Fa-f]|202[fF])",  # a space or dash within a number
+    rb"@[A-Za-z0-9.-]*\\u[0-9A-Fa-f]{4}",  # a letter of a domain
+    rb"[0-9A-Za-z):]\\+/",  # some encoders write every slash so
+    rb"%40|&#(?:0*64|[xX]0*40);",
+    rb"\xef\xbc(?:[\x90-\x99]|\xa0)",
+)
+_DISGUISE = rb"(?P<disguise>" + rb"|".join(_DISGUISES) + rb")"
 
 _KEYS = rb"|".join((_IN_ADDRESS, _LEFT + rb"(?:" + rb"|".join((_SECRET, _ASSIGNED, _BEARER)) + rb")"))
-_NUMBERS = _LEFT + rb"(?:" + rb"|".join((_IPV6, _IPV4, _NUMBER)) + rb")"
+_NUMBERS = _LEFT + rb"(?:" + rb"|".join((_IPV6, _NUMBER, _IPV4)) + rb")"
 
 ANYTHING = rb"|".join((_EMAIL, _KEYS, _NUMBERS, _DISGUISE))
 # The same, one after the other, for a text that holds something: a secret may contain an "@", an address only digits.
 IN_ORDER = (_KEYS, _EMAIL, _NUMBERS)
 
 
+@lru_cache(maxsize=4096)
 def is_credential_name(name: str) -> bool:
     """Whether what is stored under this name is likely a secret."""
     return _CREDENTIAL_NAME.search(name) is not None

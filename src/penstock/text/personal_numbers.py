@@ -6,10 +6,14 @@ as a date, a decimal or a plain list of numbers is left alone.
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 _GROUP = re.compile(rb"[0-9]+")
 _MOST_GROUPS = 8
+_MOST_DIGITS = 19
+_FEWEST_DIGITS = 7  # of anything but an IP address
+_ADDRESS_GROUPS = 4
 
 # Lengths of the groups of local numbers that carry no sign of being one, so that they must stand alone; with their gaps.
 _LOCAL_SHAPES = {
@@ -39,27 +43,25 @@ class _Window(NamedTuple):
     gaps: tuple[str, ...]
     is_whole: bool  # the run holds nothing else
     has_plus: bool
+    is_dotted_on: bool  # a dot and a digit come before or after it
 
 
 def find_personal_numbers(run: bytes, *, joined_after: bool) -> list[Found]:
     """The personal numbers in a run; `joined_after` says that a letter or digit follows, so that its last group is no number."""
     groups = [match.span() for match in _GROUP.finditer(run)]
     extension = _extension_of(run, groups)
-    if extension:
+    if extension or (joined_after and groups):
         groups.pop()
-    if joined_after and groups and not extension:
-        groups.pop()
+    gaps = [_gap(run[left[1] : right[0]]) for left, right in pairwise(groups)]
     found: list[Found] = []
     first = 0
     while first < len(groups):
-        last = _longest(run, groups, first)
+        last = _longest(run, groups, gaps, first)
         if last is None:
             first += 1
             continue
         end, kind = last
-        start = groups[first][0]
-        if kind == "phone" and first == 0:
-            start = 0
+        start = 0 if kind == "phone" and first == 0 else groups[first][0]
         finish = len(run) if extension and kind == "phone" and end == len(groups) else groups[end - 1][1]
         found.append(Found(start, finish, kind))
         first = end
@@ -79,22 +81,42 @@ def _extension_of(run: bytes, groups: Sequence[tuple[int, int]]) -> bool:
     return len(groups) > 1 and b"x" in run[groups[-2][1] : groups[-1][0]].lower()
 
 
-def _longest(run: bytes, groups: Sequence[tuple[int, int]], first: int) -> tuple[int, str] | None:
-    for end in range(min(len(groups), first + _MOST_GROUPS), first, -1):
-        kind = _judge(_window(run, groups, first, end))
+def _longest(run: bytes, groups: Sequence[tuple[int, int]], gaps: Sequence[str], first: int) -> tuple[int, str] | None:
+    """The end of the longest personal number that begins with this group, and its kind."""
+    total, lengths = 0, []
+    for start, stop in groups[first : first + _MOST_GROUPS]:
+        total += stop - start
+        if total > _MOST_DIGITS:
+            break
+        lengths.append(total)
+    for count in range(len(lengths), 0, -1):
+        if lengths[count - 1] < _FEWEST_DIGITS and count < _ADDRESS_GROUPS:
+            return None
+        end = first + count
+        if _splits_decimal(gaps, first) or _splits_decimal(gaps, end):
+            continue
+        kind = _judge(_window(run, groups, gaps, first, end))
         if kind:
             return end, kind
     return None
 
 
-def _window(run: bytes, groups: Sequence[tuple[int, int]], first: int, end: int) -> _Window:
+def _splits_decimal(gaps: Sequence[str], at: int) -> bool:
+    """Whether the limit before this group runs through a decimal number, so that one side is no number of its own."""
+    if not 0 < at <= len(gaps) or gaps[at - 1] != ".":
+        return False
+    return (at < 2 or gaps[at - 2] != ".") and (at == len(gaps) or gaps[at] != ".")
+
+
+def _window(run: bytes, groups: Sequence[tuple[int, int]], gaps: Sequence[str], first: int, end: int) -> _Window:
     spans = groups[first:end]
     return _Window(
-        digits=b"".join(run[start:stop] for start, stop in spans).decode(),
-        shape=tuple(stop - start for start, stop in spans),
-        gaps=tuple(_gap(run[left[1] : right[0]]) for left, right in zip(spans, spans[1:], strict=False)),
+        digits=b"".join([run[start:stop] for start, stop in spans]).decode(),
+        shape=tuple([stop - start for start, stop in spans]),
+        gaps=tuple(gaps[first : end - 1]),
         is_whole=first == 0 and end == len(groups),
         has_plus=first == 0 and run.startswith(b"+"),
+        is_dotted_on="." in (*gaps[max(first - 1, 0) : first], *gaps[end - 1 : end]),
     )
 
 
@@ -173,7 +195,7 @@ def _is_social_security_number(window: _Window) -> bool:
 
 
 def _is_address(window: _Window) -> bool:
-    if len(window.shape) != 4 or set(window.gaps) != {"."} or max(window.shape) > 3:
+    if len(window.shape) != 4 or set(window.gaps) != {"."} or max(window.shape) > 3 or window.is_dotted_on:
         return False
     octets, at = [], 0
     for length in window.shape:

@@ -27,6 +27,7 @@ FAILED = "[REDACTION_FAILED]"
 _MOST_PASSES = 8
 _PLACEHOLDER_NUMBERS = 10_000  # four digits are never a phone number
 _KEY_BYTES = 32
+_AFTER_DIGITS = (b"@", b"%", b"+", b"_", b"'")
 
 
 def load_key(home: Path) -> bytes:
@@ -81,20 +82,20 @@ class Redactor:
         return self.hash_id(value, kind) if self.redact(value, "")[1] else value
 
     def find_suspects(self, texts: Sequence[bytes]) -> list[int]:
-        """Which of these UTF-8 texts may hold something; all the others surely do not."""
+        """Which of these UTF-8 texts, plain or JSON, may hold something; all the others surely do not."""
         whole = SEPARATOR.join(texts)
         starts = [0, *accumulate(len(text) + 1 for text in texts)]
         suspects: list[int] = []
-        position = 0
-        while (match := self._anything.search(whole, position)) is not None:
+        search, position = self._anything.search, 0
+        while position < len(whole) and (match := search(whole, position)) is not None:
+            found, position = _examine(match, whole)
+            if not found and not _may_begin_address(match, whole):
+                continue
             # A match may begin on the separator before its text, and a credential's name may stand in the text before.
-            first = bisect_right(starts, match.start() + 1) - 1
-            last = bisect_right(starts, max(match.end() - 1, match.start())) - 1
-            first = min(first, last)
+            last = bisect_right(starts, match.end() - 1) - 1
+            first = min(bisect_right(starts, match.start() + 1) - 1, last)
             suspects.extend(index for index in range(first, last + 1) if not suspects or index > suspects[-1])
             position = starts[last + 1] - 1
-            if position >= len(whole):
-                break
         return suspects
 
     def redact(self, text: str | None, session: str) -> tuple[str | None, dict[str, int]]:
@@ -170,8 +171,14 @@ def _examine(match: Any, data: bytes) -> tuple[list[Found], int]:
         is_address = not joined_after and _is_address(value, data[end : end + 2])
         return ([Found(start, end, "ip")], end) if is_address else ([], start + 1)
     if name in ("assigned", "bearer"):
-        return ([Found(start, end, "secret")], end) if _looks_random(value) else ([], start)
-    return [Found(start, end, "email" if name == "email" else "secret")], end
+        return ([Found(start, end, "secret")], end) if _looks_random(value) else ([], start - 1)
+    return [Found(start, end, "secret" if name in ("secret", "login") else name)], end
+
+
+def _may_begin_address(match: Any, data: bytes) -> bool:
+    """Whether a run of digits goes on as the local part of an e-mail address does."""
+    after = data[match.end() : match.end() + 2]
+    return match.lastgroup == b"number" and (after[:1] in _AFTER_DIGITS or (after[:1] in (b".", b"-") and after[1:].isalnum()))
 
 
 def _is_address(value: bytes, after: bytes) -> bool:

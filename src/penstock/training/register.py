@@ -55,9 +55,7 @@ def train(
     checkpoint = _checkpoint(artifacts, files, manifest, run, name or recipe)
     with registry.transaction():
         checkpoint = registry.checkpoints.put(checkpoint)
-        registry.runs.transition(
-            run_id, TrainingRunState.SUCCEEDED, ended_at=utc_now(), checkpoint_id=checkpoint.checkpoint_id
-        )
+        registry.runs.transition(run_id, TrainingRunState.SUCCEEDED, ended_at=utc_now(), checkpoint_id=checkpoint.checkpoint_id)
     return checkpoint
 
 
@@ -94,9 +92,7 @@ def _config(
     return make_config(recipe, fields)
 
 
-def _new_run(
-    run_id: str, recipe: str, dataset: DatasetVersion, parent: Checkpoint | None, config: RecipeConfig
-) -> TrainingRun:
+def _new_run(run_id: str, recipe: str, dataset: DatasetVersion, parent: Checkpoint | None, config: RecipeConfig) -> TrainingRun:
     return TrainingRun(
         training_run_id=run_id,
         recipe=recipe,

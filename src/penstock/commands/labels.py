@@ -1,0 +1,43 @@
+"""`penstock labels`: the questions, the rules that answer them, and the answers' counts."""
+
+import typer
+from ibis import _
+
+from penstock.app import Penstock
+from penstock.commands import options
+from penstock.commands.printing import print_fields, print_rows, to_plain
+from penstock.labels.run import current_labels, run_labels
+
+
+def register(cli: typer.Typer, name: str, summary: str) -> None:
+    """Add `labels`."""
+    labels = typer.Typer(help=summary, no_args_is_help=True)
+    labels.command("schemas")(schemas)
+    labels.command("counts")(counts)
+    labels.command("run")(run)
+    cli.add_typer(labels, name=name)
+
+
+def schemas(home: options.Home = None, json: options.Json = False) -> None:
+    """List the questions of every label schema."""
+    rows = [
+        {"schema": f"{schema.name} v{schema.version}", **to_plain(dimension)}
+        for schema in Penstock(options.load(home).settings).registry.schemas.list()
+        for dimension in schema.dimensions
+    ]
+    print_rows(rows, as_json=json, empty="No schemas yet; `penstock labels run` registers the first.")
+
+
+def counts(home: options.Home = None, json: options.Json = False) -> None:
+    """Count the current labels by dimension, rule and value."""
+    lake = Penstock(options.load(home).settings).lake
+    labels = current_labels(lake.current("labels"))
+    grouped = labels.group_by("dimension", "annotator", "value").aggregate(labels=_.count())
+    print_rows(grouped.order_by("dimension", "annotator", "value").to_pyarrow().to_pylist(), as_json=json, empty="No labels.")
+
+
+def run(home: options.Home = None, json: options.Json = False) -> None:
+    """Label what has new signals, once; a running worker does so by itself."""
+    penstock = Penstock(options.load(home).settings)
+    done = run_labels(penstock.lake, penstock.registry, penstock.settings.reward, penstock.clock)
+    print_fields(to_plain(done), as_json=json)

@@ -1,0 +1,41 @@
+"""Fixtures of the stages that read and write the lake: a lake, and a clock that does not move unless a test moves it."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from penstock.config import LakeSettings
+from penstock.lake.lake import Lake
+from penstock.records.clock import WriterClock
+from tests.rows import LATER
+
+
+class Now:
+    """The time, as a test sets it."""
+
+    def __init__(self) -> None:
+        self.time: datetime = LATER
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+@pytest.fixture
+def now() -> Now:
+    """What a test moves."""
+    return Now()
+
+
+@pytest.fixture
+def clock(now: Now) -> WriterClock:
+    """A writer's clock that shows it."""
+    return WriterClock(now)
+
+
+@pytest.fixture
+def lake(home: Path) -> Lake:
+    """An empty lake."""
+    lake = Lake(home / "lake", LakeSettings())
+    lake.create()
+    return lake
