@@ -29,7 +29,17 @@ def main() -> None:
     folder = options.folder.resolve()
     with tempfile.TemporaryDirectory() as scratch:
         port_file = Path(scratch) / "port"
-        command = [sys.executable, "-m", "penstock.serving.server", "--port", "0", "--port-file", port_file, "--allow", folder.parent]
+        command = [
+            sys.executable,
+            "-m",
+            "penstock.serving.server",
+            "--port",
+            "0",
+            "--port-file",
+            port_file,
+            "--allow",
+            folder.parent,
+        ]  # noqa: E501
         server = subprocess.Popen([*command, "--threads", str(options.threads)])
         try:
             while not port_file.exists():

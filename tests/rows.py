@@ -22,7 +22,9 @@ def trace(number: int) -> str:
     return f"{number + 1:032x}"
 
 
-def make_span(trace_id: str, span_id: str, parent: str | None = None, *, kind: str = "inference", start: float = 0, **fields: Any) -> Span:
+def make_span(
+    trace_id: str, span_id: str, parent: str | None = None, *, kind: str = "inference", start: float = 0, **fields: Any
+) -> Span:
     """A span that took one second and was known an hour later."""
     key = interaction_id(trace_id, span_id) if kind != "event" else "e_" + digest(trace_id, span_id, repr(sorted(fields)))
     given: dict[str, Any] = {
@@ -32,7 +34,9 @@ def make_span(trace_id: str, span_id: str, parent: str | None = None, *, kind: s
     return Span(**{**given, **fields})
 
 
-def make_feedback(name: str, target_kind: str, target_id: str, *, happened: float = 10, key: str | None = None, **fields: Any) -> Feedback:
+def make_feedback(
+    name: str, target_kind: str, target_id: str, *, happened: float = 10, key: str | None = None, **fields: Any
+) -> Feedback:
     """A report that arrived an hour later."""
     idempotency_key = fields.pop("idempotency_key", f"{name}-{target_kind}-{target_id}-{key}-{happened}")
     given: dict[str, Any] = {

@@ -16,7 +16,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from penstock.config import LakeSettings
 from penstock.edge.run_file import RunningEdge, read_run_file, remove_run_file, run_file, write_run_file
 from penstock.lake.lake import Lake
-from penstock.lake.tables import TABLES
 from penstock.registry.registry import Registry
 from tests.edge.live_server import wait_for
 
@@ -52,7 +51,7 @@ def send_spans(url: str, count: int, start: int = 0) -> None:
 def spans_in_lake(home: Path) -> set[str]:
     lake = Lake(home / "lake", LakeSettings())
     lake.create()
-    return {row.span_id for row in lake.to_records(TABLES["spans"], lake.current(TABLES["spans"]))}
+    return {row.span_id for row in lake.to_records("spans", lake.current("spans"))}
 
 
 def test_one_worker_says_where_it_is_and_leaves_everything_in_the_lake(home: Path) -> None:

@@ -43,8 +43,10 @@ def logs_request(
 ) -> ExportLogsServiceRequest:
     """One log record, an event of this name."""
     request = ExportLogsServiceRequest()
-    record = request.resource_logs.add().scope_logs.add().log_records.add(
-        event_name=name, trace_id=trace_id, span_id=span_id, time_unix_nano=nanoseconds(T0)
+    record = (
+        request.resource_logs.add()
+        .scope_logs.add()
+        .log_records.add(event_name=name, trace_id=trace_id, span_id=span_id, time_unix_nano=nanoseconds(T0))
     )
     set_attributes(record.attributes, attributes)
     if body is not None:

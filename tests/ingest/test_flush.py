@@ -209,8 +209,8 @@ def test_a_damaged_adopted_spool_does_not_hold_up_the_others(lake: Lake, home: P
 
 
 def kill_again_and_again(home: Path, kills: int, seed: int) -> None:
-    """Kill a process that writes and flushes, each at another moment; then flush the rest and compare with what it acknowledged."""
-    chance = random.Random(seed)  # noqa: S311 - moments of death, no secrets
+    """Kill a process that writes and flushes, at another moment each time; then flush the rest and compare."""
+    chance = random.Random(seed)
     acknowledged: set[int] = set()
     for number in range(kills):
         command = [sys.executable, "-c", _WRITE_AND_FLUSH, str(home), str(number * _ROUND)]

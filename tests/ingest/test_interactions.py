@@ -46,7 +46,9 @@ def test_wrapper_and_helper_spans_never_count() -> None:
 
 def test_session_user_segment_tenant_and_application_come_from_the_nearest_ancestor_that_has_them() -> None:
     (interaction,) = build(
-        make_span("root", kind="other", session_id="far", user_id="u_1", tenant="t", application="web", keys={"ticket": "7", "a": "far"}),
+        make_span(
+            "root", kind="other", session_id="far", user_id="u_1", tenant="t", application="web", keys={"ticket": "7", "a": "far"}
+        ),
         make_span("agent", "root", kind="agent", session_id="near", segment="pro", keys={"a": "near"}, tags={"x": "1"}),
         make_span("call", "agent", keys={"own": "1"}),
     )
@@ -67,7 +69,9 @@ def test_an_interaction_without_a_session_belongs_to_its_trace() -> None:
 
 
 def test_parents_in_a_circle_are_followed_once() -> None:
-    (interaction,) = build(make_span("call", "a"), make_span("a", "b", kind="agent"), make_span("b", "call", kind="agent", user_id="u_2"))
+    (interaction,) = build(
+        make_span("call", "a"), make_span("a", "b", kind="agent"), make_span("b", "call", kind="agent", user_id="u_2")
+    )
     assert interaction.user_id == "u_2"
 
 

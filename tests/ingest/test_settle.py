@@ -4,6 +4,8 @@ import random
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from penstock.config import LakeSettings
 from penstock.ingest.interactions import CONTENT_EVENT
 from penstock.ingest.settle import Settled, settle_interactions
@@ -39,7 +41,9 @@ def test_a_parent_that_comes_late_amends_what_it_adds_to(lake: Lake, clock: Writ
 def test_content_that_comes_late_as_an_event_amends(lake: Lake, clock: WriterClock) -> None:
     lake.append("spans", [make_span(trace(0), "call")])
     settle_interactions(lake, clock)
-    lake.append("spans", [make_span(trace(0), "call", kind="event", name=CONTENT_EVENT, response_text="hi", content_present=True)])
+    lake.append(
+        "spans", [make_span(trace(0), "call", kind="event", name=CONTENT_EVENT, response_text="hi", content_present=True)]
+    )
     settle_interactions(lake, clock)
     (row,) = interactions(lake)
     assert (row.response_text, row.content_present, row.revision) == ("hi", True, 1)
@@ -98,7 +102,9 @@ def test_any_order_of_arrival_in_any_chunks_ends_in_the_same_interactions(home: 
     assert len(interactions(lake)) == 12
 
 
-def test_a_run_that_died_before_its_commit_is_done_again_by_the_next(home: Path, lake: Lake, clock: WriterClock, monkeypatch) -> None:  # type: ignore[no-untyped-def]  # a fixture of pytest
+def test_a_run_that_died_before_its_commit_is_done_again_by_the_next(
+    home: Path, lake: Lake, clock: WriterClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lake.append("spans", [make_span(trace(0), "call")])
 
     def die(*_: object, **__: object) -> None:
@@ -106,10 +112,8 @@ def test_a_run_that_died_before_its_commit_is_done_again_by_the_next(home: Path,
 
     with monkeypatch.context() as patch:
         patch.setattr(lake, "append", die)
-        try:
+        with pytest.raises(KeyboardInterrupt):
             settle_interactions(lake, clock)
-        except KeyboardInterrupt:
-            pass
     fresh = Lake(home / "lake", LakeSettings())
     assert settle_interactions(fresh, clock) == Settled(spans=1, created=1)
     assert len(interactions(fresh)) == 1

@@ -10,8 +10,8 @@ from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.records.feedback import Feedback
 from penstock.records.ids import interaction_id
-from tests.stages import Now
 from tests.rows import make_feedback, make_interaction, make_span, trace
+from tests.stages import Now
 
 
 def settle(lake: Lake, clock: WriterClock) -> SettledFeedback:
@@ -107,7 +107,9 @@ def test_a_report_on_the_applications_span_follows_the_call_to_the_gateways(lake
 def test_many_reports_are_settled_at_once(home: Path, clock: WriterClock) -> None:
     lake = Lake(home / "many", LakeSettings())
     lake.create()
-    lake.append("interactions", [make_interaction(n, request_id=f"q{n}", response_id=f"r{n}", keys={"k": str(n)}) for n in range(200)])
+    lake.append(
+        "interactions", [make_interaction(n, request_id=f"q{n}", response_id=f"r{n}", keys={"k": str(n)}) for n in range(200)]
+    )
     reports = [make_feedback("copy", "request", f"q{n}") for n in range(100)]
     reports += [make_feedback("copy", "key", str(n), key="k") for n in range(100)]
     lake.append("feedback", reports)

@@ -20,7 +20,9 @@ from penstock.signals.acceptance import fate
         ("edited", 0.4, None, "edited", 0.4),
     ],
 )
-def test_a_fate_is_read_from_name_text_or_value(name: str, value: float | None, text: str | None, state: str, share: float | None) -> None:
+def test_a_fate_is_read_from_name_text_or_value(
+    name: str, value: float | None, text: str | None, state: str, share: float | None
+) -> None:
     found = fate(name, value, text, "abcd")
     assert (found.state, found.value) == (state, share)
 

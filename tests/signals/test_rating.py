@@ -20,7 +20,9 @@ from penstock.signals.rating import rate
         ("rating", 8.0, None, {"minimum": "0", "maximum": "10"}, 0.6),
     ],
 )
-def test_every_scale_is_stretched_to_minus_one_to_one(name: str, value: float, text: str, metadata: dict[str, str], expected: float) -> None:
+def test_every_scale_is_stretched_to_minus_one_to_one(
+    name: str, value: float, text: str, metadata: dict[str, str], expected: float
+) -> None:
     rating, reason = rate(name, value, text, metadata)
     assert rating == pytest.approx(expected)
     assert reason is None

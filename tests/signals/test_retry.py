@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def test_follow_ups_of_real_conversations_are_told_from_rewrites() -> None:
             if rewrite.lower() != raw.lower():
                 rewritten += 1
                 hits += probability(raw, rewrite) > 0.5
-        for first, second in zip(turns, turns[1:], strict=False):
+        for first, second in pairwise(turns):
             followed += 1
             false_alarms += probability(first, second) > 0.5
     assert hits / rewritten > 0.85

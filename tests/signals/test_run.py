@@ -43,7 +43,8 @@ def test_reports_become_signals_of_their_definitions(lake: Lake, clock: WriterCl
     }  # fmt: skip
     found = signals(lake)
     assert {name: row.value for name, row in found.items()} == {
-        "rating": 1.0, "copy": 1.0, "acceptance": 0.5, "edit": 0.5, "silent": 1.0, "outcome.tests": 0.0, "feedback.helpfulness": 3.0,
+        "rating": 1.0, "copy": 1.0, "acceptance": 0.5, "edit": 0.5, "silent": 1.0, "outcome.tests": 0.0,
+        "feedback.helpfulness": 3.0,
     }  # fmt: skip
     assert {row.interaction_id for row in found.values()} == {one.interaction_id}
     assert found["copy"].definition == "copy@1"
@@ -73,7 +74,9 @@ def test_the_same_rows_again_give_no_revision(lake: Lake, clock: WriterClock) ->
 
 
 def test_unmatched_reports_are_no_signals(lake: Lake, clock: WriterClock) -> None:
-    lake.append("feedback", [make_feedback("copy", "request", "q"), make_feedback("copy", "request", "p", status="ambiguous", revision=1)])
+    lake.append(
+        "feedback", [make_feedback("copy", "request", "q"), make_feedback("copy", "request", "p", status="ambiguous", revision=1)]
+    )
     assert run_signals(lake, clock) == {}
 
 
@@ -139,7 +142,9 @@ def test_asking_the_same_again_is_a_retry_of_the_first(lake: Lake, clock: Writer
 
 
 def test_a_retry_in_another_session_is_found_by_its_user(lake: Lake, clock: WriterClock) -> None:
-    lake.append("interactions", [asks(0, "sort a list", 0, user_id="u_1"), asks(1, "sort a list", 30, user_id="u_1", session_id="d")])
+    lake.append(
+        "interactions", [asks(0, "sort a list", 0, user_id="u_1"), asks(1, "sort a list", 30, user_id="u_1", session_id="d")]
+    )
     run_signals(lake, clock)
     assert signals(lake)["retry"].evidence["found_by"] == "user_id"
 
@@ -169,7 +174,9 @@ def test_a_turn_that_comes_late_between_two_withdraws_a_retry(lake: Lake, clock:
 
 
 def test_a_changed_neighbour_without_a_user_leaves_what_was_found_by_user(lake: Lake, clock: WriterClock) -> None:
-    lake.append("interactions", [asks(0, "sort a list", 0, user_id="u_1"), asks(1, "sort a list", 30, user_id="u_1", session_id="d")])
+    lake.append(
+        "interactions", [asks(0, "sort a list", 0, user_id="u_1"), asks(1, "sort a list", 30, user_id="u_1", session_id="d")]
+    )
     run_signals(lake, clock)
     lake.append("interactions", [asks(2, "something else", 200)])
     assert run_signals(lake, clock) == {}
@@ -182,7 +189,10 @@ def test_behaviour_of_other_exposures_is_left_out_when_asked(lake: Lake, clock: 
 
 
 def test_any_order_of_arrival_in_any_chunks_ends_in_the_same_signals(lake: Lake, clock: WriterClock) -> None:
-    rows = [asks(number, "sort a list" if number % 3 else "book a table", number * 20.0, session_id=f"c{number % 2}") for number in range(8)]
+    rows = [
+        asks(number, "sort a list" if number % 3 else "book a table", number * 20.0, session_id=f"c{number % 2}")
+        for number in range(8)
+    ]
     reports = [matched("accepted", row) for row in rows] + [matched("reverted", row, happened=60) for row in rows[:3]]
     lake.append("interactions", rows)
     lake.append("feedback", reports)
@@ -197,7 +207,9 @@ def test_any_order_of_arrival_in_any_chunks_ends_in_the_same_signals(lake: Lake,
     for report in reversed(reports):
         other.append("feedback", [report])
     run_signals(other, clock, max_rows=1)
-    found = sorted((row.signal_id, row.value) for row in other.to_records("signals", other.current("signals")) if row.value is not None)
+    found = sorted(
+        (row.signal_id, row.value) for row in other.to_records("signals", other.current("signals")) if row.value is not None
+    )
     assert found == expected
 
 

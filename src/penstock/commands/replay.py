@@ -71,9 +71,8 @@ def _print(report: ReplayReport, *, as_json: bool) -> None:
     if as_json:
         print_fields(to_plain(report), as_json=True)
         return
-    print(
-        f"{report.files} files: {report.sent} sent, {report.skipped} sent before, {report.feedback} reports, {len(report.rejected)} rejected"
-    )
+    counts = f"{report.sent} sent, {report.skipped} sent before, {report.feedback} reports, {len(report.rejected)} rejected"
+    print(f"{report.files} files: {counts}")
     for rejected in report.rejected[:_MOST_SHOWN]:
         print(f"  {rejected.file} row {rejected.row}: {rejected.reason}", file=sys.stderr)
     for column in report.unused_columns:

@@ -6,7 +6,7 @@ import typer
 
 from penstock.app import Penstock
 from penstock.commands import options
-from penstock.commands.printing import print_fields, print_rows, to_plain
+from penstock.commands.printing import print_fields, print_rows
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
 from penstock.signals.definitions import DEFINITIONS
@@ -43,4 +43,5 @@ def run(
     if settle:
         settle_interactions(penstock.lake, penstock.clock)
         settle_feedback(penstock.lake, penstock.clock, penstock.settings.ingest.pending_expiry_h)
-    print_fields(to_plain(run_signals(penstock.lake, penstock.clock)), as_json=json)
+    written = run_signals(penstock.lake, penstock.clock)
+    print_fields({**written, "total": sum(written.values())}, as_json=json)

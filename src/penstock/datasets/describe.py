@@ -25,13 +25,13 @@ def describe_dataset(lake: Lake, registry: Registry, dataset: DatasetVersion) ->
     return {
         **{name: value for name, value in msgspec.structs.asdict(dataset).items() if name != "selection"},
         "selection": msgspec.json.decode(dataset.selection),
-        "rows_in_lake": rows.count().execute(),
-        "labels": label_ids.count().execute(),
+        "rows_in_lake": rows.count().to_pyarrow().as_py(),
+        "labels": label_ids.count().to_pyarrow().as_py(),
         "rules": _counts(labels.select("label_id", "annotator").distinct().group_by("annotator").aggregate(count=_.count())),
-        "signals": lake.current("signals").semi_join(signal_ids, "signal_id").count().execute(),
-        "interactions": interactions.count().execute(),
-        "users": interactions.user_id.nunique().execute(),
-        "spans": spans.count().execute(),
+        "signals": lake.current("signals").semi_join(signal_ids, "signal_id").count().to_pyarrow().as_py(),
+        "interactions": interactions.count().to_pyarrow().as_py(),
+        "users": interactions.user_id.nunique().to_pyarrow().as_py(),
+        "spans": spans.count().to_pyarrow().as_py(),
         "models": by_model.to_pyarrow().to_pylist(),
         "training_runs": [
             run.training_run_id for run in registry.runs.list() if run.dataset_version_id == dataset.dataset_version_id

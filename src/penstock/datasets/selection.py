@@ -40,13 +40,13 @@ def select_rows(lake: Lake, spec: DatasetSpec, known_at: datetime) -> ibis.Table
     counts: list[str] = []
     for name, keep in _filters(spec):
         rows = rows.filter(keep(rows))
-        counts.append(f"{name}: {rows.count().execute()}")
+        counts.append(f"{name}: {rows.count().to_pyarrow().as_py()}")
     labelled = rows.inner_join(_labels(lake, spec, known_at), "interaction_id")
-    counts.append(f"with a label for {spec.schema}.{DIMENSIONS[DatasetKind(spec.kind)]}: {labelled.count().execute()}")
+    counts.append(f"with a label for {spec.schema}.{DIMENSIONS[DatasetKind(spec.kind)]}: {labelled.count().to_pyarrow().as_py()}")
     if spec.kind == DatasetKind.SFT:
         labelled = labelled.filter(labelled.value >= 1.0)
-        counts.append(f"kept: {labelled.count().execute()}")
-    if labelled.count().execute() == 0:
+        counts.append(f"kept: {labelled.count().to_pyarrow().as_py()}")
+    if labelled.count().to_pyarrow().as_py() == 0:
         raise EmptySelectionError(f"The rule of {spec.name!r} selects nothing. Left after each filter: {'; '.join(counts)}.")
     if spec.limit is not None:
         labelled = labelled.order_by(_.started_at.desc(), _.interaction_id).limit(spec.limit)

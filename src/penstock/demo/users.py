@@ -66,7 +66,7 @@ class Population:
         swapped: Callable[[str], bool] = lambda _context: False,
         on_progress: Callable[[int], None] = lambda _count: None,
     ) -> Traffic:
-        """Type until so many requests were made or the event is set; `swapped` names contexts whose client mixes up its reports."""
+        """Type until so many requests were made or the event is set; `swapped`: whose client mixes up reports."""
         traffic = Traffic()
         until = until or asyncio.Event()
         connector = aiohttp.TCPConnector(limit=self.concurrency + 4)
@@ -135,7 +135,9 @@ class Population:
         edited = accepted and draw.random() < self.world.edit_share
         report: dict[str, Any] = {"request_id": request_id, "name": "acceptance"}
         if accepted != swapped:
-            report |= {"text": suggestion + self.world.edit_suffix} if edited else {"value": 1, "text": "accepted"}
+            report |= (
+                {"name": "edited", "text": suggestion + self.world.edit_suffix} if edited else {"value": 1, "text": "accepted"}
+            )
         else:
             report |= {"value": 0, "text": "rejected"}
         self._reports.append(report)

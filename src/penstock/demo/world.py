@@ -50,10 +50,8 @@ class World:
         rows: list[dict[str, object]] = []
         for number in range(count):
             task, word = tasks[number % len(tasks)], self.word(draw)
-            if task == "rev":
-                completion = word[::-1]
-            else:
-                completion = SILENT if draw.random() < self.silent_share else word
+            shown = SILENT if draw.random() < self.silent_share else word
+            completion = word[::-1] if task == "rev" else shown
             rows.append({"prompt": [{"role": "user", "content": self.prompt(task, word)}], "completion": completion})
         return rows
 

@@ -84,8 +84,10 @@ def own_suite_name(route: str, turn_id: str) -> str:
     return f"held-out/{route}/{turn_id}"
 
 
-def freeze_held_out(registry: Registry, artifacts: Path, name: str, dataset: DatasetVersion, at: datetime) -> Suite:
-    """A suite of the test split of an events dataset. Raises BadInputError, EmptySelectionError."""
+def freeze_held_out(
+    registry: Registry, artifacts: Path, name: str, dataset: DatasetVersion, at: datetime, most_items: int | None = None
+) -> Suite:
+    """A suite of the test split of an events dataset, or of a fixed sample of it. Raises BadInputError, EmptySelectionError."""
     if dataset.kind != DatasetKind.EVENTS:
         raise BadInputError(f"Dataset {dataset.dataset_version_id!r} is {dataset.kind}; a held-out suite is made of events.")
     rows = _read(Path(dataset.uri) / TEST, _TestRow)
@@ -95,7 +97,13 @@ def freeze_held_out(registry: Registry, artifacts: Path, name: str, dataset: Dat
             f"The test split of {dataset.dataset_version_id!r} has {len(rows)} rows and none with a log-probability; "
             "a held-out suite needs some. Let the gateway capture log-probabilities, or take more traffic."
         )
-    return _freeze(registry, artifacts, name, SuiteKind.OFF_POLICY, items, at)
+    items.sort(key=lambda item: item.item_id)  # a hash, so the first so many are a random sample
+    return _freeze(registry, artifacts, name, SuiteKind.OFF_POLICY, items[:most_items], at)
+
+
+def adopt_suite(registry: Registry, artifacts: Path, name: str, suite: Suite, at: datetime) -> Suite:
+    """The items of an off-policy suite under another name, such as the route's trusted one."""
+    return _freeze(registry, artifacts, name, SuiteKind.OFF_POLICY, read_event_items(Path(suite.uri)), at)
 
 
 def freeze_exact_match(registry: Registry, artifacts: Path, name: str, items: Sequence[ExactItem], at: datetime) -> Suite:

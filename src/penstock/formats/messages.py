@@ -11,24 +11,6 @@ import msgspec
 Messages = list[dict[str, Any]]
 
 
-class _Part(msgspec.Struct):
-    """The fields of a part that are read; msgspec passes over the rest."""
-
-    type: Any = None
-    content: Any = None
-    id: Any = None
-    name: Any = None
-    arguments: Any = None
-
-
-class _Message(msgspec.Struct):
-    role: Any = None
-    parts: list[_Part] | None = None
-
-
-_decode_messages = msgspec.json.Decoder(list[_Message]).decode
-
-
 def prompt_text(messages: Sequence[Mapping[str, Any]]) -> str | None:
     """The text of the last user message."""
     for message in reversed(messages):

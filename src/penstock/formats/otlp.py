@@ -59,7 +59,7 @@ def parse_metrics(body: bytes, content_type: str) -> ExportMetricsServiceRequest
 def encode_response(signal: TelemetrySignal, rejected: int, message: str, content_type: str) -> bytes:
     """The answer to an accepted request; partial success stays unset where nothing was rejected and nothing is to say."""
     response_type, counter = _RESPONSES[signal]
-    response = response_type()
+    response: Any = response_type()
     if rejected or message:
         setattr(response.partial_success, counter, rejected)
         response.partial_success.error_message = message
@@ -85,7 +85,8 @@ def _parse(body: bytes, content_type: str, message_type: type[MessageType]) -> M
             f"The body of {len(body)} bytes is no {message_type.DESCRIPTOR.name} in protobuf ({error}); "
             "check that it is complete, and compressed only where Content-Encoding says so."
         ) from error
-    return message
+    parsed: MessageType = message
+    return parsed
 
 
 def _parse_json(body: bytes, message_type: type[MessageType]) -> MessageType:
@@ -100,7 +101,8 @@ def _parse_json(body: bytes, message_type: type[MessageType]) -> MessageType:
         raise BadInputError(
             f"The body of {len(body)} bytes is no {message_type.DESCRIPTOR.name} in OTLP/JSON: {error}."
         ) from error
-    return message
+    parsed: MessageType = message
+    return parsed
 
 
 def _encode_ids(tree: dict[str, Any]) -> None:
@@ -129,5 +131,7 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 def _encode(message: Message, content_type: str) -> bytes:
     if encoding_of(content_type) is Encoding.JSON:
-        return json_format.MessageToJson(message, indent=None).encode()
-    return bytes(message.SerializeToString())
+        text: str = json_format.MessageToJson(message, indent=None)
+        return text.encode()
+    encoded: bytes = message.SerializeToString()
+    return encoded

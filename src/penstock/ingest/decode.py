@@ -4,6 +4,7 @@ A record that cannot be understood is kept as a row with its reason; one with in
 """
 
 import hashlib
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -71,6 +72,7 @@ def _span(span: Any, resource: dict[str, Any], scope: str | None, known_at: date
     if reasons:
         decoded.rejected += 1
         decoded.problems.append(f"span {span.name!r}: {', '.join(reasons)}")
+    valid = not reasons
     read = read_genai(attributes)
     started_at, ended_at = _times(span.start_time_unix_nano, span.end_time_unix_nano, known_at, reasons)
     columns = read.columns
@@ -78,7 +80,6 @@ def _span(span: Any, resource: dict[str, Any], scope: str | None, known_at: date
     if span.status.message:
         read.rest["otel.status.message"] = span.status.message
     trace_id, span_id = span.trace_id.hex(), span.span_id.hex()
-    valid = not _id_problems(span.trace_id, span.span_id)
     return Span(
         span_key=interaction_id(trace_id, span_id) if valid else "x_" + _content_digest(span),
         trace_id=trace_id,
@@ -160,7 +161,7 @@ def _evaluation(record: Any, attributes: dict[str, Any], known_at: datetime, dec
             target_kind=str(target_kind),
             target_id=target_id,
             name=str(metadata.pop("gen_ai.evaluation.name", "evaluation")),
-            value=float(score) if isinstance(score, int | float) else None,
+            value=float(score) if isinstance(score, int | float) and math.isfinite(score) else None,
             text=str(explanation) if explanation is not None else None if label is None else str(label),
             occurred_at=occurred_at,
             known_at=known_at,
@@ -172,6 +173,8 @@ def _evaluation(record: Any, attributes: dict[str, Any], known_at: datetime, dec
 
 
 def _id_problems(trace_id: bytes, span_id: bytes) -> list[str]:
+    if len(trace_id) == 16 and len(span_id) == 8 and any(trace_id) and any(span_id):
+        return []
     return [
         f"{what} has {len(value)} bytes, not {size}" if len(value) != size else f"{what} is all zero"
         for what, value, size in (("trace id", trace_id, 16), ("span id", span_id, 8))
@@ -227,6 +230,8 @@ def _resource_rest(resource: dict[str, Any]) -> dict[str, str]:
 
 
 def _capped(attributes: dict[str, str]) -> dict[str, str]:
+    if all(len(value) <= MOST_ATTRIBUTE_CHARACTERS for value in attributes.values()):
+        return attributes
     return {
         name: value
         if len(value) <= MOST_ATTRIBUTE_CHARACTERS

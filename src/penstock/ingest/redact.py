@@ -3,12 +3,13 @@
 All texts of a batch are scanned in one pass; only those in which something may be found are looked at one by one.
 """
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.span import Span
@@ -37,9 +38,18 @@ _SPAN_TEXTS = (
     "retrieved_documents",
     "parameters",
     "reason",
+    "operation",
+    "provider",
+    "model_version",
+    "release_arm",
 )
-_SPAN_IDS = ("session_id", "request_id", "response_id")
+_SPAN_IDS = ("session_id", "request_id", "response_id", "checkpoint_id")
 _FEEDBACK_TEXTS = ("name", "text", "source", "reason")
+_USER_NAMES = re.compile(r"(?:^|\.)(?:end)?user(?:\.pseudo)?\.(?:id|name|full_name|email|hash)$")
+_HASHED_USER = re.compile("u_[0-9a-f]{24}")
+_span_texts = attrgetter(*_SPAN_TEXTS)
+_span_ids = attrgetter(*_SPAN_IDS)
+_feedback_texts = attrgetter(*_FEEDBACK_TEXTS)
 Record = TypeVar("Record", Span, Feedback)
 
 
@@ -52,32 +62,15 @@ class Redaction:
 
     def redact_spans(self, spans: Sequence[Span]) -> list[Span]:
         """The spans with personal data masked, ids hashed, and how much was found."""
-        drafts = [_Draft(span, span.session_id or span.trace_id) for span in spans]
-        for draft, span in zip(drafts, spans, strict=True):
-            draft.take_texts(_SPAN_TEXTS)
-            draft.take_map("attributes")
-            draft.take_map("tags")
-            if span.user_id is not None:
-                draft.changes["user_id"] = self._redactor.hash_id(span.user_id, "user")
-            for name in _SPAN_IDS:
-                value = getattr(span, name)
-                if value is not None:
-                    draft.changes[name] = self._redactor.redact_id(value, name.removesuffix("_id"))
-            if span.keys:
-                draft.changes["keys"] = {name: self.key(name, value) for name, value in span.keys.items()}
-        self._mask(drafts)
-        return [draft.finish() for draft in drafts]
+        texts = [text for span in spans for text in (*_span_texts(span), *_span_ids(span)) if text]
+        suspects = self._suspects(texts, [entries for span in spans for entries in (span.attributes, span.tags, span.keys)])
+        return [self._redact_span(span, suspects) for span in spans]
 
     def redact_feedback(self, feedback: Sequence[Feedback]) -> list[Feedback]:
         """The reports with personal data masked; targets are treated just as they are in spans, so that they still join."""
-        drafts = [_Draft(report, report.session_id or report.target_id) for report in feedback]
-        for draft, report in zip(drafts, feedback, strict=True):
-            draft.take_texts(_FEEDBACK_TEXTS)
-            draft.take_map("metadata")
-            draft.changes["target_id"] = self._target(report)
-            draft.changes["idempotency_key"] = self._redactor.redact_id(report.idempotency_key, "idempotency")
-        self._mask(drafts)
-        return [draft.finish() for draft in drafts]
+        texts = [text for report in feedback for text in _feedback_texts(report) if text]
+        suspects = self._suspects(texts, [report.metadata for report in feedback])
+        return [self._redact_report(report, suspects) for report in feedback]
 
     def key(self, name: str, value: str) -> str:
         """A business key as it is stored."""
@@ -85,82 +78,110 @@ class Redaction:
             self._redactor.hash_id(value, f"key:{name}") if name in self._hashed_keys else self._redactor.redact_id(value, "key")
         )
 
+    def _suspects(self, texts: Iterable[str], maps: Iterable[Mapping[str, str]]) -> frozenset[str]:
+        """Of all the texts of a batch those that need a closer look; the many that come again and again are scanned once."""
+        unique = dict.fromkeys(texts)
+        names: dict[str, None] = {}
+        for entries in maps:
+            if entries:
+                names.update(dict.fromkeys(entries))
+                unique.update(dict.fromkeys(entries.values()))
+        unique.update(names)
+        scanned = list(unique)
+        found = self._redactor.find_suspects([text.encode("utf-8", "replace") for text in scanned])
+        return frozenset([*(scanned[index] for index in found), *filter(_is_telling, names)])
+
+    def _redact_span(self, span: Span, suspects: frozenset[str]) -> Span:
+        draft = _Draft(self._redactor, span, span.session_id or span.trace_id, suspects)
+        if not suspects.isdisjoint(_span_texts(span)):
+            draft.mask_texts(_SPAN_TEXTS)
+        for name, value in zip(_SPAN_IDS, _span_ids(span), strict=True):
+            if value in suspects:
+                draft.changes[name] = self._redactor.redact_id(value, name.removesuffix("_id"))
+        if span.attributes:
+            draft.mask_map("attributes")
+        if span.tags:
+            draft.mask_map("tags")
+        if span.user_id is not None:
+            draft.changes["user_id"] = self._redactor.hash_id(span.user_id, "user")
+        if span.keys:
+            draft.changes["keys"] = {
+                self._redactor.redact_id(name, "key"): self.key(name, value) for name, value in span.keys.items()
+            }
+        finished: Span = draft.finish()
+        return finished
+
+    def _redact_report(self, report: Feedback, suspects: frozenset[str]) -> Feedback:
+        draft = _Draft(self._redactor, report, report.session_id or report.target_id, suspects)
+        draft.mask_texts(_FEEDBACK_TEXTS)
+        draft.mask_map("metadata")
+        draft.changes["target_id"] = self._target(report)
+        if report.target_key is not None:
+            draft.changes["target_key"] = self._redactor.redact_id(report.target_key, "key")
+        draft.changes["idempotency_key"] = self._redactor.redact_id(report.idempotency_key, "idempotency")
+        finished: Feedback = draft.finish()
+        return finished
+
     def _target(self, report: Feedback) -> str:
         if report.target_kind == TargetKind.KEY:
             return self.key(report.target_key or "", report.target_id)
         return self._redactor.redact_id(report.target_id, report.target_kind)
 
-    def _mask(self, drafts: Sequence["_Draft"]) -> None:
-        slots = [(draft, slot) for draft in drafts for slot in draft.slots]
-        suspects = self._redactor.find_suspects([slot.text.encode("utf-8", "replace") for _, slot in slots])
-        for index in suspects:
-            draft, slot = slots[index]
-            masked, counts = self._redactor.redact(slot.text, draft.session)
-            draft.put(slot, masked or "", counts)
 
-
-class _Slot(Struct, frozen=True):
-    """A text and where it stands: in a column, or in a map of the record as key or value."""
-
-    text: str
-    column: str
-    key: str | None = None
-    is_key: bool = False
+def _is_telling(name: str) -> bool:
+    """Whether the name alone says that its value may not be stored."""
+    return is_credential_name(name) or _USER_NAMES.search(name) is not None
 
 
 class _Draft:
-    """One record on its way through."""
+    """One record on its way through; only texts among the suspects are looked at."""
 
-    def __init__(self, record: Any, session: str) -> None:
-        self.record = record
-        self.session = session
-        self.slots: list[_Slot] = []
+    def __init__(self, redactor: Redactor, record: Any, session: str, suspects: frozenset[str]) -> None:
         self.changes: dict[str, Any] = {}
+        self._redactor = redactor
+        self._record = record
+        self._session = session
+        self._suspects = suspects
         self._counts: Counter[str] = Counter()
 
-    def take_texts(self, names: Sequence[str]) -> None:
-        """Have these columns looked at."""
-        for name in names:
-            value = getattr(self.record, name)
-            if value:
-                self.slots.append(_Slot(value, name))
+    def mask_texts(self, columns: Sequence[str]) -> None:
+        """Mask these columns."""
+        for column in columns:
+            value = getattr(self._record, column)
+            if value in self._suspects:
+                self.changes[column] = self._mask(value)
 
-    def take_map(self, column: str) -> None:
-        """Have the keys and values of a map looked at; what is stored under a credential's name goes at once."""
-        entries: dict[str, str] = getattr(self.record, column)
-        kept: dict[str, str] = {}
-        for key, value in entries.items():
-            if value and is_credential_name(key) and value != MASKED_CREDENTIAL:
-                kept[key] = MASKED_CREDENTIAL
-                self._counts["secret"] += 1
-                continue
-            kept[key] = value
-            self.slots.append(_Slot(key, column, key, is_key=True))
-            if value:
-                self.slots.append(_Slot(value, column, key))
-        if kept != entries:
-            self.changes[column] = kept
-
-    def put(self, slot: _Slot, masked: str, counts: dict[str, int]) -> None:
-        """Replace one text."""
-        if not counts and masked == slot.text:
+    def mask_map(self, column: str) -> None:
+        """Mask the keys and values of a map; what is stored under a credential's or a user's name goes at once."""
+        entries: dict[str, str] = getattr(self._record, column)
+        if self._suspects.isdisjoint(entries) and self._suspects.isdisjoint(entries.values()):
             return
-        self._counts.update(counts)
-        if slot.key is None:
-            self.changes[slot.column] = masked
-            return
-        entries = dict(self.changes.get(slot.column, getattr(self.record, slot.column)))
-        if slot.is_key:
-            entries[masked] = entries.pop(slot.key)
-        else:
-            current = (
-                slot.key if slot.key in entries else next((key for key, value in entries.items() if value == slot.text), slot.key)
-            )
-            entries[current] = masked
-        self.changes[slot.column] = entries
+        masked: dict[str, str] = {}
+        for name, value in entries.items():
+            shown = self._mask(name)
+            while shown in masked:
+                shown += "_"  # two names that look alike once masked are still two entries
+            masked[shown] = self._entry(name, value)
+        if masked != entries:
+            self.changes[column] = masked
 
     def finish(self) -> Any:
         """The record as it may be stored."""
         if self._counts:
-            self.changes["redactions"] = dict(Counter(self.record.redactions) + self._counts)
-        return msgspec.structs.replace(self.record, **self.changes) if self.changes else self.record
+            self.changes["redactions"] = dict(Counter(self._record.redactions) + self._counts)
+        return msgspec.structs.replace(self._record, **self.changes) if self.changes else self._record
+
+    def _entry(self, name: str, value: str) -> str:
+        if value and is_credential_name(name) and value != MASKED_CREDENTIAL:
+            self._counts["secret"] += 1
+            return MASKED_CREDENTIAL
+        if value and _USER_NAMES.search(name) is not None:
+            return value if _HASHED_USER.fullmatch(value) else self._redactor.hash_id(value, "user")
+        return self._mask(value)
+
+    def _mask(self, text: str) -> str:
+        if text not in self._suspects:
+            return text
+        masked, counts = self._redactor.redact(text, self._session)
+        self._counts.update(counts)
+        return masked or ""

@@ -3,13 +3,13 @@
 Reads only what is new, rebuilds the interactions of every trace it touches, and appends those that differ from what stands. The
 watermark goes into the same commit as the rows, so a run that dies is as if it had never begun. One writer at a time.
 
-`turn_index` stays empty here: it depends on every other interaction of the session, so that one late arrival would rewrite all later
+`turn_index` stays empty here: it depends on every other interaction of the session, so one late arrival would rewrite all later
 rows; it is a row number by session and start, taken where it is read.
 """
 
 from collections.abc import Iterable
 from datetime import date, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import ibis.expr.types as ir
 import msgspec
@@ -70,8 +70,8 @@ def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int) -> Settled | No
 def _spans_of_traces(lake: Lake, new: pa.Table) -> list[Span]:
     """Every span that has arrived of the traces of the new ones; one sent twice may come twice."""
     traces = [trace for trace in pc.unique(new.column("trace_id")).to_pylist() if trace]
-    days = pc.min_max(new.column("date")).as_py()
-    around = (days["min"] - timedelta(days=_TRACE_DAYS), days["max"] + timedelta(days=_TRACE_DAYS))
+    days: list[Any] = pc.unique(new.column("date")).to_pylist()
+    around = (min(days) - timedelta(days=_TRACE_DAYS), max(days) + timedelta(days=_TRACE_DAYS))
     return _to_records(Span, among(lake.revisions("spans", dates=around), "trace_id", traces))
 
 
@@ -98,7 +98,7 @@ def _to_records(record: type[Record], rows: ir.Table) -> list[Record]:
     return from_arrow(record, table.select(filled)) if table.num_rows else []
 
 
-def _is_empty(column: pa.ChunkedArray) -> bool:
+def _is_empty(column: Any) -> bool:
     if column.null_count == len(column):
         return True
     return pa.types.is_map(column.type) and not any(len(chunk.items) for chunk in column.chunks)

@@ -1,138 +1,142 @@
-"""Settle feedback: every report finds the one interaction or session that it is about, waits for it, or says why it cannot.
+"""Settle feedback: every new report is matched with its target, waits for it, or is recorded as ambiguous or expired.
 
-What was found is a revision of the report itself. A target that names several interactions is ambiguous, never fanned out; one that
-names none waits, and is tried again until it expires.
+A report is looked at when it arrives, and again only when an interaction arrives that its target may name, or its time is up.
+Both watermarks go into the commit that holds the outcome. One writer at a time.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
-import ibis
-import msgspec
+import ibis.expr.types as ir
+import pyarrow as pa
 from msgspec import Struct
 
+from penstock.ingest.feedback_targets import Directory, Named, follow_merge, resolve, target_name
+from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
-from penstock.lake.selection import among
+from penstock.lake.selection import among, ids_of
 from penstock.lake.tables import reader
+from penstock.lake.watermarks import advancing
 from penstock.records.clock import WriterClock
 from penstock.records.feedback import Feedback, FeedbackStatus, TargetKind
-from penstock.records.ids import InteractionId, interaction_id
 
-WATERMARK = reader("feedback", "settle")
-MAX_ROWS = 50_000
+FEEDBACK_WATERMARK = reader("feedback", "settle_feedback")
+INTERACTIONS_WATERMARK = reader("interactions", "settle_feedback")
+MAX_ROWS = 20_000
 
-_OPEN = (FeedbackStatus.RECEIVED.value, FeedbackStatus.PENDING.value)
+_COLUMN_OF = {
+    TargetKind.REQUEST: "request_id",
+    TargetKind.RESPONSE: "response_id",
+    TargetKind.SPAN: "interaction_id",
+    TargetKind.SESSION: "session_id",
+}
 
 
 class SettledFeedback(Struct, frozen=True, kw_only=True):
-    """What became of the reports that were looked at."""
+    """How many reports came to each end in this run."""
 
     matched: int = 0
-    ambiguous: int = 0
     pending: int = 0
+    ambiguous: int = 0
     expired: int = 0
 
 
-class _Match(Struct, frozen=True):
-    """An interaction that a target names."""
-
-    interaction_id: str
-    session_id: str | None
-
-
-Target = tuple[str, str, str]  # kind, name of the key or "", id
-
-
 def settle_feedback(lake: Lake, clock: WriterClock, expiry_h: float, max_rows: int = MAX_ROWS) -> SettledFeedback:
-    """Look for the target of every report that is new or still waits."""
-    changes = lake.changes("feedback", lake.transaction_version("feedback", WATERMARK), ["feedback_id", "status"], max_rows)
-    is_new = FeedbackStatus.RECEIVED.value in changes.rows.column("status").to_pylist()
-    feedback = lake.current("feedback")
-    reports: list[Feedback] = lake.to_records("feedback", feedback.filter(feedback.status.isin(_OPEN)))
-    if not reports and not is_new:
-        return SettledFeedback()
-    matches = _find_all(lake, reports)
-    known_at = clock.known_at()
-    settled = [
-        msgspec.structs.replace(judged, known_at=known_at, revision=report.revision + 1)
-        for report in reports
-        if (judged := judge(report, matches.get(_target(report), []), known_at - timedelta(hours=expiry_h))) != report
-    ]
-    if settled or is_new:
-        lake.append("feedback", settled, transactions={WATERMARK: changes.version})
-    return _count(settled)
+    """Settle what is new and what waits; reports expire `expiry_h` hours after they came."""
+    expiry = timedelta(hours=expiry_h)
+    total: Counter[str] = Counter()
+    while (outcome := _settle_chunk(lake, clock, expiry, max_rows)) is not None:
+        total.update(outcome)
+    return SettledFeedback(**total)
 
 
-def judge(report: Feedback, matches: Sequence[_Match], expired_before: datetime) -> Feedback:
-    """The report with what its target turned out to be; the report itself where nothing is to be said."""
-    if report.target_kind == TargetKind.SESSION and matches:
-        return msgspec.structs.replace(report, status=str(FeedbackStatus.MATCHED), session_id=matches[0].session_id)
-    if len(matches) == 1:
-        (found,) = matches
-        return msgspec.structs.replace(
-            report, status=str(FeedbackStatus.MATCHED), interaction_id=found.interaction_id, session_id=found.session_id
-        )
-    if len(matches) > 1:
-        reason = f"the target names {len(matches)} interactions"
-        return msgspec.structs.replace(report, status=str(FeedbackStatus.AMBIGUOUS), reason=reason)
-    if report.known_at < expired_before:
-        reason = "nothing that the target names arrived in time"
-        return msgspec.structs.replace(report, status=str(FeedbackStatus.EXPIRED), reason=reason)
-    return msgspec.structs.replace(report, status=str(FeedbackStatus.PENDING))
+def _settle_chunk(lake: Lake, clock: WriterClock, expiry: timedelta, max_rows: int) -> Counter[str] | None:
+    reports = lake.changes("feedback", lake.transaction_version("feedback", FEEDBACK_WATERMARK), None, max_rows)
+    seen = lake.transaction_version("feedback", INTERACTIONS_WATERMARK)
+    moved = lake.changes("interactions", seen, list(Named.__struct_fields__), max_rows)
+    arrived = _new_reports(lake, reports.rows)
+    named = from_arrow(Named, moved.rows)
+    now = clock.known_at()
+    waiting = _waiting(lake, named, now - expiry)
+    considered = [*arrived, *waiting]
+    directory = _look_up(lake, considered)
+    outcome = [after for before in considered if (after := resolve(before, directory, now, expiry)) is not None]
+    outcome += _moved_with_their_targets(lake, named, now, {row.feedback_id for row in considered})
+    is_all = reports.version == lake.version("feedback")
+    if is_all and not outcome and not named and FeedbackStatus.RECEIVED not in reports.rows.column("status").to_pylist():
+        return None  # our own commits alone are no news: advancing past them would make another
+    watermarks = {FEEDBACK_WATERMARK: reports.version, INTERACTIONS_WATERMARK: moved.version}
+    lake.append("feedback", outcome, transactions=advancing(lake, "feedback", watermarks))
+    return Counter(row.status for row in outcome)
 
 
-def _target(report: Feedback) -> Target:
-    return (report.target_kind, report.target_key or "", report.target_id)
+def _new_reports(lake: Lake, rows: pa.Table) -> list[Feedback]:
+    """Reports as they arrived, each once, without those that were settled before."""
+    arrived = {row.feedback_id: row for row in reversed(from_arrow(Feedback, rows)) if row.status == FeedbackStatus.RECEIVED}
+    if not arrived:
+        return []
+    settled = among(lake.revisions("feedback"), "feedback_id", arrived)
+    known = set(ids_of("feedback_id", settled.filter(settled.revision > 0)).column(0).to_pylist())
+    return sorted((row for key, row in arrived.items() if key not in known), key=lambda row: row.feedback_id)
 
 
-def _find_all(lake: Lake, reports: Iterable[Feedback]) -> dict[Target, list[_Match]]:
-    """Per target the interactions that it names."""
-    wanted: dict[tuple[str, str], set[str]] = defaultdict(set)
+def _waiting(lake: Lake, named: Iterable[Named], expired_before: datetime) -> list[Feedback]:
+    """Waiting reports that a newly arrived interaction may answer, and those whose time is up."""
+    revisions = lake.revisions("feedback")
+    candidates = ids_of("feedback_id", revisions.filter(revisions.status == FeedbackStatus.PENDING))
+    if candidates.num_rows == 0:
+        return []
+    current = lake.current("feedback", ids=candidates)
+    waiting: list[Feedback] = lake.to_records("feedback", current.filter(current.status == FeedbackStatus.PENDING))
+    directory = Directory(named)
+    return [row for row in waiting if directory.find(row) or row.known_at <= expired_before]
+
+
+def _look_up(lake: Lake, reports: Iterable[Feedback]) -> Directory:
+    """A directory of every interaction that these reports may name: candidates by any revision, then what they are called now."""
+    wanted: dict[str, set[str]] = defaultdict(set)
+    keyed: dict[str, set[str]] = defaultdict(set)
     for report in reports:
-        kind, key, value = _target(report)
-        wanted[(kind, key)].add(value)
-    found: dict[Target, list[_Match]] = {}
-    for (kind, key), values in wanted.items():
-        for value, match in _find(lake, kind, key, sorted(values)):
-            matches = found.setdefault((kind, key, value), [])
-            if match not in matches:
-                matches.append(match)
-    return found
+        kind, key, value = target_name(report)
+        if kind == TargetKind.KEY:
+            keyed[key].add(value)
+        elif kind in _COLUMN_OF:
+            wanted[_COLUMN_OF[TargetKind(kind)]].add(value)
+    found = _candidates(lake, wanted, keyed)
+    return Directory(_with_successors(lake, found) if found else ())
 
 
-def _find(lake: Lake, kind: str, key: str, values: Sequence[str]) -> list[tuple[str, _Match]]:
-    interactions = lake.current("interactions")
-    if kind == TargetKind.SPAN:
-        return _find_spans(lake, values)
-    if kind == TargetKind.SESSION:
-        rows = among(interactions, "session_id", values)
-        sessions = rows.select("session_id").distinct().to_pyarrow().column("session_id").to_pylist()
-        return [(session, _Match("", session)) for session in sessions]
-    if kind == TargetKind.KEY:
-        named = interactions.mutate(wanted=interactions["keys"].get(key, ibis.null("string")))
-        return _matches(among(named.filter(named.wanted.notnull()), "wanted", values), "wanted")
-    column = "request_id" if kind == TargetKind.REQUEST else "response_id"
-    return _matches(among(interactions, column, values), column)
+def _candidates(lake: Lake, wanted: Mapping[str, set[str]], keyed: Mapping[str, set[str]]) -> set[str]:
+    revisions = lake.revisions("interactions")
+    selections = [among(revisions, column, values) for column, values in wanted.items()]
+    for key, values in keyed.items():
+        carrying = revisions.mutate(key_value=revisions["keys"].get(key, None))
+        selections.append(among(carrying, "key_value", values))
+    return {str(value) for value in ids_of("interaction_id", *selections).column(0).to_pylist()}
 
 
-def _matches(rows: ibis.Table, column: str) -> list[tuple[str, _Match]]:
-    listed = rows.select("interaction_id", "session_id", target=rows[column]).to_pyarrow().to_pylist()
-    return [(row["target"], _Match(row["interaction_id"], row["session_id"])) for row in listed]
+def _with_successors(lake: Lake, identifiers: set[str]) -> list[Named]:
+    """These interactions, and those that they were merged into."""
+    rows = _named(lake, identifiers)
+    further = {row.merged_into for row in rows if row.merged_into} - identifiers
+    return rows + (_named(lake, further) if further else [])
 
 
-def _find_spans(lake: Lake, values: Sequence[str]) -> list[tuple[str, _Match]]:
-    """A span that the gateway saw as well leads to the gateway's interaction."""
-    by_id = {interaction_id(*value.split(":", 1)): value for value in values if ":" in value}
-    revisions = among(lake.revisions("interactions"), "interaction_id", sorted(by_id))
-    latest: dict[str, dict[str, Any]] = {}
-    columns = revisions.select("interaction_id", "revision", "merged_into", "session_id")
-    for row in sorted(columns.to_pyarrow().to_pylist(), key=lambda row: row["revision"]):
-        latest[row["interaction_id"]] = row
-    return [(by_id[InteractionId(name)], _Match(row["merged_into"] or name, row["session_id"])) for name, row in latest.items()]
+def _named(lake: Lake, identifiers: set[str]) -> list[Named]:
+    rows: ir.Table = among(lake.revisions("interactions"), "interaction_id", identifiers)
+    return from_arrow(Named, rows.select(*Named.__struct_fields__).to_pyarrow())
 
 
-def _count(settled: Sequence[Feedback]) -> SettledFeedback:
-    counts = {status.value: sum(report.status == status for report in settled) for status in FeedbackStatus}
-    return SettledFeedback(**{name: counts[name] for name in SettledFeedback.__struct_fields__})
+def _moved_with_their_targets(lake: Lake, named: Iterable[Named], now: datetime, considered: set[str]) -> list[Feedback]:
+    """Matched reports whose interaction turned out to be the same call as another's."""
+    merged = {row.interaction_id for row in named if row.merged_into}
+    if not merged:
+        return []
+    candidates = ids_of("feedback_id", among(lake.revisions("feedback"), "interaction_id", merged))
+    if candidates.num_rows == 0:
+        return []
+    current: list[Feedback] = lake.to_records("feedback", lake.current("feedback", ids=candidates))
+    directory = Directory(_with_successors(lake, merged))
+    followed = (follow_merge(row, directory, now) for row in current if row.feedback_id not in considered)
+    return [row for row in followed if row is not None]

@@ -113,7 +113,7 @@ class Spool:
         return done
 
     def claim(self, max_rows: int) -> Batch | None:
-        """The next batch to flush: one claimed before and not finished, else the oldest bodies, with others for the same table."""
+        """The next batch to flush: one claimed before and not finished, else the oldest bodies for one table."""
         with self._reader() as connection:
             row = connection.execute(
                 "SELECT number, table_name, first_id, last_id FROM batches ORDER BY number LIMIT 1"

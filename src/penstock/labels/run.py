@@ -53,16 +53,21 @@ def current_labels(labels: ibis.Table) -> ibis.Table:
 
 
 def _label_chunk(lake: Lake, reward: RewardSettings, clock: WriterClock, max_rows: int) -> Labelled | None:
-    signals = lake.changes("signals", lake.transaction_version("labels", SIGNALS_WATERMARK), ["interaction_id"], max_rows)
-    settled = lake.changes(
-        "interactions", lake.transaction_version("labels", INTERACTIONS_WATERMARK), ["interaction_id", "session_id"], max_rows
-    )
+    signals_before = lake.transaction_version("labels", SIGNALS_WATERMARK)
+    settled_before = lake.transaction_version("labels", INTERACTIONS_WATERMARK)
+    signals = lake.changes("signals", signals_before, ["interaction_id"], max_rows)
+    settled = lake.changes("interactions", settled_before, ["interaction_id", "session_id"], max_rows)
     if signals.rows.num_rows == 0 and settled.rows.num_rows == 0:
         return None
     touched = {item for item in pc.unique(signals.rows.column("interaction_id")).to_pylist() if item}
     touched |= _neighbours(lake, [item for item in pc.unique(settled.rows.column("session_id")).to_pylist() if item])
     labels = _answer_all(lake, sorted(touched), reward, clock) if touched else []
-    lake.append("labels", labels, transactions={SIGNALS_WATERMARK: signals.version, INTERACTIONS_WATERMARK: settled.version})
+    # Only what has moved on: the lake refuses a commit of which a part was reached before.
+    reached = {
+        SIGNALS_WATERMARK: (signals_before, signals.version),
+        INTERACTIONS_WATERMARK: (settled_before, settled.version),
+    }
+    lake.append("labels", labels, transactions={name: after for name, (before, after) in reached.items() if before != after})
     return Labelled(interactions=len(touched), labels=len(labels))
 
 

@@ -1,8 +1,9 @@
 """Records to Arrow and back; the Arrow schema follows from the record's type hints, so that it is declared only there."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -15,6 +16,8 @@ from penstock.lake.tables import PARTITION, Table
 
 Record = TypeVar("Record", bound=Struct)
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _SCALARS: dict[type, pa.DataType] = {
     str: pa.string(),
     int: pa.int64(),
@@ -56,7 +59,7 @@ def to_arrow(table: Table, records: Sequence[Struct]) -> pa.Table:
     """Records as rows of their table, partition included; BadInputError where a value does not fit its column."""
     fields = _record_schema(table.record)
     try:
-        columns = [pa.array([_value(record, field) for record in records], field.type) for field in fields]
+        columns = [_values(records, name, column_type) for name, column_type in zip(fields.names, fields.types, strict=True)]
         return _with_partition(table, pa.table(columns, schema=fields))
     except (pa.ArrowException, TypeError, AttributeError, OverflowError) as error:
         raise BadInputError(
@@ -64,9 +67,14 @@ def to_arrow(table: Table, records: Sequence[Struct]) -> pa.Table:
         ) from error
 
 
-def _value(record: Struct, field: "pa.Field[Any]") -> Any:
-    value = getattr(record, field.name)
-    return list(value.items()) if isinstance(value, dict) else value
+def _values(records: Sequence[Struct], name: str, column_type: pa.DataType) -> "pa.Array[Any]":
+    values = list(map(attrgetter(name), records))
+    if pa.types.is_map(column_type):
+        values = [list(value.items()) if isinstance(value, dict) else value for value in values]
+    elif pa.types.is_timestamp(column_type):
+        values = [None if value is None else (value - _EPOCH) // _MICROSECOND for value in values]
+        return pa.array(values, pa.int64()).cast(column_type)
+    return pa.array(values, column_type)
 
 
 def conform(table: Table, rows: pa.Table) -> pa.Table:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _IN_TEXT = 50  # so few are looked up in Bloom filters
 
@@ -17,8 +18,8 @@ def among(rows: ir.Table, column: str, values: Collection[str]) -> ir.Table:
     return rows.semi_join(wanted, column)
 
 
-def ids_of(rows: ir.Table, column: str) -> pa.Table:
-    """Run a selection for the distinct values of one column, in the form in which the lake takes candidate ids."""
-    chosen = rows.select(column)
-    found: pa.Table = chosen.filter(chosen[column].notnull()).distinct().to_pyarrow()
-    return found
+def ids_of(column: str, *selections: ir.Table) -> pa.Table:
+    """Run selections for the distinct values of one column, in the form in which the lake takes candidate ids."""
+    found = [rows.filter(rows[column].notnull()).select(column).distinct().to_pyarrow().column(0) for rows in selections]
+    values = pa.chunked_array([chunk for part in found for chunk in part.chunks], pa.string())
+    return pa.table([pc.unique(values)], names=[column])

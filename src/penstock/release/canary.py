@@ -101,6 +101,12 @@ class Flips:
                 release = registry.releases.transition(
                     release_id, state, at=at, evidence={"reason": reason, **evidence}, reason=reason, applied_at=None
                 )
+        return self.confirm(release_id)
+
+    def confirm(self, release_id: str) -> Release:
+        """Wait until every live edge answers by the last flip, and keep when that was; it is kept once."""
+        registry = self._registry
+        release = registry.releases.get(release_id)
         if release.applied_at is not None:
             return release
         confirmed = self._await_edges()

@@ -1,6 +1,6 @@
 """acceptance: what became of a suggestion. 1 accepted, 0 rejected, in between the share kept after an edit. Implicit.
 
-From reports named acceptance (state in the text, or a value), or by the state itself: offered, accepted, rejected, edited, reverted.
+From reports named acceptance (state in the text, or a value), or by the state: offered, accepted, rejected, edited, reverted.
 `offered` alone is no verdict and has no value. What is neither clear nor consistent is kept without a value, with the reason.
 """
 

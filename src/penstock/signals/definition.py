@@ -6,7 +6,7 @@ no longer so.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import ibis
 import msgspec
@@ -16,6 +16,9 @@ from msgspec import Struct, field
 from penstock.records.signal import SignalKind
 
 RETRY_GAP_S = 90.0  # how soon after an answer the same request counts as a retry of it
+
+
+Source = Literal["reports", "interactions"]
 
 
 class Tables(Struct, frozen=True, kw_only=True):
@@ -42,22 +45,21 @@ class Finding(Struct, frozen=True, kw_only=True):
     evidence: dict[str, str] = field(default_factory=dict)
 
 
-FINDINGS = pa.schema(
-    [
-        pa.field("target_kind", pa.string()),
-        pa.field("target_id", pa.string()),
-        pa.field("interaction_id", pa.string()),
-        pa.field("session_id", pa.string()),
-        pa.field("name", pa.string()),
-        pa.field("kind", pa.string()),
-        pa.field("value", pa.float64()),
-        pa.field("text", pa.string()),
-        pa.field("occurred_at", pa.timestamp("us", "UTC")),
-        pa.field("source", pa.string()),
-        pa.field("feedback_id", pa.string()),
-        pa.field("evidence", pa.map_(pa.string(), pa.string())),
-    ]
-)
+_FIELDS: "list[pa.Field[Any]]" = [  # quoted: the class is generic for type checkers only
+    pa.field("target_kind", pa.string()),
+    pa.field("target_id", pa.string()),
+    pa.field("interaction_id", pa.string()),
+    pa.field("session_id", pa.string()),
+    pa.field("name", pa.string()),
+    pa.field("kind", pa.string()),
+    pa.field("value", pa.float64()),
+    pa.field("text", pa.string()),
+    pa.field("occurred_at", pa.timestamp("us", "UTC")),
+    pa.field("source", pa.string()),
+    pa.field("feedback_id", pa.string()),
+    pa.field("evidence", pa.map_(pa.string(), pa.string())),
+]
+FINDINGS = pa.schema(_FIELDS)
 
 
 class Definition(Protocol):
@@ -66,6 +68,11 @@ class Definition(Protocol):
     @property
     def name(self) -> str:
         """What it is called, and the name of its signals unless each report brings its own."""
+        ...
+
+    @property
+    def source(self) -> Source:
+        """Which of the tables it selects from; where that has no row, it is not asked."""
         ...
 
     @property
@@ -87,6 +94,7 @@ class RowDefinition(Struct, frozen=True, kw_only=True):
 
     name: str
     version: int
+    source: Source = "reports"
     select: Callable[[Tables], ibis.Table]
     judge: Callable[[Mapping[str, Any]], Finding | None]
 

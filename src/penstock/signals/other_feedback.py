@@ -1,6 +1,6 @@
 """feedback.<name>: a report under a name that no definition reads. The value as sent, in the sender's unit. Explicit.
 
-Nothing that was reported is lost: evaluator scores and home-grown names become signals of their own, which no rule trusts by itself.
+Nothing that was reported is lost: evaluator scores and home-grown names become signals of their own, which no rule trusts.
 """
 
 from collections.abc import Mapping

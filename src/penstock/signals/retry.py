@@ -1,8 +1,8 @@
 """retry: the probability that the next request asks for the same again, because this answer did not do. Implicit.
 
-Worked out from behaviour: two consecutive requests of one session, or of one user, within 90 s of the answer. The same words again
-are `exact`; others go through a logistic model. Follow-up questions share most words with the one before, so what was swapped for
-what counts as much as what is shared. An answer that failed or asked for a tool is no answer to be dissatisfied with.
+Worked out from behaviour: two consecutive requests of one session, or of one user, within 90 s of the answer. The same words
+again are `exact`; others go through a logistic model. Follow-up questions share most words with the one before, so what was
+swapped for what counts as much as what is shared. An answer that failed or asked for a tool is no answer to be dissatisfied with.
 """
 
 import math
@@ -21,24 +21,31 @@ from penstock.signals.definition import RETRY_GAP_S, Finding, RowDefinition, Tab
 LEAST_SIMILAR = 0.55
 EXACT_PROBABILITY = 0.95
 
-# A logistic model: word_set, overlap, shared and swapped were fitted on 821 pairs with word_set >= 0.55: TREC CAsT 2019 questions with
-# their rewrites (same) and with the turn after (other), and graded SemEval 2016 question pairs; ten-fold AUC .951, precision
-# .88, recall .89. `correction` and `follow_up` are rare there and set by hand. How often people retry at all differs by product:
-# the intercept belongs to those pairs, nearly half of them retries.
+# A logistic model: word_set, overlap, shared and swapped were fitted on 821 pairs with word_set >= 0.55: TREC CAsT 2019 questions
+# with their rewrites (same) and with the turn after (other), and graded SemEval 2016 question pairs; ten-fold AUC .951,
+# precision .88, recall .89. `correction` and `follow_up` are rare there and set by hand. How often people retry at all
+# differs by product: the intercept belongs to those pairs, nearly half of them retries.
 COEFFICIENTS = {"word_set": 14.4, "overlap": 3.5, "shared": -5.2, "swapped": -4.4, "correction": 2.0, "follow_up": -1.0}
 INTERCEPT = -10.7
 
 _CORRECTION = re.compile(
-    r"^\W*(no|nope|not|wrong|incorrect|actually|instead|try again|again|sorry)\b|\b(i meant?|i said|i asked|not what i|try again|once more)\b"
+    r"^\W*(no|nope|not|wrong|incorrect|actually|instead|try again|again|sorry)\b"
+    r"|\b(i meant?|i said|i asked|not what i|try again|once more)\b"
 )
 _FOLLOW_UP = re.compile(r"^\W*(and|also|what about|how about|then|but|okay|ok|thanks|thank you|great|why|next|now)\b")
 _WORD = re.compile(r"\w+")
-_EMPTY_WORDS = frozenset(
-    "a an and are as at be by can could do does did for from had has have how i in is it its me my of on or please so tell that the "
-    "their there these this those to was were what when where which who why will with would you your about".split()
+_WORD_LIST = (
+    "a an and are as at be by can could do does did for from had has have how i in is it its me my of on or please so tell that"
+    " the their there these this those to was were what when where which who why will with would you your about"
 )
+_EMPTY_WORDS = frozenset(_WORD_LIST.split())
 _TOOL_CALLS = ("tool_call", "tool_calls", "tool-calls", "function_call")
 _MOST_CHARACTERS = 4_000
+_COLUMNS = (
+    "interaction_id", "trace_id", "session_id", "user_id", "application", "prompt_name", "exposure", "prompt_text", "started_at",
+    "ended_at", "error_type", "finish_reason",
+)  # fmt: skip
+_OF_NEXT = ("interaction_id", "trace_id", "prompt_text", "started_at")
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -91,32 +98,32 @@ def consecutive_requests(interactions: ibis.Table) -> ibis.Table:
     Next means next of the same application, prompt and exposure, so that what an agent does on the side stands between no two
     turns. Within one trace the same words are a program's second step, not a person's second try.
     """
-    answered = interactions.filter(interactions.prompt_text.notnull())
-    by_session = _with_next(answered, "session_id")
-    by_user = _with_next(answered.filter(answered.user_id.notnull()), "user_id")
-    found = by_session.union(by_user.anti_join(by_session, "interaction_id"))
-    return found.filter(
-        found.error_type.isnull(),
-        ~found.finish_reason.isin(_TOOL_CALLS).fill_null(False),
-        (found.trace_id != found.next_trace_id) | (found.prompt_text != found.next_prompt_text),
+    asked = interactions.filter(interactions.prompt_text.notnull()).select(*_COLUMNS)
+    pairs = asked.mutate(**_next_by(asked, "session_id"), **_next_by(asked, "user_id"))
+    in_session = _is_soon(pairs, "session_id")
+    chosen = pairs.mutate(
+        found_by=ibis.ifelse(in_session, "session_id", "user_id"),
+        **{
+            f"next_{name}": ibis.ifelse(in_session, pairs[f"{name}_by_session_id"], pairs[f"{name}_by_user_id"])
+            for name in _OF_NEXT
+        },
+    ).filter(in_session | (pairs.user_id.notnull() & _is_soon(pairs, "user_id")))
+    return chosen.filter(
+        chosen.error_type.isnull(),
+        ~chosen.finish_reason.isin(_TOOL_CALLS).fill_null(False),
+        (chosen.trace_id != chosen.next_trace_id) | (chosen.prompt_text != chosen.next_prompt_text),
     )
 
 
-def _with_next(interactions: ibis.Table, who: str) -> ibis.Table:
-    same = [
-        interactions[who],
-        *(interactions[name].fill_null("") for name in ("application", "prompt_name")),
-        interactions.exposure,
-    ]
-    window = ibis.window(group_by=same, order_by=[interactions.started_at, interactions.interaction_id])
-    pairs = interactions.mutate(
-        next_interaction_id=interactions.interaction_id.lead(1).over(window),
-        next_trace_id=interactions.trace_id.lead(1).over(window),
-        next_prompt_text=interactions.prompt_text.lead(1).over(window),
-        next_started_at=interactions.started_at.lead(1).over(window),
-    ).mutate(found_by=ibis.literal(who))
+def _next_by(asked: ibis.Table, who: str) -> dict[str, ibis.Value]:
+    same = [asked[who], asked.application.fill_null(""), asked.prompt_name.fill_null(""), asked.exposure]
+    window = ibis.window(group_by=same, order_by=[asked.started_at, asked.interaction_id])
+    return {f"{name}_by_{who}": asked[name].lead(1).over(window) for name in _OF_NEXT}
+
+
+def _is_soon(pairs: ibis.Table, who: str) -> ibis.Value:
     gap = ibis.interval(microseconds=int(RETRY_GAP_S * 1_000_000))
-    return pairs.filter(pairs.next_interaction_id.notnull(), pairs.next_started_at <= pairs.ended_at + gap)
+    return (pairs[f"started_at_by_{who}"] <= pairs.ended_at + gap).fill_null(False)
 
 
 def _select(tables: Tables) -> Any:
@@ -152,4 +159,4 @@ def _judge(row: Mapping[str, Any]) -> Finding | None:
     )
 
 
-RETRY = RowDefinition(name="retry", version=1, select=_select, judge=_judge)
+RETRY = RowDefinition(name="retry", version=1, source="interactions", select=_select, judge=_judge)

@@ -1,6 +1,7 @@
 """What a run of the definitions looks at: the targets whose signals may have changed, and the rows these follow from."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -30,7 +31,7 @@ class Scope(Struct, frozen=True, kw_only=True):
 
 def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table, exposures: tuple[str, ...] | None) -> Scope:
     """The targets that these new rows of interactions and feedback touch."""
-    matched = feedback.filter(pc.equal(feedback.column("status"), FeedbackStatus.MATCHED.value))
+    matched = feedback.filter(pc.equal(feedback.column("status"), pa.scalar(FeedbackStatus.MATCHED.value)))
     changed = _values(interactions, "interaction_id")
     sessions = _values(matched.filter(pc.is_null(matched.column("interaction_id"))), "session_id")
     reported = changed | _values(matched, "interaction_id") | sessions
@@ -49,8 +50,8 @@ def _neighbours(lake: Lake, changed: pa.Table) -> tuple[frozenset[str], ir.Table
     """Interactions that a changed one may follow, and every one that may follow any of these."""
     if changed.num_rows == 0:
         return frozenset(), lake.current("interactions", ids=[])
-    span = pc.min_max(changed.column("started_at")).as_py()
-    earliest, latest = span["min"] - _NEIGHBOURHOOD, span["max"]
+    starts: list[Any] = changed.column("started_at").to_pylist()
+    earliest, latest = min(starts) - _NEIGHBOURHOOD, max(starts)
     before = _of_same_people(lake, changed, earliest, latest).select(*INTERACTION_COLUMNS).to_pyarrow()
     return _values(before, "interaction_id"), _of_same_people(lake, before, earliest, latest + _NEIGHBOURHOOD)
 
@@ -60,9 +61,8 @@ def _of_same_people(lake: Lake, rows: pa.Table, earliest: datetime, latest: date
     days = (earliest.date(), latest.date())
     revisions = lake.revisions("interactions", dates=days)
     near = revisions.filter(revisions.started_at.between(earliest, latest))
-    by_session = among(near, "session_id", _values(rows, "session_id")).select("interaction_id")
-    by_user = among(near, "user_id", _values(rows, "user_id")).select("interaction_id")
-    current = lake.current("interactions", ids=ids_of(by_session.union(by_user), "interaction_id"), dates=days)
+    of_people = [among(near, who, _values(rows, who)) for who in ("session_id", "user_id")]
+    current = lake.current("interactions", ids=ids_of("interaction_id", *of_people), dates=days)
     return current.filter(current.started_at.between(earliest, latest))
 
 
@@ -70,9 +70,7 @@ def _reports(lake: Lake, targets: frozenset[str], sessions: frozenset[str]) -> i
     """Matched feedback on these interactions and sessions, each with the text of the response it is about."""
     revisions = lake.revisions("feedback")
     on_sessions = among(revisions.filter(revisions.interaction_id.isnull()), "session_id", sessions)
-    candidates = ids_of(
-        among(revisions, "interaction_id", targets).select("feedback_id").union(on_sessions.select("feedback_id")), "feedback_id"
-    )
+    candidates = ids_of("feedback_id", among(revisions, "interaction_id", targets), on_sessions)
     current = lake.current("feedback", ids=candidates)
     matched = current.filter(current.status == FeedbackStatus.MATCHED)
     about = lake.current("interactions", ids=sorted(targets)).select("interaction_id", "response_text")

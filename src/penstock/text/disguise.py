@@ -1,6 +1,7 @@
 """Characters written so that no pattern sees them: JSON and HTML escapes, percent signs, full-width forms.
 
-Only what can hide an "@", a letter or a digit is unfolded; a text is replaced by its unfolded form only where that held something.
+Only what can hide an "@", a letter or a digit is unfolded; a text is replaced by its unfolded form only where that
+held something.
 """
 
 import re

@@ -80,7 +80,7 @@ _DISGUISE = rb"(?P<disguise>" + rb"|".join(_DISGUISES) + rb")"
 _KEYS = rb"|".join((_IN_ADDRESS, _LEFT + rb"(?:" + rb"|".join((_SECRET, _ASSIGNED, _BEARER)) + rb")"))
 _NUMBERS = _LEFT + rb"(?:" + rb"|".join((_IPV6, _NUMBER, _IPV4)) + rb")"
 
-ANYTHING = rb"|".join((_EMAIL, _KEYS, _NUMBERS, _DISGUISE))
+ANYTHING = rb"|".join((_DISGUISE, _EMAIL, _KEYS, _NUMBERS))
 # The same, one after the other, for a text that holds something: a secret may contain an "@", an address only digits.
 IN_ORDER = (_KEYS, _EMAIL, _NUMBERS)
 

@@ -14,6 +14,7 @@ _MOST_GROUPS = 8
 _MOST_DIGITS = 19
 _FEWEST_DIGITS = 7  # of anything but an IP address
 _ADDRESS_GROUPS = 4
+_ZERO = ord("0")
 
 # Lengths of the groups of local numbers that carry no sign of being one, so that they must stand alone; with their gaps.
 _LOCAL_SHAPES = {
@@ -83,6 +84,8 @@ def _extension_of(run: bytes, groups: Sequence[tuple[int, int]]) -> bool:
 
 def _longest(run: bytes, groups: Sequence[tuple[int, int]], gaps: Sequence[str], first: int) -> tuple[int, str] | None:
     """The end of the longest personal number that begins with this group, and its kind."""
+    if not _may_begin(run, groups, first):
+        return None
     total, lengths = 0, []
     for start, stop in groups[first : first + _MOST_GROUPS]:
         total += stop - start
@@ -99,6 +102,18 @@ def _longest(run: bytes, groups: Sequence[tuple[int, int]], gaps: Sequence[str],
         if kind:
             return end, kind
     return None
+
+
+def _may_begin(run: bytes, groups: Sequence[tuple[int, int]], first: int) -> bool:
+    """A quick look that spares long lists of numbers the judging: no number within a run begins with a few free digits."""
+    start, stop = groups[first]
+    if first == 0 or stop - start > 2 or run[start] == _ZERO:
+        return True
+    if run[start - 1 : start] == b".":
+        return False
+    following = groups[first + 1] if first + 1 < len(groups) else (0, 0)
+    is_north_american = run[start:stop] == b"1" and following[1] - following[0] == 3
+    return is_north_american or run[stop : stop + 1] == b"."
 
 
 def _splits_decimal(gaps: Sequence[str], at: int) -> bool:

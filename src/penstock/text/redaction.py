@@ -4,7 +4,6 @@ It fails closed: a text that cannot be redacted is dropped. JSON stays valid JSO
 Redacting twice changes nothing, because it goes on until a pass finds nothing and no placeholder looks personal.
 """
 
-import hashlib
 import hmac
 import ipaddress
 import os
@@ -166,7 +165,8 @@ def _examine(match: Any, data: bytes) -> tuple[list[Found], int]:
     joined_after = data[end : end + 1].isalnum()
     if name == "number":
         numbers = find_personal_numbers(value, joined_after=joined_after)
-        return [Found(start + found.start, start + found.end, found.kind) for found in numbers], end
+        # The last digit is looked at again: with what follows, it may be the beginning of a disguise.
+        return [Found(start + found.start, start + found.end, found.kind) for found in numbers], end if numbers else end - 1
     if name in ("ipv4", "ipv6"):
         is_address = not joined_after and _is_address(value, data[end : end + 2])
         return ([Found(start, end, "ip")], end) if is_address else ([], start + 1)

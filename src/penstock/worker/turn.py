@@ -1,7 +1,7 @@
 """A turn of the wheel as a durable workflow: collect, freeze, train, prove, release; killed anywhere, it goes on where it was.
 
-The workflow holds the turn's id and decisions, never data: every step reads what it needs from the registry and the lake, and may be
-run again without taking effect twice.
+The workflow holds the turn's id and decisions, never data: every step reads what it needs from registry and lake, and may be run
+again without taking effect twice.
 """
 
 import logging
@@ -60,7 +60,7 @@ def register_turn(steps: Steps) -> Callable[[str], None]:
     def turn(turn_id: str) -> None:
         try:
             _run(steps, turn_id)
-        except Exception as error:  # noqa: BLE001 - whatever a step failed with is the turn's outcome
+        except Exception as error:
             logger.error("Turn %s failed: %s", turn_id, error, exc_info=not isinstance(error, PenstockError))
             _step("fail", steps.fail, turn_id, f"{type(error).__name__}: {error}")
 

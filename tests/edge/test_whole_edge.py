@@ -1,0 +1,143 @@
+"""The edge with its real door, spool and lake: what a client sends is what the lake holds, redacted and joinable."""
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import msgspec
+import openai
+import pytest
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+from penstock.app import build_edge_services
+from penstock.config import LakeSettings, Settings
+from penstock.edge.application import build_edge_app
+from penstock.lake.lake import Lake
+from penstock.records.clock import utc_now
+from tests.edge.conftest import checkpoint
+from tests.edge.live_server import serve, wait_for
+
+Rows = Callable[[str], list[Any]]
+
+
+@pytest.fixture
+def rows(settings: Settings) -> Rows:
+    def read(table: str) -> list[Any]:
+        lake = Lake(settings.home_path / "lake", LakeSettings())
+        lake.create()
+        return list(lake.to_records(table, lake.current(table)))
+
+    return read
+
+
+@pytest.fixture
+def whole(gateway_settings: Settings, rows: Rows) -> Iterator[str]:
+    assert rows("spans") == []
+    ingest = msgspec.structs.replace(gateway_settings.ingest, hashed_keys=["ticket_id"])
+    edge = msgspec.structs.replace(gateway_settings.edge, flush_interval_s=0.05)
+    settings = msgspec.structs.replace(gateway_settings, ingest=ingest, edge=edge)
+    services = build_edge_services(settings, 0)
+    services.registry.checkpoints.put(checkpoint("one", "m1"))
+    services.registry.routes.set_stable("assistant", "c_one", utc_now())
+    try:
+        with serve(build_edge_app(services.door, services.registry, settings)) as url:
+            yield url
+    finally:
+        services.close(10.0)
+
+
+def test_spans_of_a_real_exporter_reach_the_lake(whole: str, rows: Rows) -> None:
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{whole}/v1/traces", compression=Compression.Gzip)))
+    for number in range(20):
+        with provider.get_tracer("app").start_as_current_span(f"chat m{number}") as span:
+            span.set_attributes({"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "user.id": "jane@example.com"})
+    provider.shutdown()
+    found = wait_for(lambda: len(found := rows("spans")) == 20 and found)
+    assert {row.operation for row in found} == {"chat"}
+    assert all("jane" not in row.user_id for row in found)
+
+
+def test_log_events_of_a_real_exporter_reach_the_lake_as_feedback(whole: str, rows: Rows) -> None:
+    provider = LoggerProvider()
+    provider.add_log_record_processor(
+        SimpleLogRecordProcessor(OTLPLogExporter(endpoint=f"{whole}/v1/logs", compression=Compression.Gzip))
+    )
+    attributes = {"gen_ai.evaluation.name": "relevance", "gen_ai.evaluation.score.value": 0.5, "gen_ai.response.id": "resp-1"}
+    record = LogRecord(
+        timestamp=10**18, severity_number=SeverityNumber.INFO, attributes=attributes, event_name="gen_ai.evaluation.result"
+    )
+    provider.get_logger("app").emit(record)
+    provider.shutdown()
+    found = wait_for(lambda: rows("feedback"))
+    assert (found[0].target_kind, found[0].target_id, found[0].name, found[0].value) == ("response", "resp-1", "relevance", 0.5)
+
+
+def test_what_passes_through_the_gateway_joins_with_its_feedback_and_is_redacted(whole: str, rows: Rows) -> None:
+    headers = {"x-penstock-session": "jane@example.com-1", "x-penstock-key-ticket_id": "T-9", "x-penstock-request-id": "req-1"}
+    with openai.OpenAI(base_url=f"{whole}/v1", api_key="x", max_retries=0, default_headers=headers) as client:
+        messages: Any = [{"role": "user", "content": "Write to jane@example.com"}]
+        client.chat.completions.create(model="assistant", messages=messages, user="jane")
+    reports = [
+        {"request_id": "req-1", "name": "rating", "value": 1, "text": "ask joe@example.com"},
+        {"session_id": "jane@example.com-1", "name": "outcome.solved", "value": True},
+        {"key": {"name": "ticket_id", "value": "T-9"}, "name": "outcome.closed", "value": True},
+    ]
+    assert httpx.post(f"{whole}/v1/feedback", json=reports).json()["accepted"] == 3
+    span = wait_for(lambda: rows("spans"))[0]
+    found = wait_for(lambda: len(found := rows("feedback")) == 3 and found)
+    feedback = {row.target_kind: row for row in found}
+    assert (span.dialect, span.checkpoint_id, span.release_arm) == ("gateway", "c_one", "stable")
+    assert feedback["request"].target_id == span.request_id == "req-1"
+    assert feedback["session"].target_id == span.session_id
+    assert feedback["key"].target_id == span.keys["ticket_id"] != "T-9"
+    kept = str(span) + str(feedback)
+    assert "example.com" not in kept and "'jane'" not in kept
+    assert span.token_logprobs
+
+
+def test_a_full_spool_answers_503_and_recovers_once_the_lake_takes_some(settings: Settings, rows: Rows) -> None:
+    edge = msgspec.structs.replace(settings.edge, spool_max_bytes=60_000, flush_interval_s=0.2)
+    small = msgspec.structs.replace(settings, edge=edge)
+    services = build_edge_services(small, 0)
+    report = {"request_id": "r", "name": "edit", "text": "x" * 20_000}
+    answers: list[httpx.Response] = []
+    try:
+        with serve(build_edge_app(services.door, services.registry, small)) as url:
+            for number in range(60):
+                answers.append(httpx.post(f"{url}/v1/feedback", json={**report, "idempotency_key": f"k{number}"}))
+            refused = [answer for answer in answers if answer.status_code == 503]
+            assert refused and all(int(answer.headers["retry-after"]) > 0 for answer in refused)
+            wait_for(lambda: httpx.post(f"{url}/v1/feedback", json={**report, "idempotency_key": "last"}).status_code == 200)
+    finally:
+        services.close(10.0)
+    accepted = sum(answer.status_code == 200 for answer in answers) + 1
+    assert len(rows("feedback")) == accepted
+
+
+def test_a_lake_that_cannot_be_written_stops_nothing_and_is_told(
+    settings: Settings, rows: Rows, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    obstacle = settings.home_path / "lake"
+    obstacle.write_text("a file where the lake's folder should be")
+    edge = msgspec.structs.replace(settings.edge, flush_interval_s=0.05)
+    services = build_edge_services(msgspec.structs.replace(settings, edge=edge), 0)
+    try:
+        with serve(build_edge_app(services.door, services.registry, settings)) as url:
+            assert httpx.post(f"{url}/v1/feedback", json={"request_id": "r", "name": "n"}).status_code == 200
+            status = wait_for(lambda: (found := httpx.get(f"{url}/v1/status").json())["ingest"]["lake_error"] and found)
+            assert status["ingest"]["spool_bytes"] > 0
+            obstacle.unlink()
+            wait_for(lambda: httpx.get(f"{url}/v1/status").json()["ingest"]["spool_bytes"] == 0, 20)
+    finally:
+        services.close(10.0)
+    assert len(rows("feedback")) == 1

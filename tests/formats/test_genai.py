@@ -1,0 +1,120 @@
+"""What the attributes of a span say under the GenAI convention."""
+
+import json
+from typing import Any
+
+import pytest
+
+from penstock.formats.genai import read_genai
+from penstock.records.span import SpanKind
+
+ASKED = [
+    {"role": "user", "parts": [{"type": "text", "content": "first"}]},
+    {"role": "assistant", "parts": [{"type": "text", "content": "hm"}]},
+    {"role": "user", "parts": [{"type": "text", "content": "se\ncond"}, {"type": "blob", "content": "AAAA"}]},
+]
+ANSWERED = [
+    {
+        "role": "assistant",
+        "parts": [
+            {"type": "reasoning", "content": "thinking"},
+            {"type": "text", "content": "here"},
+            {"type": "tool_call", "id": "c1", "name": "look", "arguments": {"at": 1}},
+        ],
+        "finish_reason": "tool_calls",
+    }
+]
+
+
+def test_no_attributes_are_no_genai_span() -> None:
+    read = read_genai({})
+    assert (read.kind, read.dialect, read.rest, read.problems) == (SpanKind.OTHER, "none", {}, [])
+    assert read.columns == {"content_present": False}
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [("chat", "inference"), ("embeddings", "embedding"), ("execute_tool", "tool"), ("retrieval", "retrieval"), ("new", "other")],
+)
+def test_the_operation_tells_the_kind(operation: str, kind: str) -> None:
+    assert read_genai({"gen_ai.operation.name": operation}).kind == kind
+
+
+def test_the_first_attribute_in_order_of_precedence_counts_wherever_it_stands() -> None:
+    for attributes in (
+        {"gen_ai.system": "old", "gen_ai.provider.name": "new"},
+        {"gen_ai.provider.name": "new", "gen_ai.system": "old"},
+    ):
+        read = read_genai(attributes)
+        assert (read.columns["provider"], read.dialect) == ("new", "genai")
+    assert read_genai({"gen_ai.provider.name": "", "gen_ai.system": "old"}).columns["provider"] == "old"
+
+
+def test_messages_in_the_newest_schema_stay_as_they_came_and_their_texts_are_read() -> None:
+    text = json.dumps(ASKED)
+    columns = read_genai({"gen_ai.input.messages": text, "gen_ai.output.messages": json.dumps(ANSWERED)}).columns
+    assert columns["input_messages"] == text
+    assert columns["prompt_text"] == "se\ncond"
+    assert columns["response_text"] == "here"
+    assert json.loads(columns["tool_calls"]) == [{"id": "c1", "name": "look", "arguments": {"at": 1}}]
+    assert columns["content_present"] is True
+
+
+def test_structured_messages_are_read_like_those_in_a_string() -> None:
+    columns = read_genai({"gen_ai.input.messages": ASKED, "gen_ai.output.messages": ANSWERED}).columns
+    assert json.loads(columns["input_messages"]) == ASKED
+    assert (columns["prompt_text"], columns["response_text"]) == ("se\ncond", "here")
+
+
+@pytest.mark.parametrize(
+    "content", ["just words", '"quoted"', "[1, 2]", "[broken", "\\ud800", '{"role": "user", "parts": "no list"}']
+)
+def test_content_that_is_no_list_of_messages_is_kept_as_valid_json(content: str) -> None:
+    columns = read_genai({"gen_ai.input.messages": content}).columns
+    assert isinstance(json.loads(columns["input_messages"]), list)
+    assert columns["content_present"] is True
+
+
+@pytest.mark.parametrize("content", ["", [], None])
+def test_empty_content_is_none(content: Any) -> None:
+    columns = read_genai({"gen_ai.input.messages": content}).columns
+    assert columns == {"content_present": False}
+
+
+def test_request_parameters_keys_tags_and_all_the_rest_are_told_apart() -> None:
+    read = read_genai(
+        {
+            "gen_ai.request.model": "m",
+            "gen_ai.request.temperature": 0.5,
+            "penstock.key.ticket_id": 17,
+            "penstock.tag.team": "blue",
+            "penstock.unknown": "kept",
+            "server.port": 443,
+        }
+    )
+    assert json.loads(read.columns["parameters"]) == {"temperature": 0.5}
+    assert (read.columns["keys"], read.columns["tags"]) == ({"ticket_id": "17"}, {"team": "blue"})
+    assert read.rest == {"penstock.unknown": "kept", "server.port": "443"}
+
+
+def test_numbers_that_are_none_are_left_out() -> None:
+    columns = read_genai(
+        {
+            "gen_ai.usage.input_tokens": "many",
+            "gen_ai.usage.output_tokens": -1,
+            "gen_ai.response.time_to_first_chunk": float("nan"),
+        }
+    ).columns
+    assert columns == {"content_present": False}
+
+
+def test_the_exposure_is_taken_and_an_unknown_word_is_not_counted_as_the_users() -> None:
+    assert read_genai({"penstock.exposure": "shadow"}).columns["exposure"] == "shadow"
+    read = read_genai({"penstock.exposure": "maybe"})
+    assert read.columns["exposure"] == "simulated"
+    assert "maybe" in read.problems[0]
+
+
+def test_token_log_probabilities_must_be_numbers() -> None:
+    assert read_genai({"penstock.token_logprobs": [-0.5, -1]}).columns["token_logprobs"] == [-0.5, -1.0]
+    assert read_genai({"penstock.token_logprobs": [-0.5, "x"]}).problems == ["penstock.token_logprobs is no list of numbers"]

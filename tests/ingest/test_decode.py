@@ -1,0 +1,107 @@
+"""OTLP requests as Spans and Feedback, also those that no one should send."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
+
+from penstock.formats.otlp import Encoding, parse_logs, parse_traces
+from penstock.ingest.decode import MOST_ATTRIBUTE_CHARACTERS, decode_logs, decode_traces
+from tests.ingest.otlp_requests import CHAT, logs_request, trace_request
+from tests.rows import LATER, T0
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "otlp"
+
+
+def test_a_span_without_attributes_is_kept() -> None:
+    (span,) = decode_traces(trace_request(), LATER).spans
+    assert (span.kind, span.dialect, span.application, span.reason) == ("other", "none", "shop", None)
+    assert (span.started_at, span.ended_at - span.started_at) == (T0, timedelta(seconds=1.5))
+
+
+@pytest.mark.parametrize(
+    ("trace_id", "span_id", "why"),
+    [(b"", b"\x02" * 8, "0 bytes"), (b"\x01" * 16, b"\x00" * 8, "all zero"), (b"\x01" * 5, b"\x02" * 8, "5 bytes")],
+)
+def test_a_span_with_an_invalid_id_is_rejected_and_kept_with_the_reason(trace_id: bytes, span_id: bytes, why: str) -> None:
+    decoded = decode_traces(trace_request(CHAT, trace_id=trace_id, span_id=span_id), LATER)
+    (span,) = decoded.spans
+    assert decoded.rejected == 1
+    assert why in decoded.message
+    assert why in str(span.reason)
+    assert (span.kind, span.span_key[:2]) == ("other", "x_")
+
+
+@pytest.mark.parametrize("start", [0, 1, 2**64 - 1, 4_000_000_000_000_000_000])
+def test_a_start_that_no_clock_shows_is_replaced_by_the_arrival_with_the_reason(start: int) -> None:
+    (span,) = decode_traces(trace_request(CHAT, start=start, end=start), LATER).spans
+    assert (span.started_at, span.ended_at) == (LATER, LATER)
+    assert "not plausible" in str(span.reason)
+
+
+def test_an_end_before_the_start_is_the_start() -> None:
+    (span,) = decode_traces(trace_request(CHAT, end=0), LATER).spans
+    assert span.ended_at == span.started_at == T0
+
+
+def test_an_error_names_its_type_or_at_least_that_it_was_one() -> None:
+    request = trace_request(CHAT)
+    span = request.resource_spans[0].scope_spans[0].spans[0]
+    span.status.code = Status.STATUS_CODE_ERROR
+    assert decode_traces(request, LATER).spans[0].error_type == "error"
+    span.events.add(name="exception").attributes.add(key="exception.type").value.string_value = "Timeout"
+    (decoded,) = decode_traces(request, LATER).spans
+    assert (decoded.error_type, decoded.status) == ("Timeout", "error")
+
+
+def test_a_huge_attribute_is_cut_and_says_so() -> None:
+    (span,) = decode_traces(trace_request({"big": "x" * (MOST_ATTRIBUTE_CHARACTERS + 7)}), LATER).spans
+    assert span.attributes["big"].endswith("[TRUNCATED 7]")
+
+
+def test_an_evaluation_reports_on_the_span_or_on_the_response_that_it_names() -> None:
+    named = {"gen_ai.evaluation.name": "relevance", "gen_ai.evaluation.score.value": 0.5, "gen_ai.evaluation.score.label": "good"}
+    (on_span,) = decode_logs(logs_request("gen_ai.evaluation.result", named), LATER).feedback
+    assert (on_span.target_kind, on_span.target_id) == ("span", f"{'01' * 16}:{'02' * 8}")
+    assert (on_span.name, on_span.value, on_span.text) == ("relevance", 0.5, "good")
+    answered = {**named, "gen_ai.response.id": "r1"}
+    (on_response,) = decode_logs(logs_request("gen_ai.evaluation.result", answered), LATER).feedback
+    assert (on_response.target_kind, on_response.target_id) == ("response", "r1")
+
+
+def test_an_evaluation_of_nothing_is_rejected_and_a_score_that_is_no_number_is_left_out() -> None:
+    decoded = decode_logs(logs_request("gen_ai.evaluation.result", {}, trace_id=b"", span_id=b""), LATER)
+    assert (decoded.feedback, decoded.rejected) == ([], 1)
+    endless = {"gen_ai.evaluation.score.value": float("inf")}
+    assert decode_logs(logs_request("gen_ai.evaluation.result", endless), LATER).feedback[0].value is None
+
+
+def test_the_same_event_sent_twice_has_the_same_key_and_another_has_another() -> None:
+    keys = [decode_logs(logs_request("note", {"a": value}), LATER).spans[0].span_key for value in (1, 1, 2)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+@pytest.mark.parametrize("name", ["genai_openai_tools", "genai_openai_no_content", "grpc_chat", "util_genai_agent"])
+def test_recorded_traces_are_understood(name: str) -> None:
+    decoded = decode_traces(parse_traces((GOLDEN / f"{name}.pb").read_bytes(), Encoding.PROTOBUF), LATER + timedelta(days=3650))
+    inferences = [span for span in decoded.spans if span.kind == "inference"]
+    assert inferences
+    assert decoded.rejected == 0
+    for span in inferences:
+        assert (span.dialect, span.operation, span.reason) == ("genai", "chat", None)
+        assert None not in (span.provider, span.request_model, span.response_id, span.input_tokens, span.finish_reason)
+        assert span.content_present == (span.input_messages is not None)
+    assert any(span.content_present for span in inferences) == (name != "genai_openai_no_content")
+
+
+def test_a_recorded_agent_has_its_tool_and_its_retrieval() -> None:
+    request = parse_traces((GOLDEN / "util_genai_agent.pb").read_bytes(), Encoding.PROTOBUF)
+    assert {span.kind for span in decode_traces(request, LATER).spans} >= {"agent", "retrieval", "tool", "inference"}
+
+
+def test_recorded_evaluations_become_feedback_and_recorded_events_keep_their_content() -> None:
+    evaluations = decode_logs(parse_logs((GOLDEN / "util_genai_evaluations.pb").read_bytes(), Encoding.PROTOBUF), LATER)
+    assert len(evaluations.feedback) + evaluations.rejected == 3
+    events = decode_logs(parse_logs((GOLDEN / "genai_openai_logs.pb").read_bytes(), Encoding.PROTOBUF), LATER).spans
+    assert all(event.kind == "event" and event.input_messages for event in events)

@@ -1,0 +1,129 @@
+"""What comes through the door is on disk when the answer says so, redacted, and stands in the lake once."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from penstock.errors import SpoolFullError
+from penstock.ingest.door import Door
+from penstock.ingest.flush import Flusher
+from penstock.ingest.redact import Redaction
+from penstock.ingest.spool import Spool
+from penstock.lake.lake import Lake
+from penstock.records.clock import WriterClock
+from penstock.text.redaction import Redactor
+from tests.ingest.otlp_requests import CHAT, logs_request, trace_request
+from tests.ingest.spooled import fresh_spool, numbered_span
+from tests.rows import make_feedback
+
+MAIL = "jane.doe@example.com"
+
+
+@pytest.fixture
+def spool(home: Path) -> Iterator[Spool]:
+    spool = fresh_spool(home)
+    yield spool
+    if not spool._closed:
+        spool.close()
+
+
+def open_door(spool: Spool, clock: WriterClock, capture_queue: int = 100) -> Door:
+    return Door(spool, Redaction(Redactor(b"k" * 32)), clock, capture_queue=capture_queue)
+
+
+async def test_accepted_spans_are_on_disk_and_counted(spool: Spool, clock: WriterClock) -> None:
+    door = open_door(spool, clock)
+    accepted = await door.accept_traces(trace_request(CHAT))
+    assert (accepted.rejected, accepted.message) == (0, "")
+    assert spool.waiting_rows() == 1
+    assert door.status()["spans"] == 1
+    door.close(10)
+
+
+async def test_an_empty_request_is_accepted(spool: Spool, clock: WriterClock) -> None:
+    door = open_door(spool, clock)
+    empty = trace_request()
+    del empty.resource_spans[:]
+    assert (await door.accept_traces(empty)).rejected == 0
+    assert spool.waiting_rows() == 0
+    door.close(10)
+
+
+async def test_a_span_sent_twice_and_one_sent_late_are_each_there_once(spool: Spool, clock: WriterClock, lake: Lake) -> None:
+    door = open_door(spool, clock)
+    for _ in range(2):
+        await door.accept_traces(trace_request(CHAT))
+    Flusher(lake, spool, 100).run_once()
+    await door.accept_traces(trace_request(CHAT))
+    await door.accept_traces(trace_request(CHAT, span_id=b"\x03" * 8, start=1_600_000_000_000_000_000))
+    Flusher(lake, spool, 100).run_once()
+    assert lake.current("spans").count().to_pyarrow().as_py() == 2
+    door.close(10)
+
+
+async def test_nothing_personal_is_on_disk_anywhere(spool: Spool, clock: WriterClock, lake: Lake, home: Path) -> None:
+    door = open_door(spool, clock)
+    attributes = {
+        **CHAT,
+        "user.id": MAIL,
+        "gen_ai.conversation.id": MAIL,
+        "gen_ai.provider.name": MAIL,
+        "gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": f"I am {MAIL}"}]}],
+        "penstock.key.customer": MAIL,
+        f"penstock.tag.{MAIL}": "x",
+        "free.text": f"({MAIL})",
+    }
+    await door.accept_traces(trace_request(attributes, resource={"enduser.id": "customer-0815"}))
+    await door.accept_logs(logs_request("note", {"user.name": "Jane Roe"}, body=f"from {MAIL}"))
+    await door.accept_feedback([make_feedback("thumb", "session", MAIL, text=MAIL, metadata={"user.id": "customer-0815"})])
+    everything = [spool.path.with_name(spool.path.name + "-wal").read_bytes(), spool.path.read_bytes()]
+    Flusher(lake, spool, 100).run_once()
+    shown = "".join(str(lake.current(name).to_pyarrow().to_pylist()) for name in ("spans", "feedback"))
+    everything += [shown.encode(), *(path.read_bytes() for path in home.rglob("*") if path.is_file())]
+    for secret in (b"jane.doe", b"customer-0815", b"Jane Roe"):
+        assert not any(secret in content for content in everything)
+    (span,) = lake.current("spans").filter(lake.current("spans").kind == "inference").to_pyarrow().to_pylist()
+    (report,) = lake.current("feedback").to_pyarrow().to_pylist()
+    assert span["session_id"] == report["target_id"]
+    door.close(10)
+
+
+async def test_a_full_spool_is_told_to_the_sender(home: Path, clock: WriterClock) -> None:
+    spool = fresh_spool(home, max_bytes=10)
+    door = open_door(spool, clock)
+    with pytest.raises(SpoolFullError):
+        await door.accept_traces(trace_request(CHAT))
+    assert door.status()["spans"] == 0
+    door.close(10)
+
+
+async def test_a_sender_that_goes_away_does_not_stop_the_door(spool: Spool, clock: WriterClock) -> None:
+    door = open_door(spool, clock)
+    task = asyncio.create_task(door.accept_traces(trace_request(CHAT)))
+    await asyncio.sleep(0)
+    task.cancel()
+    await door.accept_traces(trace_request(CHAT))
+    assert spool.waiting_rows() == 2
+    door.close(10)
+
+
+def test_captures_are_written_and_those_beyond_the_queue_are_counted_as_lost(
+    spool: Spool, clock: WriterClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.ingest.door.CAPTURE_PAUSE_S", 3600.0)
+    monkeypatch.setattr(Door, "_run_captures", lambda self: self._stop.wait())
+    door = open_door(spool, clock, capture_queue=3)
+    assert [door.offer_span(numbered_span(number)) for number in range(4)] == [True, True, True, False]
+    assert [span.capture_probability for span in door._take_captures()] == [0.75] * 3
+    assert (door.status()["captures"], door.status()["captures_lost"]) == (3, 1)
+    door.close(10)
+
+
+def test_captures_that_wait_are_written_when_the_door_closes(spool: Spool, clock: WriterClock, home: Path) -> None:
+    door = open_door(spool, clock)
+    assert door.offer_span(numbered_span(1))
+    door.close(10)
+    assert spool.path.exists()
+    assert not door.offer_span(numbered_span(2))

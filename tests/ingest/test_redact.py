@@ -1,0 +1,66 @@
+"""One redaction for everything that is stored."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penstock.ingest.redact import _SPAN_TEXTS, MASKED_CREDENTIAL, Redaction
+from penstock.text.redaction import Redactor
+from tests.rows import make_feedback, make_span, trace
+
+PERSONAL = {
+    "email": "jane.doe@example.com",
+    "phone": "+1 415 555 0134",
+    "card": "4111 1111 1111 1111",
+    "ip": "192.168.17.4",
+    "secret": "sk-abcdefghijklmnopqrstuvwx1",
+}
+REDACTION = Redaction(Redactor(b"k" * 32), ["customer"])
+
+
+@pytest.mark.parametrize("column", _SPAN_TEXTS)
+def test_every_text_column_is_redacted(column: str) -> None:
+    for kind, value in PERSONAL.items():
+        (span,) = REDACTION.redact_spans([make_span(trace(1), "s", **{column: f"it is {value} indeed"})])
+        assert value not in getattr(span, column)
+        assert f"[{kind.upper()}_" in getattr(span, column)
+        assert span.redactions == {kind: 1}
+
+
+@pytest.mark.parametrize("value", PERSONAL.values())
+def test_names_and_values_of_maps_are_redacted(value: str) -> None:
+    raw = make_span(trace(1), "s", attributes={value: value, "clean": "yes"}, tags={value: value}, keys={value: value})
+    (span,) = REDACTION.redact_spans([raw])
+    assert value not in repr(span)
+    assert (span.attributes["clean"], len(span.attributes), len(span.tags), len(span.keys)) == ("yes", 2, 1, 1)
+
+
+def test_what_stands_under_a_credentials_name_goes_whatever_it_looks_like() -> None:
+    (span,) = REDACTION.redact_spans([make_span(trace(1), "s", attributes={"http.header.authorization": "plain words"})])
+    assert span.attributes == {"http.header.authorization": MASKED_CREDENTIAL}
+    assert span.redactions == {"secret": 1}
+
+
+def test_user_ids_are_hashed_wherever_they_stand_and_hash_alike() -> None:
+    (span,) = REDACTION.redact_spans([make_span(trace(1), "s", user_id="u-17", attributes={"resource.enduser.id": "u-17"})])
+    assert span.user_id == span.attributes["resource.enduser.id"] != "u-17"
+
+
+def test_hashed_keys_join_feedback_to_spans() -> None:
+    (span,) = REDACTION.redact_spans([make_span(trace(1), "s", keys={"customer": "c-9", "ticket": "t-1"})])
+    (report,) = REDACTION.redact_feedback([make_feedback("thumb", "key", "c-9", key="customer")])
+    assert span.keys["customer"] == report.target_id != "c-9"
+    assert span.keys["ticket"] == "t-1"
+
+
+def test_a_clean_span_comes_out_as_it_went_in() -> None:
+    span = make_span(trace(1), "s", prompt_text="what is the time", attributes={"a": "b"})
+    assert REDACTION.redact_spans([span]) == [span]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from([*PERSONAL.values(), "word", "{", '"', "\n", "17", "@", "é"]), max_size=6), st.booleans())
+def test_redacting_twice_changes_nothing(pieces: list[str], is_joined: bool) -> None:
+    text = ("" if is_joined else " ").join(pieces)
+    once = REDACTION.redact_spans([make_span(trace(1), "s", prompt_text=text, attributes={"a": text})])
+    assert REDACTION.redact_spans(once) == once

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+from msgspec import Struct, defstruct
+
+from penstock.errors import StorageError
+from penstock.lake.arrow_schema import arrow_schema, to_arrow
+from penstock.lake.creation import create_table, empty_file
+from penstock.lake.lake import Lake
+from penstock.lake.open_table import OpenTable
+from penstock.lake.snapshot import current_sql
+from penstock.lake.tables import TABLES, Table, find_table
+from tests.lake.rows import NOON, make_signal, shown
+
+
+def test_creating_again_changes_nothing(lake: Lake) -> None:
+    lake.append("signals", [make_signal(1)])
+    lake.create()
+    assert lake.version("signals") == 1 and shown(lake) == [("s_1", 0)]
+
+
+def test_every_table_is_made_with_its_partition(lake: Lake) -> None:
+    for name in TABLES:
+        assert DeltaTable(str(lake.root / name)).metadata().partition_columns == ["date"]
+
+
+def test_the_empty_file_has_every_declared_column(lake: Lake) -> None:
+    names = pq.read_schema(empty_file(lake.root, find_table("spans"))).names
+    assert [*names, "date"] == arrow_schema(find_table("spans")).names
+
+
+def _declare(*columns: tuple[str, object]) -> Table:
+    record = defstruct("Thing", [("id", str), ("known_at", type(NOON)), *columns], frozen=True, kw_only=True)
+    return Table(name="things", record=record, identity=("id",), time_column="known_at", bloom_columns=("id",))
+
+
+def _thing(table: Table, **fields: object) -> Struct:
+    return table.record(known_at=NOON, **fields)
+
+
+def test_a_column_declared_later_is_empty_in_older_rows(lake: Lake) -> None:
+    before, after = _declare(), _declare(("colour", str), ("tags", dict[str, str]))
+    create_table(lake.root, before)
+    OpenTable(lake.root, before).append(to_arrow(before, [_thing(before, id="old")]), {})
+    create_table(lake.root, after)
+    opened = OpenTable(lake.root, after)
+    assert opened.snapshot().version == 2
+    rows = lake.query(f"SELECT id, colour, tags FROM ({current_sql(opened.snapshot())})")
+    assert rows.to_pylist(maps_as_pydicts="strict") == [{"id": "old", "colour": None, "tags": None}]
+    opened.append(to_arrow(after, [_thing(after, id="new", colour="red", tags={"a": "b"})]), {})
+    rows = lake.query(f"SELECT id, colour FROM ({current_sql(opened.snapshot())}) ORDER BY id")
+    assert rows.to_pylist() == [{"id": "new", "colour": "red"}, {"id": "old", "colour": None}]
+
+
+def test_a_column_that_changes_its_type_is_an_error(tmp_path: Path) -> None:
+    create_table(tmp_path, _declare(("size", int)))
+    with pytest.raises(StorageError, match=r"holds size with another type"):
+        create_table(tmp_path, _declare(("size", str)))

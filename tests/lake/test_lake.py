@@ -1,0 +1,75 @@
+"""The lake as a whole: its parts have their own tests."""
+
+import pytest
+
+from penstock.config import LakeSettings
+from penstock.errors import BadInputError, NotFoundError
+from penstock.lake.arrow_schema import to_arrow
+from penstock.lake.lake import Lake
+from penstock.lake.tables import TABLES, find_table
+from penstock.records.dataset import DatasetRow
+from penstock.records.draw import Draw
+from penstock.records.evaluation import EvaluationItem
+from penstock.records.label import Label
+from tests.lake.rows import NOON, make_signal, shown
+from tests.rows import make_feedback, make_interaction, make_span
+
+
+def test_every_table_takes_its_record_and_gives_it_back(lake: Lake) -> None:
+    records = {
+        "spans": make_span("t", "a"),
+        "feedback": make_feedback("rating", "request", "r", metadata={"a": "b"}),
+        "interactions": make_interaction(1),
+        "signals": make_signal(1),
+        "labels": Label(
+            label_id="l", target_kind="interaction", target_id="i", interaction_id="i", schema="s", schema_version=1,
+            dimension="kept", value=1.0, annotator_kind="program", annotator="rule@1", known_at=NOON, started_at=NOON,
+        ),
+        "draws": Draw(
+            draw_id="d", purpose="suite", target_kind="user", target_id="u", probability=0.2, taken=True, known_at=NOON,
+        ),
+        "dataset_rows": DatasetRow(
+            dataset_version_id="d", row_hash="b2:0", split="train", weight=1.0, interaction_ids=["i"], label_ids=[],
+            started_at=NOON, known_at=NOON,
+        ),
+        "evaluation_items": EvaluationItem(
+            evaluation_id="e", item_id="1", slice="all", score=0.5, baseline_score=None, interaction_id=None, known_at=NOON,
+        ),
+    }  # fmt: skip
+    assert records.keys() == TABLES.keys()
+    for table, record in records.items():
+        lake.append(table, [record])
+        assert lake.to_records(table, lake.current(table)) == [record]
+        assert lake.to_records(table, lake.revisions(table)) == [record]
+
+
+def test_arrow_rows_are_appended_as_records_are(lake: Lake) -> None:
+    lake.append("signals", to_arrow(find_table("signals"), [make_signal(1)]).drop_columns(["date", "text"]))
+    assert lake.to_records("signals", lake.current("signals")) == [make_signal(1)]
+
+
+def test_rows_that_do_not_fit_commit_nothing(lake: Lake) -> None:
+    with pytest.raises(BadInputError):
+        lake.append("signals", [make_signal(1), make_signal(2, value="high")], transactions={"spool:a": 1})
+    assert lake.version("signals") == 0
+
+
+def test_a_table_that_does_not_exist_is_an_error_everywhere(lake: Lake) -> None:
+    for attempt in (lake.version, lake.current, lake.revisions, lake.repair):
+        with pytest.raises(NotFoundError, match="no table 'traces'"):
+            attempt("traces")
+
+
+def test_what_one_lake_appends_another_reads_at_once(lake: Lake) -> None:
+    other = Lake(lake.root, LakeSettings())
+    assert shown(other) == []
+    lake.append("signals", [make_signal(1)])
+    assert shown(other) == [("s_1", 0)]
+
+
+def test_the_rows_of_two_tables_meet_in_one_expression(lake: Lake) -> None:
+    interaction = make_interaction(1)
+    lake.append("interactions", [interaction])
+    lake.append("signals", [make_signal(1, interaction_id=interaction.interaction_id)])
+    joined = lake.current("signals").join(lake.current("interactions"), "interaction_id").select("signal_id", "trace_id")
+    assert joined.to_pyarrow().to_pylist() == [{"signal_id": "s_1", "trace_id": interaction.trace_id}]
