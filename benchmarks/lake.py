@@ -90,7 +90,7 @@ def median(lake: Lake, query: object, way: str, table: ir.Table, *, ids_first: b
     def run() -> None:
         source = table
         if ids_first and way == "current()":
-            candidates = query(lake.revisions("interactions")).select("interaction_id").to_pyarrow()  # type: ignore[operator]  # a lambda  # noqa: E501
+            candidates = query(lake.revisions("interactions")).select("interaction_id").to_pyarrow()  # type: ignore[operator]  # a lambda
             source = lake.current("interactions", ids=candidates)
         query(source).to_pyarrow()  # type: ignore[operator]  # a lambda
 

@@ -39,7 +39,7 @@ def main() -> None:
             port_file,
             "--allow",
             folder.parent,
-        ]  # noqa: E501
+        ]
         server = subprocess.Popen([*command, "--threads", str(options.threads)])
         try:
             while not port_file.exists():

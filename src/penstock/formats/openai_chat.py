@@ -1,7 +1,8 @@
 """The OpenAI chat and completions wire format, as the gateway sees it go by, to the columns of an inference.
 
 A stream is first put together to what the client would have got had it not streamed. A capture never fails an
-answer: whatever is missing or misshapen in a body leaves its column empty. Of several choices (n > 1) the first is the interaction, because it is the one that clients show; the others stay in `output_messages`.
+answer: whatever is missing or misshapen in a body leaves its column empty. Of several choices (n > 1) the first is
+the interaction, because it is the one that clients show; the others stay in `output_messages`.
 """
 
 import math
