@@ -96,7 +96,7 @@ _COLUMNS: dict[str, tuple[tuple[str, ...], Convert]] = {
     "arm_probability": (("penstock.release.arm_probability",), real_of),
     "prompt_name": (("gen_ai.prompt.name",), text_of),
     "prompt_version": (("gen_ai.prompt.version",), text_of),
-    "user_id": (("user.id", "enduser.id", "enduser.pseudo.id"), text_of),
+    "user_id": (("user.id", "enduser.id", "enduser.pseudo.id", "gen_ai.request.user", "gen_ai.openai.request.user"), text_of),
     "segment": (("penstock.segment",), text_of),
     "first_token_ms": (("gen_ai.response.time_to_first_chunk",), _milliseconds),
     "retrieved_documents": (("gen_ai.retrieval.documents",), text_of),
