@@ -3,9 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from penstock.records.feedback import Feedback
-from penstock.records.ids import digest, feedback_id, interaction_id
+from penstock.records.ids import digest, feedback_id, interaction_id, signal_id
 from penstock.records.interaction import Interaction
+from penstock.records.signal import Signal
 from penstock.records.span import Span
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -55,3 +58,26 @@ def make_interaction(number: int, *, start: float | None = None, **fields: Any) 
         "started_at": started_at, "ended_at": started_at + timedelta(seconds=1), "known_at": LATER, "dialect": "genai",
     }  # fmt: skip
     return Interaction(**{**given, **fields})
+
+
+def matched(name: str, interaction: Interaction, **fields: Any) -> Feedback:
+    """A report that has found its interaction."""
+    report = make_feedback(name, "request", interaction.interaction_id, **fields)
+    found = {
+        "status": "matched",
+        "interaction_id": interaction.interaction_id,
+        "session_id": interaction.session_id,
+        "revision": 1,
+    }
+    return msgspec.structs.replace(report, **found)
+
+
+def make_signal(name: str, interaction: Interaction, value: float | None, **fields: Any) -> Signal:
+    """A signal of an interaction."""
+    target = interaction.interaction_id
+    given: dict[str, Any] = {
+        "signal_id": signal_id(name, target, name), "target_kind": "interaction", "target_id": target, "interaction_id": target,
+        "session_id": interaction.session_id, "name": name, "kind": "implicit", "value": value, "source": "test",
+        "occurred_at": interaction.ended_at, "known_at": LATER, "definition": f"{name}@1",
+    }  # fmt: skip
+    return Signal(**{**given, **fields})

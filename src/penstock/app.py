@@ -16,9 +16,6 @@ from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.registry.registry import Registry
 from penstock.text.redaction import Redactor, load_key
-from penstock.worker.process import WorkerServices
-from penstock.worker.refresh import Refresher, RefreshLoop
-from penstock.worker.steps import TurnSteps
 from penstock.worker.supervisor import Program
 
 
@@ -95,23 +92,6 @@ def build_edge_services(settings: Settings, _worker: int) -> EdgeServices:
 
 
 EDGE_FACTORY = "penstock.app:build_edge_services"
-
-
-def build_worker_services(settings: Settings) -> WorkerServices:
-    """What the worker works with."""
-    penstock = Penstock(settings)
-    registry, holder = penstock.registry, f"worker-{os.getpid()}"
-    refresher = Refresher(penstock.lake, registry, settings, penstock.clock, holder)
-
-    def close() -> None:
-        refresher.release()
-        registry.close()
-
-    return WorkerServices(
-        refresh=RefreshLoop(refresher, settings.ingest.settle_interval_s),
-        steps=TurnSteps(registry, refresher, settings, penstock.artifacts, penstock.clock),
-        close=close,
-    )
 
 
 def list_programs(settings: Settings) -> list[Program]:

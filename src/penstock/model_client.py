@@ -170,7 +170,7 @@ class ModelClient:
     def _decode(self, body: bytes) -> dict[str, Any]:
         try:
             return msgspec.json.decode(body, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             text = body[:_MESSAGE_BYTES].decode("utf-8", "replace")
             raise UpstreamError(f"{self.base_url} answered no JSON object: {text!r}", kind="protocol", body=body) from error
 

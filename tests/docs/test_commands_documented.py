@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import typer
-from penstock.commands.command_page import commands_markdown
 
 from penstock.cli import COMMANDS, build_cli
+from penstock.commands.command_page import commands_markdown
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 

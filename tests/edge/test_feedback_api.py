@@ -115,6 +115,7 @@ def test_what_is_no_json_is_refused(edge: str) -> None:
     headers = {"content-type": "application/json"}
     assert httpx.post(f"{edge}/v1/feedback", content=b"{", headers=headers).status_code == 400
     assert httpx.post(f"{edge}/v1/feedback", content=b"\xff", headers=headers).status_code == 400
+    assert httpx.post(f"{edge}/v1/feedback", content=b"[" * 100_000, headers=headers).status_code == 400
 
 
 def test_what_a_foreign_web_page_could_send_is_refused(edge: str, door: RecordingDoor) -> None:

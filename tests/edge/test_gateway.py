@@ -287,7 +287,17 @@ def test_a_client_that_goes_away_cancels_the_upstream_and_is_recorded(
         assert span.response_text is not None and span.response_text.startswith("Bonjour")
 
 
-@pytest.mark.parametrize(("body", "reason"), [(b"{", "JSON"), (b"[]", "JSON"), (b"{}", "model"), (b'{"model": 3}', "model")])
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"{", "JSON"),
+        (b"[]", "JSON"),
+        (b"{}", "model"),
+        (b'{"model": 3}', "model"),
+        (b"[" * 100_000, "JSON"),
+        (b'{"model": "\\ud800"}', "JSON"),
+    ],
+)
 def test_a_body_that_makes_no_sense_is_refused_as_openai_would(gateway: str, body: bytes, reason: str) -> None:
     response = httpx.post(f"{gateway}/v1/chat/completions", content=body, headers={"content-type": "application/json"})
     assert (response.status_code, response.json()["error"]["type"]) == (400, "invalid_request_error")

@@ -127,7 +127,17 @@ def test_truncated_protobuf_is_refused_with_a_status_in_protobuf(edge: str, door
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"[]", b'{"resourceSpans": 3}', b'{"resourceSpans":[{"scopeSpans":"x"}]}', b"\xff\xfe", b""]
+    "body",
+    [
+        b"{",
+        b"[]",
+        b'{"resourceSpans": 3}',
+        b'{"resourceSpans":[{"scopeSpans":"x"}]}',
+        b"\xff\xfe",
+        b'{"a": "\xff"}',
+        b"[" * 100_000,
+        b"",
+    ],
 )
 def test_undecodable_json_is_refused_with_a_status_in_json(edge: str, body: bytes) -> None:
     response = post(edge, body, "application/json")

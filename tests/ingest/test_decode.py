@@ -66,13 +66,16 @@ def test_an_evaluation_reports_on_the_span_or_on_the_response_that_it_names() ->
     assert (on_span.target_kind, on_span.target_id) == ("span", f"{'01' * 16}:{'02' * 8}")
     assert (on_span.name, on_span.value, on_span.text) == ("relevance", 0.5, "good")
     answered = {**named, "gen_ai.response.id": "r1"}
-    (on_response,) = decode_logs(logs_request("gen_ai.evaluation.result", answered), LATER).feedback
+    (on_both,) = decode_logs(logs_request("gen_ai.evaluation.result", answered), LATER).feedback
+    assert (on_both.target_kind, on_both.metadata["gen_ai.response.id"]) == ("span", "r1")
+    (on_response,) = decode_logs(logs_request("gen_ai.evaluation.result", answered, span_id=b""), LATER).feedback
     assert (on_response.target_kind, on_response.target_id) == ("response", "r1")
 
 
-def test_an_evaluation_of_nothing_is_rejected_and_a_score_that_is_no_number_is_left_out() -> None:
+def test_an_evaluation_of_nothing_is_rejected_and_kept_and_a_score_that_is_no_number_is_left_out() -> None:
     decoded = decode_logs(logs_request("gen_ai.evaluation.result", {}, trace_id=b"", span_id=b""), LATER)
     assert (decoded.feedback, decoded.rejected) == ([], 1)
+    assert "names neither" in str(decoded.spans[0].reason)
     endless = {"gen_ai.evaluation.score.value": float("inf")}
     assert decode_logs(logs_request("gen_ai.evaluation.result", endless), LATER).feedback[0].value is None
 

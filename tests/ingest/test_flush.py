@@ -209,7 +209,7 @@ def test_a_damaged_adopted_spool_does_not_hold_up_the_others(lake: Lake, home: P
 
 
 def kill_again_and_again(home: Path, kills: int, seed: int) -> None:
-    """Kill a process that writes and flushes, at another moment each time; then flush the rest and compare."""
+    """Kill a process that writes and flushes, each time at another moment; then flush the rest and compare with what it told."""
     chance = random.Random(seed)
     acknowledged: set[int] = set()
     for number in range(kills):

@@ -2,24 +2,14 @@
 
 from typing import Any
 
-import msgspec
-
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
-from penstock.records.feedback import Feedback
 from penstock.records.interaction import Interaction
 from penstock.records.signal import Signal
 from penstock.signals.run import run_signals
-from tests.rows import make_feedback, make_interaction, make_span, trace
-
-
-def matched(name: str, interaction: Interaction, **fields: Any) -> Feedback:
-    report = make_feedback(name, "request", interaction.interaction_id, **fields)
-    return msgspec.structs.replace(
-        report, status="matched", interaction_id=interaction.interaction_id, session_id=interaction.session_id, revision=1
-    )
+from tests.rows import make_feedback, make_interaction, make_span, matched, trace
 
 
 def signals(lake: Lake) -> dict[str, Signal]:

@@ -104,7 +104,7 @@ def test_the_next_turn_learns_from_what_came_after_the_one_before(home):
     steps = wheel.make_steps(home)
     assert steps.freeze("t_2", steps.moment()) == GO_ON
     second = home.registry.datasets.get(home.registry.turns.get("t_2").dataset_version_id)
-    assert second.train_rows + second.test_rows == 50 * 12 + 100 * 12  # its second day and its days as a candidate
+    assert second.train_rows + second.test_rows == (50 + 80) * wheel.QUESTIONS  # its second day and its days as a candidate
     assert second.known_at > home.registry.datasets.get(first.dataset_version_id).known_at
 
 

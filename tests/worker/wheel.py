@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from penstock.worker.turn_steps import TurnSteps
 
 from penstock.config import Settings
 from penstock.lake.lake import Lake
@@ -26,9 +25,11 @@ from penstock.records.turn import Turn, TurnState
 from penstock.registry.registry import Registry
 from penstock.worker.refresh import Refresher
 from penstock.worker.turn_plan import TurnPlan, encode_plan
+from penstock.worker.turn_steps import TurnSteps
 from tests.rows import make_interaction
 
 ROUTE = "tab"
+QUESTIONS = 6  # by each user
 REWARDS = {("good", "yes"): 0.75, ("bad", "yes"): -0.25, ("good", "no"): 0.0, ("bad", "no"): 0.0}
 STABLE, GOOD, BAD = "stable", "good", "bad"  # what a checkpoint's folder says it does
 
@@ -56,7 +57,7 @@ def prepare(folder: Path, server: str, **release: Any) -> Home:
         "home": str(folder),
         "gateway": {"upstreams": {"local": {"base_url": server}}},
         "release": {"check_interval_s": 0.05, "apply_timeout_s": 0.1, "max_canary_s": 5.0, **release},
-        "ingest": {"settle_interval_s": 0.2},
+        "ingest": {"settle_interval_s": 30.0},  # a turn refreshes by itself
     }
     (folder / "settings.json").write_bytes(msgspec.json.encode(settings))
     home = Home(folder)
@@ -120,17 +121,17 @@ def copying_recipe(home: Home, behaviour: str) -> Callable[..., Checkpoint]:
     return train
 
 
-def traffic(home: Home, name: str, checkpoint: str, *, users: int = 100, **fields: Any) -> None:
-    """Each user asks twelve questions; half are answered `yes`. The same name is the same traffic, once."""
+def traffic(home: Home, name: str, checkpoint: str, *, users: int = 80, **fields: Any) -> None:
+    """Each user asks six questions; half are answered `yes`. The same name is the same traffic, once."""
     base = sum(name.encode()) * 100_000
     interactions, labels = [], []
     now, chance = utc_now(), random.Random(name)
-    for number in range(users * 12):
+    for number in range(users * QUESTIONS):
         question, reply = chance.choice(["good", "bad"]), chance.choice(["yes", "no"])
         reply = fields.get("reply", {}).get(question, reply)
         interaction = make_interaction(
             base + number,
-            user_id=f"u_{fields.get('arm', '')}{number // 12}",
+            user_id=f"u_{fields.get('arm', '')}{number // QUESTIONS}",
             checkpoint_id=checkpoint,
             release_arm=fields.get("arm"),
             arm_probability=0.5 if "arm" in fields else 1.0,

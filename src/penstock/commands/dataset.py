@@ -71,7 +71,9 @@ def bring_in(
     """Freeze an SFT set from a file: for a first model, or for rehearsal."""
     penstock = Penstock(options.load(home).settings)
     known_at = penstock.clock.known_at()
-    found = import_dataset(penstock.lake, penstock.registry, penstock.artifacts, file, name, test_share, known_at)
+    found = import_dataset(
+        penstock.lake, penstock.registry, penstock.artifacts, file, name, test_share, known_at, penstock.redactor
+    )
     _print(found, as_json=json)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from penstock.app import EDGE_FACTORY, Penstock, build_worker_services, list_programs
+from penstock.app import EDGE_FACTORY, Penstock, list_programs
 from penstock.commands import options
 from penstock.edge.process import run_edge
 from penstock.edge.run_file import read_run_file, run_file
@@ -46,7 +46,7 @@ def worker(home: options.Home = None, override: options.Override = None) -> None
     """Settle, signal, label and run turns until stopped."""
     settings = options.load(home, override).settings
     log_to_standard_error()
-    run_worker(settings, build_worker_services(settings))
+    run_worker(Penstock(settings))
 
 
 def log_to_standard_error() -> None:

@@ -47,7 +47,7 @@ def record_dataset(
     """Write the rows' files, then their origins in the lake, then the version in the registry; each at most once."""
     files = {split: b"".join(row.line for row in rows if row.split == split) for split in FILES}
     hashes = {FILES[split]: content_hash(data) for split, data in files.items()}
-    whole = content_hash(msgspec.json.encode({"kind": kind, "files": hashes}, order="sorted"))
+    whole = content_hash(msgspec.json.encode({"name": name, "kind": kind, "files": hashes}, order="sorted"))
     dataset_id = DatasetVersionId("d_" + whole.removeprefix("b2:")[:16])
     folder = artifacts / "datasets" / dataset_id
     manifest = _manifest(dataset_id, name, kind, whole, hashes, rows, selection, known_at)
@@ -101,11 +101,18 @@ def _manifest(
         "rows": {str(split): sum(row.split == split for row in rows) for split in FILES},
         "users": {str(split): len({row.user for row in rows if row.split == split}) for split in FILES},
         "mean_value": sum(values) / len(values) if values else None,
-        "positive": sum(value >= 1.0 for value in values) if kind == DatasetKind.KTO else None,
+        "kto": _balance(values) if kind == DatasetKind.KTO else None,
         "selection": selection,
         "known_at": known_at.isoformat(),
         "penstock": __version__,
     }
+
+
+def _balance(values: Sequence[float]) -> dict[str, Any]:
+    """Good and bad rows, and the band in which the weight of the good ones keeps them from drowning."""
+    good = sum(value >= 1.0 for value in values)
+    even = (len(values) - good) / good
+    return {"desirable": good, "undesirable": len(values) - good, "desirable_weight": [even, 4.0 / 3.0 * even]}
 
 
 def _origin(dataset_id: str, row: TrainingRow, known_at: datetime) -> DatasetRow:
@@ -113,7 +120,7 @@ def _origin(dataset_id: str, row: TrainingRow, known_at: datetime) -> DatasetRow
         dataset_version_id=dataset_id,
         row_hash=row.row_hash,
         split=str(row.split),
-        weight=1.0,
+        weight=row.weight,
         interaction_ids=row.interaction_ids,
         label_ids=row.label_ids,
         started_at=row.started_at,

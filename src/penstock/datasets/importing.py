@@ -18,6 +18,7 @@ from penstock.lake.lake import Lake
 from penstock.records.dataset import DatasetKind, DatasetVersion
 from penstock.records.ids import content_hash
 from penstock.registry.registry import Registry
+from penstock.text.redaction import Redactor
 
 
 class ImportedRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,16 +30,26 @@ class ImportedRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 def import_dataset(
-    lake: Lake, registry: Registry, artifacts: Path, path: Path, name: str, test_share: float, known_at: datetime
+    lake: Lake,
+    registry: Registry,
+    artifacts: Path,
+    path: Path,
+    name: str,
+    test_share: float,
+    known_at: datetime,
+    redactor: Redactor | None = None,
 ) -> DatasetVersion:
-    """Freeze an SFT set from a JSONL file of prompt and completion. Raises BadInputError naming the line."""
+    """Freeze an SFT set from a JSONL file of prompt and completion. Raises BadInputError naming the line.
+
+    Without a redactor the file must hold nobody's personal data, as one that a program made up does not.
+    """
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise BadInputError(f"{path} cannot be read: {error.strerror}.") from error
     origin = "file:" + hashlib.sha256(b"\n".join(lines)).hexdigest()[:32]
     rows = [
-        _row(_decode(path, number, line), origin, number, test_share, known_at)
+        _row(_redact(_decode(path, number, line), origin, redactor), origin, number, test_share, known_at)
         for number, line in enumerate(lines, start=1)
         if line.strip()
     ]
@@ -53,6 +64,20 @@ def _decode(path: Path, number: int, line: bytes) -> ImportedRow:
         return msgspec.json.decode(line, type=ImportedRow)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInputError(f'{path}, line {number}: {error}. A row is {{"prompt": [...], "completion": "..."}}.') from error
+
+
+def _redact(given: ImportedRow, origin: str, redactor: Redactor | None) -> ImportedRow:
+    if redactor is None:
+        return given
+
+    def clean(text: str) -> str:
+        return redactor.redact(text, origin)[0] or ""
+
+    return ImportedRow(
+        prompt=[{**message, "content": clean(message.get("content", ""))} for message in given.prompt],
+        completion=clean(given.completion),
+        user=redactor.hash_id(given.user, "user") if given.user else None,
+    )
 
 
 def _row(given: ImportedRow, origin: str, number: int, test_share: float, known_at: datetime) -> TrainingRow:

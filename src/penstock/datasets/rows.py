@@ -29,6 +29,7 @@ class TrainingRow(Struct, frozen=True, kw_only=True):
     started_at: datetime
     user: str
     value: float
+    weight: float = 1.0  # how many of all interactions it stands for
 
 
 def make_row(selected: Mapping[str, Any], kind: str, test_share: float) -> TrainingRow:
@@ -46,6 +47,7 @@ def make_row(selected: Mapping[str, Any], kind: str, test_share: float) -> Train
         started_at=selected["started_at"],
         user=user,
         value=selected["value"],
+        weight=1.0 / (selected["sample_probability"] * selected["capture_probability"]),
     )
 
 
@@ -55,13 +57,36 @@ def side_of(user: str, test_share: float) -> Split:
     return Split.TEST if number / 2**64 < test_share else Split.TRAIN
 
 
-def _prompt(selected: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The request's messages in OpenAI's form, the system instructions first."""
-    messages = msgspec.json.decode(selected["input_messages"] or "[]")
-    prompt = otel_to_openai(messages)
-    instructions = msgspec.json.decode(selected["system_instructions"] or "[]")
-    text = "\n".join(str(part.get("content", "")) for part in instructions if isinstance(part, dict))
+def _prompt(selected: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The request's messages as every chat template takes them: role and text, the system instructions first.
+
+    Where there are no messages, or they are not what they should be, the last thing that the user said stands for them.
+    """
+    try:
+        messages = msgspec.json.decode(selected["input_messages"] or "", type=list[dict[str, Any]])
+    except msgspec.DecodeError:
+        messages = []
+    if not messages:
+        return [{"role": "user", "content": selected["prompt_text"] or ""}]
+    prompt = [_plain(message) for message in otel_to_openai(messages)]
+    text = _instructions(selected["system_instructions"])
     return [{"role": "system", "content": text}, *prompt] if text else prompt
+
+
+def _plain(message: Mapping[str, Any]) -> dict[str, str]:
+    """A message as role and text; tool calls become their JSON."""
+    content, calls = message.get("content"), message.get("tool_calls")
+    parts = [content if isinstance(content, str) else _encode(content).decode()] if content else []
+    parts += [_encode(calls).decode()] if calls else []
+    return {"role": str(message["role"]), "content": "\n".join(parts)}
+
+
+def _instructions(given: str | None) -> str:
+    try:
+        parts = msgspec.json.decode(given or "[]", type=list[dict[str, Any]])
+    except msgspec.DecodeError:
+        return given or ""
+    return "\n".join(str(part["content"]) for part in parts if part.get("content"))
 
 
 def _target(selected: Mapping[str, Any], kind: str) -> dict[str, Any]:

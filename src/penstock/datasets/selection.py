@@ -24,6 +24,7 @@ _COLUMNS = (
     "started_at",
     "checkpoint_id",
     "input_messages",
+    "prompt_text",
     "system_instructions",
     "response_text",
     "finish_reason",
@@ -56,7 +57,7 @@ def select_rows(lake: Lake, spec: DatasetSpec, known_at: datetime) -> ibis.Table
 def _filters(spec: DatasetSpec) -> list[tuple[str, Callable[[ibis.Table], ibis.Value]]]:
     filters: list[tuple[str, Callable[[ibis.Table], ibis.Value]]] = [
         (f"exposure in {', '.join(spec.exposures)}", lambda rows: rows.exposure.isin(list(spec.exposures))),
-        ("with content", lambda rows: rows.content_present & rows.response_text.notnull()),
+        ("with content", _has_content),
         (
             "not dropped by redaction",
             lambda rows: ~rows.input_messages.fill_null("").contains(FAILED) & (rows.response_text != FAILED),
@@ -73,6 +74,11 @@ def _filters(spec: DatasetSpec) -> list[tuple[str, Callable[[ibis.Table], ibis.V
     if until is not None:
         filters.append((f"until {until.isoformat()}", lambda rows: rows.started_at < ibis.literal(until)))
     return filters
+
+
+def _has_content(rows: ibis.Table) -> ibis.Value:
+    asked = (rows.input_messages.fill_null("[]") != "[]") | rows.prompt_text.notnull()
+    return rows.content_present & rows.response_text.notnull() & asked
 
 
 def _labels(lake: Lake, spec: DatasetSpec, known_at: datetime) -> ibis.Table:

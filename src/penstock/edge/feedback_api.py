@@ -110,7 +110,7 @@ def read_items(body: bytes) -> list[Any]:
     """The reports of a body: one object, an array of them, or {"feedback": [...]}."""
     try:
         content = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInputError(f"The body is no JSON: {error}.") from error
     if isinstance(content, dict) and set(content) == {"feedback"} and isinstance(content["feedback"], list):
         content = content["feedback"]

@@ -77,6 +77,10 @@ class Gateway:
         except asyncio.CancelledError:
             capture.fail("edge_stopped", "The edge was stopped before the answer was complete.")
             raise
+        except Exception as error:
+            # Nothing may be recorded as a whole answer that was none, whatever went wrong here.
+            capture.fail("gateway_error", repr(error))
+            raise
         finally:
             self._offer(capture)
 
@@ -121,6 +125,11 @@ class GatewayEndpoint:
             return
         except PenstockError as error:
             await send_openai_refusal(send, refuse(error))
+            return
+        except Exception:
+            # As everywhere at the edge: an unforeseen failure must invite a second try.
+            logger.exception("A request to /v1%s failed", self._path)
+            await send_openai_refusal(send, refuse(PenstockError("see its log.")))
             return
         await self._gateway.exchange(request, destination, receive, send)
 

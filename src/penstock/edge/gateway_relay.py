@@ -168,14 +168,14 @@ def client_status(upstream_status: int) -> int:
 def _decode(body: bytes, complaint: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamError(f"{complaint}: {body[:100]!r}.", kind="protocol") from error
 
 
 def _is_openai_error(body: bytes) -> bool:
     try:
         return "error" in msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
 
 

@@ -102,7 +102,7 @@ def read_traceparent(header: str) -> tuple[str, str | None]:
 def _read_body(body: bytes) -> dict[str, Any]:
     try:
         raw = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInputError(f"The body is no JSON object: {error}.") from error
     if not isinstance(raw.get("model"), str) or not raw["model"]:
         raise BadInputError("The body names no `model`; GET /v1/models lists the ones there are.")

@@ -87,9 +87,12 @@ class OtlpEndpoint:
         return encode_response(self._signal, accepted.rejected, accepted.message[:_MAX_MESSAGE], encoding)
 
     async def _decode(self, body: bytes, encoding: Encoding) -> Any:
-        if encoding is Encoding.JSON and len(body) > _JSON_IN_LOOP_BYTES:
-            return await asyncio.to_thread(self._parse, body, encoding)
-        return self._parse(body, encoding)
+        try:
+            if encoding is Encoding.JSON and len(body) > _JSON_IN_LOOP_BYTES:
+                return await asyncio.to_thread(self._parse, body, encoding)
+            return self._parse(body, encoding)
+        except UnicodeDecodeError as error:
+            raise RefusedError(400, f"The body is no UTF-8: {error}.") from error
 
 
 def otlp_endpoints(door: IngestDoor, guard: KeyGuard, max_body_bytes: int) -> dict[str, OtlpEndpoint]:

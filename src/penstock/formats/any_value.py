@@ -10,9 +10,6 @@ TOO_DEEP = "[TOO_DEEP]"
 
 def plain(value: Any, depth: int = 0) -> Any:
     """An AnyValue as what it holds; None where it holds nothing; nesting is cut off at 32."""
-    text = value.string_value  # nearly all are strings, and asking for one is cheaper than asking which it is
-    if text:
-        return text
     kind = value.WhichOneof("value")
     if kind is None:
         return None
@@ -27,4 +24,9 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 def plain_map(pairs: Iterable[Any], depth: int = 0) -> dict[str, Any]:
     """Key-value pairs as a dict; of a key that comes twice the last one counts."""
-    return {pair.key: plain(pair.value, depth) for pair in pairs}
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        value = pair.value
+        # Nearly all are strings, and asking for one is cheaper than asking which it is.
+        found[pair.key] = value.string_value or plain(value, depth)
+    return found

@@ -4,7 +4,7 @@ A record that cannot be understood is kept as a row with its reason; one with in
 """
 
 import hashlib
-import math
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from penstock.formats.any_value import plain, plain_map
-from penstock.formats.genai import NONE, read_genai
+from penstock.formats.genai import NONE, GenAiSpan, read_genai, real_of, text_of
 from penstock.ingest.interactions import CONTENT_EVENT
 from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.ids import digest, feedback_id, interaction_id
@@ -21,7 +21,8 @@ from penstock.records.span import Span, SpanKind
 EVALUATION_EVENT = "gen_ai.evaluation.result"
 MOST_ATTRIBUTE_CHARACTERS = 32_768
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_ERROR = 2
+_EARLIEST_NS = 946_684_800_000_000_000  # 2000-01-01
 _MOST_AHEAD = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_MESSAGES = 5
@@ -42,15 +43,24 @@ class Decoded(Struct, kw_only=True):
         return "; ".join(self.problems[:_MOST_MESSAGES]) + (f"; and {more} more" if more > 0 else "")
 
 
+class _Origin(Struct, frozen=True):
+    """What all records of one resource and scope have in common."""
+
+    application: str | None
+    attributes: dict[str, str]
+    scope: str | None
+    known_at: datetime
+    latest_ns: int  # a time after this is no time
+
+
 def decode_traces(request: Any, known_at: datetime) -> Decoded:
     """The spans of an ExportTraceServiceRequest."""
     decoded = Decoded()
     for resource_spans in request.resource_spans:
         resource = plain_map(resource_spans.resource.attributes)
         for scope_spans in resource_spans.scope_spans:
-            scope = _scope_name(scope_spans.scope)
-            for span in scope_spans.spans:
-                decoded.spans.append(_span(span, resource, scope, known_at, decoded))
+            origin = _origin(resource, scope_spans.scope, known_at)
+            decoded.spans.extend([_span(span, origin, decoded) for span in scope_spans.spans])
     return decoded
 
 
@@ -60,115 +70,121 @@ def decode_logs(request: Any, known_at: datetime) -> Decoded:
     for resource_logs in request.resource_logs:
         resource = plain_map(resource_logs.resource.attributes)
         for scope_logs in resource_logs.scope_logs:
-            scope = _scope_name(scope_logs.scope)
+            origin = _origin(resource, scope_logs.scope, known_at)
             for record in scope_logs.log_records:
-                _log_record(record, resource, scope, known_at, decoded)
+                _log_record(record, origin, decoded)
     return decoded
 
 
-def _span(span: Any, resource: dict[str, Any], scope: str | None, known_at: datetime, decoded: Decoded) -> Span:
-    attributes = plain_map(span.attributes)
-    reasons = _id_problems(span.trace_id, span.span_id)
+def _span(span: Any, origin: _Origin, decoded: Decoded) -> Span:
+    raw_trace_id, raw_span_id, status = span.trace_id, span.span_id, span.status
+    reasons = _id_problems(raw_trace_id, raw_span_id)
+    is_valid = not reasons
     if reasons:
         decoded.rejected += 1
         decoded.problems.append(f"span {span.name!r}: {', '.join(reasons)}")
-    valid = not reasons
-    read = read_genai(attributes)
-    started_at, ended_at = _times(span.start_time_unix_nano, span.end_time_unix_nano, known_at, reasons)
-    columns = read.columns
-    _read_exceptions(span, columns, read.rest)
-    if span.status.message:
-        read.rest["otel.status.message"] = span.status.message
-    trace_id, span_id = span.trace_id.hex(), span.span_id.hex()
+    read = read_genai(plain_map(span.attributes))
+    started_at, ended_at = _times(span.start_time_unix_nano, span.end_time_unix_nano, origin, reasons)
+    _read_events(span.events, read)
+    if status.code == _ERROR:
+        read.columns.setdefault("error_type", "error")
+    if status.message:
+        read.rest["otel.status.message"] = status.message
+    trace_id, span_id = raw_trace_id.hex(), raw_span_id.hex()
     return Span(
-        span_key=interaction_id(trace_id, span_id) if valid else "x_" + _content_digest(span),
+        span_key=interaction_id(trace_id, span_id) if is_valid else "x_" + _content_digest(span),
         trace_id=trace_id,
         span_id=span_id,
         parent_span_id=span.parent_span_id.hex() or None,
-        kind=str(read.kind) if valid else str(SpanKind.OTHER),
+        kind=str(read.kind) if is_valid else str(SpanKind.OTHER),
         name=span.name,
         started_at=started_at,
         ended_at=ended_at,
-        known_at=known_at,
+        known_at=origin.known_at,
         dialect=read.dialect,
-        scope=scope,
-        application=_application(resource),
-        status=_STATUS.get(span.status.code, "unset"),
-        attributes=_capped({**_resource_rest(resource), **read.rest}),
+        scope=origin.scope,
+        application=origin.application,
+        status=_STATUS.get(status.code, "unset"),
+        attributes=_capped({**origin.attributes, **read.rest}),
         reason="; ".join([*reasons, *read.problems]) or None,
-        **columns,
+        **read.columns,
     )
 
 
-def _log_record(record: Any, resource: dict[str, Any], scope: str | None, known_at: datetime, decoded: Decoded) -> None:
+def _log_record(record: Any, origin: _Origin, decoded: Decoded) -> None:
     attributes = plain_map(record.attributes)
     name = record.event_name or str(attributes.pop("event.name", ""))
-    if name == EVALUATION_EVENT:
-        _evaluation(record, attributes, known_at, decoded)
+    if name != EVALUATION_EVENT:
+        decoded.spans.append(_event(record, name, attributes, origin, []))
         return
+    report = _evaluation(record, attributes, origin)
+    if report is not None:
+        decoded.feedback.append(report)
+        return
+    problem = f"{EVALUATION_EVENT} names neither a span nor gen_ai.response.id"
+    decoded.rejected += 1
+    decoded.problems.append(problem)
+    decoded.spans.append(_event(record, name, attributes, origin, [problem]))
+
+
+def _event(record: Any, name: str, attributes: dict[str, Any], origin: _Origin, reasons: list[str]) -> Span:
     body = plain(record.body)
-    if isinstance(body, dict):
-        attributes = {**body, **attributes} if name == CONTENT_EVENT else {**attributes, "body": body}
+    if isinstance(body, dict) and name == CONTENT_EVENT:
+        attributes = {**body, **attributes}
     elif body not in (None, ""):
         attributes["body"] = body
-    reasons: list[str] = []
     read = read_genai(attributes)
     moment = record.time_unix_nano or record.observed_time_unix_nano
-    started_at, _ = _times(moment, moment, known_at, reasons)
-    decoded.spans.append(
-        Span(
-            span_key="e_" + _content_digest(record),
-            trace_id=record.trace_id.hex(),
-            span_id=record.span_id.hex(),
-            kind=str(SpanKind.EVENT),
-            name=name or "log",
-            started_at=started_at,
-            ended_at=started_at,
-            known_at=known_at,
-            dialect=read.dialect if name.startswith("gen_ai.") else NONE,
-            scope=scope,
-            application=_application(resource),
-            attributes=_capped({**_resource_rest(resource), **read.rest}),
-            reason="; ".join([*reasons, *read.problems]) or None,
-            **read.columns,
-        )
+    started_at, _ = _times(moment, moment, origin, reasons)
+    return Span(
+        span_key="e_" + _content_digest(record),
+        trace_id=record.trace_id.hex(),
+        span_id=record.span_id.hex(),
+        kind=str(SpanKind.EVENT),
+        name=name or "log",
+        started_at=started_at,
+        ended_at=started_at,
+        known_at=origin.known_at,
+        dialect=read.dialect if name.startswith("gen_ai.") else NONE,
+        scope=origin.scope,
+        application=origin.application,
+        attributes=_capped({**origin.attributes, **read.rest}),
+        reason="; ".join([*reasons, *read.problems]) or None,
+        **read.columns,
     )
 
 
-def _evaluation(record: Any, attributes: dict[str, Any], known_at: datetime, decoded: Decoded) -> None:
-    """An evaluation result is a report on the span that it hangs on, or on the response that it names."""
-    trace_id, span_id = record.trace_id.hex(), record.span_id.hex()
-    response = attributes.pop("gen_ai.response.id", None)
-    if trace_id and span_id and response is None:
-        target_kind, target_id = TargetKind.SPAN, f"{trace_id}:{span_id}"
+def _evaluation(record: Any, attributes: dict[str, Any], origin: _Origin) -> Feedback | None:
+    """An evaluation result is a report on the span that it hangs on, else on the response that it names; None on neither."""
+    response = attributes.get("gen_ai.response.id")
+    if not _id_problems(record.trace_id, record.span_id):
+        target_kind, target_id = TargetKind.SPAN, f"{record.trace_id.hex()}:{record.span_id.hex()}"
     elif response:
-        target_kind, target_id = TargetKind.RESPONSE, str(response)
+        target_kind, target_id = TargetKind.RESPONSE, str(attributes.pop("gen_ai.response.id"))
     else:
-        decoded.rejected += 1
-        decoded.problems.append(f"{EVALUATION_EVENT} names neither a span nor gen_ai.response.id")
-        return
-    label = attributes.pop("gen_ai.evaluation.score.label", None)
-    explanation = attributes.pop("gen_ai.evaluation.explanation", None)
+        return None
     score = attributes.pop("gen_ai.evaluation.score.value", None)
-    occurred_at, _ = _times(record.time_unix_nano, record.time_unix_nano, known_at, [])
+    moment = record.time_unix_nano or record.observed_time_unix_nano
+    occurred_at, _ = _times(moment, moment, origin, [])
     key = "otlp:" + _content_digest(record)
-    metadata = {name: value if isinstance(value, str) else str(value) for name, value in attributes.items()}
+    metadata = {name: text for name, value in attributes.items() if (text := text_of(value)) is not None}
+    name = metadata.pop("gen_ai.evaluation.name", "evaluation")
+    explanation = metadata.pop("gen_ai.evaluation.explanation", None)
+    label = metadata.pop("gen_ai.evaluation.score.label", None)
     if label is not None:
-        metadata["label"] = str(label)
-    decoded.feedback.append(
-        Feedback(
-            feedback_id=feedback_id(key),
-            target_kind=str(target_kind),
-            target_id=target_id,
-            name=str(metadata.pop("gen_ai.evaluation.name", "evaluation")),
-            value=float(score) if isinstance(score, int | float) and math.isfinite(score) else None,
-            text=str(explanation) if explanation is not None else None if label is None else str(label),
-            occurred_at=occurred_at,
-            known_at=known_at,
-            source="otlp",
-            idempotency_key=key,
-            metadata=metadata,
-        )
+        metadata["label"] = label
+    return Feedback(
+        feedback_id=feedback_id(key),
+        target_kind=str(target_kind),
+        target_id=target_id,
+        name=name,
+        value=float(score) if isinstance(score, bool) else real_of(score),
+        text=explanation if explanation is not None else label,
+        occurred_at=occurred_at,
+        known_at=origin.known_at,
+        source="otlp",
+        idempotency_key=key,
+        metadata=_capped(metadata),
     )
 
 
@@ -182,51 +198,46 @@ def _id_problems(trace_id: bytes, span_id: bytes) -> list[str]:
     ]
 
 
-def _times(start: int, end: int, known_at: datetime, reasons: list[str]) -> tuple[datetime, datetime]:
+def _times(start: int, end: int, origin: _Origin, reasons: list[str]) -> tuple[datetime, datetime]:
     """Start and end; what no clock can have shown is replaced by the time of arrival, with the reason."""
-    started_at = _moment(start, known_at)
-    if started_at is None:
+    if _EARLIEST_NS <= start <= origin.latest_ns:
+        started_at = _EPOCH + timedelta(microseconds=start // 1000)
+    else:
         reasons.append(f"start time {start} ns is not plausible; the time of arrival stands in")
-        started_at = known_at
-    ended_at = _moment(end, known_at)
-    return started_at, max(started_at, ended_at) if ended_at is not None else started_at
+        started_at = origin.known_at
+    if not _EARLIEST_NS <= end <= origin.latest_ns:
+        return started_at, started_at
+    return started_at, max(started_at, _EPOCH + timedelta(microseconds=end // 1000))
 
 
-def _moment(nanoseconds: int, known_at: datetime) -> datetime | None:
-    try:
-        moment = _EPOCH + timedelta(microseconds=nanoseconds // 1000)
-    except OverflowError:
-        return None
-    return moment if _EARLIEST <= moment <= known_at + _MOST_AHEAD else None
-
-
-def _read_exceptions(span: Any, columns: dict[str, Any], rest: dict[str, str]) -> None:
+def _read_events(events: Any, read: GenAiSpan) -> None:
     """Span events are kept as attributes; the first exception names the error where nothing else does."""
-    for event in span.events:
+    if not events:
+        return
+    counts: Counter[str] = Counter()
+    for event in events:
         found = plain_map(event.attributes)
-        if event.name == "exception" and columns.get("error_type") is None and found.get("exception.type"):
-            columns["error_type"] = str(found["exception.type"])
+        if event.name == "exception" and found.get("exception.type"):
+            read.columns.setdefault("error_type", str(found["exception.type"]))
+        counts[event.name] += 1
+        label = f"event.{event.name}" if counts[event.name] == 1 else f"event.{event.name}.{counts[event.name]}"
+        read.rest.setdefault(label, "")
         for name, value in found.items():
-            rest.setdefault(f"event.{event.name}.{name}", value if isinstance(value, str) else str(value))
-    if columns.get("error_type") is None and span.status.code == 2:
-        columns["error_type"] = "error"
+            read.rest[f"{label}.{name}"] = text_of(value) or ""
 
 
-def _scope_name(scope: Any) -> str | None:
-    return f"{scope.name} {scope.version}".strip() or None
-
-
-def _application(resource: dict[str, Any]) -> str | None:
-    name = resource.get("service.name")
-    return str(name) if name is not None else None
-
-
-def _resource_rest(resource: dict[str, Any]) -> dict[str, str]:
-    return {
-        f"resource.{name}": value if isinstance(value, str) else str(value)
-        for name, value in resource.items()
-        if name != "service.name" and not name.startswith("telemetry.sdk.")
-    }
+def _origin(resource: dict[str, Any], scope: Any, known_at: datetime) -> _Origin:
+    return _Origin(
+        application=text_of(resource.get("service.name")),
+        attributes={
+            f"resource.{name}": text_of(value) or ""
+            for name, value in resource.items()
+            if name != "service.name" and not name.startswith("telemetry.sdk.")
+        },
+        scope=f"{scope.name} {scope.version}".strip() or None,
+        known_at=known_at,
+        latest_ns=(known_at + _MOST_AHEAD - _EPOCH) // timedelta(microseconds=1) * 1000,
+    )
 
 
 def _capped(attributes: dict[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ All texts of a batch are scanned in one pass; only those in which something may 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -13,9 +14,10 @@ import msgspec
 
 from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.span import Span
-from penstock.text.patterns import is_credential_name
+from penstock.text.patterns import SEPARATOR, is_credential_name
 from penstock.text.redaction import Redactor
 
+_SEPARATOR = SEPARATOR.decode()
 MASKED_CREDENTIAL = "[CREDENTIAL]"
 _SPAN_TEXTS = (
     "name",
@@ -46,8 +48,11 @@ _SPAN_TEXTS = (
 _SPAN_IDS = ("session_id", "request_id", "response_id", "checkpoint_id")
 _FEEDBACK_TEXTS = ("name", "text", "source", "reason")
 _USER_NAMES = re.compile(r"(?:^|\.)(?:end)?user(?:\.pseudo)?\.(?:id|name|full_name|email|hash)$")
+_SPAN_TARGET = re.compile("[0-9a-f]{32}:[0-9a-f]{16}")
 _HASHED_USER = re.compile("u_[0-9a-f]{24}")
+_READ_FROM_MESSAGES = ("prompt_text", "response_text", "tool_calls")
 _span_texts = attrgetter(*_SPAN_TEXTS)
+_scanned_texts = attrgetter(*(name for name in _SPAN_TEXTS if name not in _READ_FROM_MESSAGES))
 _span_ids = attrgetter(*_SPAN_IDS)
 _feedback_texts = attrgetter(*_FEEDBACK_TEXTS)
 Record = TypeVar("Record", Span, Feedback)
@@ -62,9 +67,19 @@ class Redaction:
 
     def redact_spans(self, spans: Sequence[Span]) -> list[Span]:
         """The spans with personal data masked, ids hashed, and how much was found."""
-        texts = [text for span in spans for text in (*_span_texts(span), *_span_ids(span)) if text]
-        suspects = self._suspects(texts, [entries for span in spans for entries in (span.attributes, span.tags, span.keys)])
-        return [self._redact_span(span, suspects) for span in spans]
+        found = frozenset(self._redactor.find_suspects([_joined_texts(span) for span in spans]))
+        closer = [spans[index] for index in found]
+        texts = [text for span in closer for text in (*_span_texts(span), *_span_ids(span)) if text]
+        suspects = self._suspects(texts, [entries for span in closer for entries in (span.attributes, span.tags, span.keys)])
+        names = frozenset().union(*[span.attributes for span in spans], *[span.tags for span in spans if span.tags])
+        telling = frozenset(filter(_is_telling, names))
+        suspects |= telling
+        return [
+            self._redact_span(span, suspects)
+            if index in found or not (telling.isdisjoint(span.attributes) and telling.isdisjoint(span.tags))
+            else self._hash_ids(span)
+            for index, span in enumerate(spans)
+        ]
 
     def redact_feedback(self, feedback: Sequence[Feedback]) -> list[Feedback]:
         """The reports with personal data masked; targets are treated just as they are in spans, so that they still join."""
@@ -90,6 +105,15 @@ class Redaction:
         scanned = list(unique)
         found = self._redactor.find_suspects([text.encode("utf-8", "replace") for text in scanned])
         return frozenset([*(scanned[index] for index in found), *filter(_is_telling, names)])
+
+    def _hash_ids(self, span: Span) -> Span:
+        """A span in which nothing is suspected: only ids are left to hash."""
+        changes: dict[str, Any] = {}
+        if span.user_id is not None:
+            changes["user_id"] = self._redactor.hash_id(span.user_id, "user")
+        if not self._hashed_keys.isdisjoint(span.keys):
+            changes["keys"] = {name: self.key(name, value) for name, value in span.keys.items()}
+        return msgspec.structs.replace(span, **changes) if changes else span
 
     def _redact_span(self, span: Span, suspects: frozenset[str]) -> Span:
         draft = _Draft(self._redactor, span, span.session_id or span.trace_id, suspects)
@@ -125,9 +149,26 @@ class Redaction:
     def _target(self, report: Feedback) -> str:
         if report.target_kind == TargetKind.KEY:
             return self.key(report.target_key or "", report.target_id)
+        if report.target_kind == TargetKind.SPAN and _SPAN_TARGET.fullmatch(report.target_id):
+            return report.target_id  # hexadecimal, which may by chance look like a number of some kind
         return self._redactor.redact_id(report.target_id, report.target_kind)
 
 
+def _joined_texts(span: Span) -> bytes:
+    """Everything of a span that has to be scanned, as one text; what was read out of the messages is scanned within them."""
+    texts = [*_scanned_texts(span), *_span_ids(span)]
+    if span.input_messages is None:
+        texts.append(span.prompt_text)
+    if span.output_messages is None:
+        texts += span.response_text, span.tool_calls
+    for entries in (span.attributes, span.tags, span.keys):
+        if entries:
+            texts += entries
+            texts += entries.values()
+    return _SEPARATOR.join([text for text in texts if text]).encode("utf-8", "replace")
+
+
+@lru_cache(maxsize=4096)
 def _is_telling(name: str) -> bool:
     """Whether the name alone says that its value may not be stored."""
     return is_credential_name(name) or _USER_NAMES.search(name) is not None

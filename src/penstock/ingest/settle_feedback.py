@@ -15,7 +15,7 @@ from msgspec import Struct
 from penstock.ingest.feedback_targets import Directory, Named, follow_merge, resolve, target_name
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
-from penstock.lake.selection import among, ids_of
+from penstock.lake.selection import among, ids_of, ids_of_any
 from penstock.lake.tables import reader
 from penstock.lake.watermarks import advancing
 from penstock.records.clock import WriterClock
@@ -77,14 +77,14 @@ def _new_reports(lake: Lake, rows: pa.Table) -> list[Feedback]:
     if not arrived:
         return []
     settled = among(lake.revisions("feedback"), "feedback_id", arrived)
-    known = set(ids_of("feedback_id", settled.filter(settled.revision > 0)).column(0).to_pylist())
+    known = set(ids_of(settled.filter(settled.revision > 0), "feedback_id").column(0).to_pylist())
     return sorted((row for key, row in arrived.items() if key not in known), key=lambda row: row.feedback_id)
 
 
 def _waiting(lake: Lake, named: Iterable[Named], expired_before: datetime) -> list[Feedback]:
     """Waiting reports that a newly arrived interaction may answer, and those whose time is up."""
     revisions = lake.revisions("feedback")
-    candidates = ids_of("feedback_id", revisions.filter(revisions.status == FeedbackStatus.PENDING))
+    candidates = ids_of(revisions.filter(revisions.status == FeedbackStatus.PENDING), "feedback_id")
     if candidates.num_rows == 0:
         return []
     current = lake.current("feedback", ids=candidates)
@@ -113,7 +113,7 @@ def _candidates(lake: Lake, wanted: Mapping[str, set[str]], keyed: Mapping[str, 
     for key, values in keyed.items():
         carrying = revisions.mutate(key_value=revisions["keys"].get(key, None))
         selections.append(among(carrying, "key_value", values))
-    return {str(value) for value in ids_of("interaction_id", *selections).column(0).to_pylist()}
+    return {str(value) for value in ids_of_any(selections, "interaction_id").column(0).to_pylist()}
 
 
 def _with_successors(lake: Lake, identifiers: set[str]) -> list[Named]:
@@ -133,7 +133,7 @@ def _moved_with_their_targets(lake: Lake, named: Iterable[Named], now: datetime,
     merged = {row.interaction_id for row in named if row.merged_into}
     if not merged:
         return []
-    candidates = ids_of("feedback_id", among(lake.revisions("feedback"), "interaction_id", merged))
+    candidates = ids_of(among(lake.revisions("feedback"), "interaction_id", merged), "feedback_id")
     if candidates.num_rows == 0:
         return []
     current: list[Feedback] = lake.to_records("feedback", lake.current("feedback", ids=candidates))

@@ -107,13 +107,11 @@ class Spool:
                 )
                 return done
             self._size += len(data)
-            self._queue.put(
-                _Waiting(table, batch.num_rows, data, done)
-            )  # under the lock, so never behind the end that close() puts
+            self._queue.put(_Waiting(table, batch.num_rows, data, done))  # under the lock: never behind the end that close() puts
         return done
 
     def claim(self, max_rows: int) -> Batch | None:
-        """The next batch to flush: one claimed before and not finished, else the oldest bodies for one table."""
+        """The next batch to flush: one claimed and not finished, else the oldest bodies, with others for the same table."""
         with self._reader() as connection:
             row = connection.execute(
                 "SELECT number, table_name, first_id, last_id FROM batches ORDER BY number LIMIT 1"

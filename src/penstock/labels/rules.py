@@ -19,7 +19,7 @@ TESTS = "outcome.tests"
 class Evidence(Struct, frozen=True, kw_only=True):
     """What is known of one interaction."""
 
-    signals: Mapping[str, Signal]  # by name; the latest of each
+    signals: Mapping[str, Signal]  # by name; the latest of each, none that was withdrawn
     moved_on: bool = False  # the session went on without a copy, in an application that reports copies
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import ibis
+import pyarrow as pa
 import pyarrow.compute as pc
 from ibis import _
 from msgspec import Struct
@@ -16,8 +17,9 @@ from penstock.config import RewardSettings
 from penstock.labels.rules import RULES, Answer, Evidence, Rule
 from penstock.labels.schema import RESPONSE_QUALITY, register_schema
 from penstock.lake.lake import Lake
-from penstock.lake.selection import among
+from penstock.lake.selection import among, ids_of
 from penstock.lake.tables import reader
+from penstock.lake.watermarks import advancing
 from penstock.records.clock import WriterClock
 from penstock.records.ids import label_id
 from penstock.records.interaction import Interaction
@@ -28,6 +30,7 @@ from penstock.registry.registry import Registry
 SIGNALS_WATERMARK = reader("signals", "labels")
 INTERACTIONS_WATERMARK = reader("interactions", "labels")
 MAX_ROWS = 50_000
+COPY = "copy"
 
 
 class Labelled(Struct, frozen=True, kw_only=True):
@@ -53,49 +56,65 @@ def current_labels(labels: ibis.Table) -> ibis.Table:
 
 
 def _label_chunk(lake: Lake, reward: RewardSettings, clock: WriterClock, max_rows: int) -> Labelled | None:
-    signals_before = lake.transaction_version("labels", SIGNALS_WATERMARK)
-    settled_before = lake.transaction_version("labels", INTERACTIONS_WATERMARK)
-    signals = lake.changes("signals", signals_before, ["interaction_id"], max_rows)
-    settled = lake.changes("interactions", settled_before, ["interaction_id", "session_id"], max_rows)
+    reached = {name: lake.transaction_version("labels", name) for name in (SIGNALS_WATERMARK, INTERACTIONS_WATERMARK)}
+    signals = lake.changes("signals", reached[SIGNALS_WATERMARK], ["interaction_id", "name", "known_at"], max_rows)
+    settled = lake.changes("interactions", reached[INTERACTIONS_WATERMARK], ["interaction_id", "session_id"], max_rows)
     if signals.rows.num_rows == 0 and settled.rows.num_rows == 0:
         return None
+    copying = _copying_applications(lake)
     touched = {item for item in pc.unique(signals.rows.column("interaction_id")).to_pylist() if item}
-    touched |= _neighbours(lake, [item for item in pc.unique(settled.rows.column("session_id")).to_pylist() if item])
-    labels = _answer_all(lake, sorted(touched), reward, clock) if touched else []
-    # Only what has moved on: the lake refuses a commit of which a part was reached before.
-    reached = {
-        SIGNALS_WATERMARK: (signals_before, signals.version),
-        INTERACTIONS_WATERMARK: (settled_before, settled.version),
-    }
-    lake.append("labels", labels, transactions={name: after for name, (before, after) in reached.items() if before != after})
+    touched |= _of_sessions(lake, [item for item in pc.unique(settled.rows.column("session_id")).to_pylist() if item], copying)
+    touched |= _of_applications(lake, _copying_since(copying, signals.rows))
+    labels = _answer_all(lake, sorted(touched), reward, clock, copying) if touched else []
+    watermarks = {SIGNALS_WATERMARK: signals.version, INTERACTIONS_WATERMARK: settled.version}
+    lake.append("labels", labels, transactions=advancing(lake, "labels", watermarks))
     return Labelled(interactions=len(touched), labels=len(labels))
 
 
-def _neighbours(lake: Lake, sessions: Sequence[str]) -> set[str]:
-    """Interactions of these sessions, in applications that report copies: for them, going on says something."""
-    if not sessions:
+def _copying_applications(lake: Lake) -> dict[str, datetime]:
+    """The applications that report copies: there, going on without one says something. With when each was first known to."""
+    rows = lake.revisions("signals")
+    first = rows.filter(rows.name == COPY, rows.value.notnull(), rows.interaction_id.notnull())
+    first = first.group_by("interaction_id").aggregate(since=first.known_at.min())
+    copied = lake.current("interactions", ids=ids_of(first, "interaction_id")).select("interaction_id", "application")
+    joined = copied.inner_join(first, "interaction_id").filter(_.application.notnull())
+    found = joined.group_by("application").aggregate(since=joined.since.min()).to_pyarrow().to_pylist()
+    return {row["application"]: row["since"] for row in found}
+
+
+def _copying_since(copying: Mapping[str, datetime], signals: pa.Table) -> list[str]:
+    """Applications whose first copy is among these new signals: all that they were passed over with is to be judged now."""
+    copies = signals.filter(pc.equal(signals.column("name"), pa.scalar(COPY)))
+    known = [moment for moment in copies.column("known_at").to_pylist() if moment is not None]
+    return sorted(name for name, since in copying.items() if known and since >= min(known))
+
+
+def _of_sessions(lake: Lake, sessions: Sequence[str], copying: Mapping[str, datetime]) -> set[str]:
+    """The interactions of these sessions, where going on says something."""
+    if not sessions or not copying:
         return set()
-    copying = _copying_applications(lake)
-    if not copying:
+    candidates = ids_of(among(lake.revisions("interactions"), "session_id", sessions), "interaction_id")
+    current = lake.current("interactions", ids=candidates)
+    return _names(among(current.filter(current.application.isin(sorted(copying))), "session_id", sessions))
+
+
+def _of_applications(lake: Lake, applications: Sequence[str]) -> set[str]:
+    if not applications:
         return set()
-    interactions = lake.current("interactions")
-    rows = among(interactions.filter(interactions.application.isin(copying)), "session_id", sessions)
-    return set(rows.select("interaction_id").to_pyarrow().column("interaction_id").to_pylist())
+    current = lake.current("interactions")
+    return _names(current.filter(current.application.isin(applications)))
 
 
-def _copying_applications(lake: Lake) -> list[str]:
-    signals, interactions = lake.current("signals"), lake.current("interactions")
-    copied = signals.filter(signals.name == "copy").select("interaction_id").distinct()
-    rows = interactions.semi_join(copied, "interaction_id").select("application").distinct().to_pyarrow()
-    return [name for name in rows.column("application").to_pylist() if name]
+def _names(interactions: ibis.Table) -> set[str]:
+    return {str(item) for item in interactions.select("interaction_id").to_pyarrow().column("interaction_id").to_pylist()}
 
 
-def _answer_all(lake: Lake, touched: Sequence[str], reward: RewardSettings, clock: WriterClock) -> list[Label]:
-    interactions: list[Interaction] = lake.to_records(
-        "interactions", among(lake.current("interactions"), "interaction_id", touched)
-    )
+def _answer_all(
+    lake: Lake, touched: Sequence[str], reward: RewardSettings, clock: WriterClock, copying: Mapping[str, datetime]
+) -> list[Label]:
+    interactions: list[Interaction] = lake.to_records("interactions", lake.current("interactions", ids=touched))
     signals = _signals_of(lake, touched)
-    moved_on = _moved_on(lake, interactions)
+    moved_on = _moved_on(lake, interactions, copying)
     standing = _standing(lake, touched)
     known_at = clock.known_at()
     labels: list[Label] = []
@@ -111,32 +130,37 @@ def _answer_all(lake: Lake, touched: Sequence[str], reward: RewardSettings, cloc
 
 
 def _signals_of(lake: Lake, touched: Sequence[str]) -> dict[str, dict[str, Signal]]:
-    """Per interaction the latest signal of each name."""
+    """Per interaction the latest signal of each name; one without a value is no evidence."""
     found: dict[str, dict[str, Signal]] = defaultdict(dict)
-    for signal in lake.to_records("signals", among(lake.current("signals"), "interaction_id", touched)):
+    candidates = ids_of(among(lake.revisions("signals"), "interaction_id", touched), "signal_id")
+    for signal in lake.to_records("signals", lake.current("signals", ids=candidates).filter(_.value.notnull())):
         other = found[signal.interaction_id].get(signal.name)
         if other is None or (signal.occurred_at, signal.signal_id) > (other.occurred_at, other.signal_id):
             found[signal.interaction_id][signal.name] = signal
     return found
 
 
-def _moved_on(lake: Lake, interactions: Iterable[Interaction]) -> set[str]:
+def _moved_on(lake: Lake, interactions: Iterable[Interaction], copying: Mapping[str, datetime]) -> set[str]:
     """Those whose session had a later interaction, in an application that reports copies."""
-    copying = set(_copying_applications(lake))
     sessions = {item.session_id for item in interactions if item.session_id and item.application in copying}
     if not sessions:
         return set()
-    rows = among(lake.current("interactions"), "session_id", sessions)
-    last = rows.group_by("session_id").aggregate(last=rows.started_at.max())
-    earlier = rows.inner_join(last, "session_id")
-    earlier = earlier.filter(earlier.started_at < earlier.last, earlier.application.isin(sorted(copying)))
-    return set(earlier.select("interaction_id").to_pyarrow().column("interaction_id").to_pylist())
+    candidates = ids_of(among(lake.revisions("interactions"), "session_id", sessions), "interaction_id")
+    rows = among(lake.current("interactions", ids=candidates), "session_id", sessions)
+    last: dict[str, datetime] = {}
+    for row in rows.select("session_id", "started_at").to_pyarrow().to_pylist():
+        last[row["session_id"]] = max(row["started_at"], last.get(row["session_id"], row["started_at"]))
+    return {
+        item.interaction_id
+        for item in interactions
+        if item.session_id and item.application in copying and item.started_at < last[item.session_id]
+    }
 
 
 def _standing(lake: Lake, touched: Sequence[str]) -> Mapping[tuple[str, str], Label]:
     """The label that each rule last gave each interaction."""
     rules = [rule.annotator for rule in RULES]
-    labels = among(lake.current("labels"), "interaction_id", touched)
+    labels = lake.current("labels", ids=ids_of(among(lake.revisions("labels"), "interaction_id", touched), "label_id"))
     labels = labels.filter(labels.annotator.isin(rules), labels.annotator_kind == AnnotatorKind.PROGRAM.value)
     standing: dict[tuple[str, str], Label] = {}
     superseded: set[str] = set()

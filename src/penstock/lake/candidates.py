@@ -29,7 +29,7 @@ class CandidateSets:
         values = pc.drop_null(pc.unique(arriving.column(0)))
         if len(values) <= _IN_TEXT:
             listed = ", ".join(literal(str(value)) for value in values.to_pylist())
-            return (f'"{column}" IN ({listed})' if listed else "false"), None
+            return (f'"{column}" IN ({listed})' if listed else f'"{column}" IN (NULL)'), None
         name = f"candidates_{next(self._numbers)}"
         self._connection.register(name, pa.table([values], names=["id"]))
         return f'"{column}" IN (SELECT id FROM {name})', name

@@ -10,7 +10,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -22,7 +21,7 @@ from penstock.lake.candidates import CandidateSets
 from penstock.lake.changes import Changes, read_changes
 from penstock.lake.creation import create_table
 from penstock.lake.durability import make_durable
-from penstock.lake.locked_sql import open_locked
+from penstock.lake.locked_sql import LockedConnection
 from penstock.lake.log_repair import repair_log
 from penstock.lake.maintenance import Maintained, maintain_table, slowest_readers
 from penstock.lake.open_table import OpenTable
@@ -41,6 +40,7 @@ class Lake:
         self.settings = settings
         self._tables: dict[str, OpenTable] = {}
         self._backend: Any = ibis.duckdb.connect()
+        self._backend.con.execute("SET parquet_metadata_cache = true")  # a file never changes under its name
         self._backend.con.execute("SET TimeZone = 'UTC'")
         self._candidates = CandidateSets(self._backend.con)
 
@@ -120,9 +120,9 @@ class Lake:
         rows: pa.Table = self._backend.con.sql(sql).to_arrow_table()
         return rows
 
-    def sql_connection(self, extra: Mapping[str, pa.Table] | None = None) -> duckdb.DuckDBPyConnection:
+    def sql_connection(self, extra: Mapping[str, pa.Table] | None = None) -> LockedConnection:
         """For SQL that a person types: a view per table with its current rows, the extra tables, and no other file."""
-        return open_locked([self._open(name).snapshot() for name in TABLES], extra or {})
+        return LockedConnection([self._open(name).snapshot() for name in TABLES], extra or {})
 
     def maintain(self) -> list[Maintained]:
         """Compact, checkpoint, vacuum and clean up every table; runs beside appends, and beside no other maintain()."""

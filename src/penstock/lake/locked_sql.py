@@ -1,6 +1,6 @@
-"""SQL that a person types: a DuckDB connection with one view per table, that can touch no file but those of the views.
+"""SQL that a person types: one view per table with its current rows, statements that read, and no other file within reach.
 
-The views show current rows. `select()` takes reading statements only; nothing reaches a file that a view does not name.
+Both halves are needed: DuckDB's own lock allows no path but the views' files, and could still overwrite those.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,29 +14,37 @@ from penstock.lake.snapshot import Snapshot, current_sql, literal
 _READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 
 
-def open_locked(snapshots: Sequence[Snapshot], extra: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
-    """A connection with a view per snapshot and per Arrow table, then locked for good."""
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    for name, rows in extra.items():
-        connection.register("arriving", rows)
-        connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM arriving')
-        connection.unregister("arriving")
-    for snapshot in snapshots:
-        connection.execute(f'CREATE VIEW "{snapshot.table.name}" AS {current_sql(snapshot)}')
-    paths = ", ".join(literal(path) for snapshot in snapshots for path in (snapshot.empty_file, *snapshot.files))
-    connection.execute(f"SET allowed_paths = [{paths}]")
-    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
-    return connection
+class LockedConnection:
+    """Views on the snapshots it was given, and tables of the Arrow rows it was given."""
 
+    def __init__(self, snapshots: Sequence[Snapshot], extra: Mapping[str, pa.Table]) -> None:
+        self._connection = duckdb.connect()
+        self._connection.execute("SET TimeZone = 'UTC'")
+        for name, rows in extra.items():
+            self._connection.register("arriving", rows)
+            self._connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM arriving')
+            self._connection.unregister("arriving")
+        for snapshot in snapshots:
+            self._connection.execute(f'CREATE VIEW "{snapshot.table.name}" AS {current_sql(snapshot)}')
+        paths = ", ".join(literal(path) for snapshot in snapshots for path in (snapshot.empty_file, *snapshot.files))
+        self._connection.execute(f"SET allowed_paths = [{paths}]")
+        self._connection.execute("SET enable_external_access = false; SET lock_configuration = true")
 
-def select(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
-    """The rows of one reading statement; BadInputError for anything else, and for what DuckDB refuses."""
-    try:
-        statements = connection.extract_statements(query)
+    def sql(self, query: str) -> duckdb.DuckDBPyRelation:
+        """The result of one statement that reads; BadInputError for any other, duckdb.Error for one that fails."""
+        statements = self._connection.extract_statements(query)
         if len(statements) != 1 or statements[0].type not in _READING:
-            raise BadInputError("`penstock sql` takes one statement that reads: SELECT, FROM, DESCRIBE, SUMMARIZE or EXPLAIN.")
-        rows: pa.Table = connection.sql(query).to_arrow_table()
+            raise BadInputError("Give one statement that reads: SELECT, FROM, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN.")
+        return self._connection.sql(query)
+
+    def select(self, query: str) -> pa.Table:
+        """Its rows; BadInputError for whatever cannot be run."""
+        try:
+            rows: pa.Table = self.sql(query).to_arrow_table()
+        except duckdb.Error as error:
+            raise BadInputError(f"The query cannot be run: {error}") from error
         return rows
-    except duckdb.Error as error:
-        raise BadInputError(f"The query cannot be run: {error}") from error
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._connection.close()

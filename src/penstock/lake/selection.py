@@ -1,6 +1,6 @@
 """Narrowing a selection to rows whose column has one of many values: few in the text of the query, many as a table to join."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import ibis
 import ibis.expr.types as ir
@@ -18,8 +18,13 @@ def among(rows: ir.Table, column: str, values: Collection[str]) -> ir.Table:
     return rows.semi_join(wanted, column)
 
 
-def ids_of(column: str, *selections: ir.Table) -> pa.Table:
-    """Run selections for the distinct values of one column, in the form in which the lake takes candidate ids."""
+def ids_of(rows: ir.Table, column: str) -> pa.Table:
+    """Run a selection for the distinct values of one column, in the form in which the lake takes candidate ids."""
+    return ids_of_any([rows], column)
+
+
+def ids_of_any(selections: Iterable[ir.Table], column: str) -> pa.Table:
+    """The same for several selections together."""
     found = [rows.filter(rows[column].notnull()).select(column).distinct().to_pyarrow().column(0) for rows in selections]
     values = pa.chunked_array([chunk for part in found for chunk in part.chunks], pa.string())
     return pa.table([pc.unique(values)], names=[column])

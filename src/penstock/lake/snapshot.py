@@ -37,7 +37,9 @@ def current_sql(snapshot: Snapshot, at: datetime | None = None, candidates: str 
     winners = (
         f"SELECT {identity}, max(struct_pack({', '.join(order)})) AS place FROM {source}{_where(at, candidates)} GROUP BY ALL"
     )
-    hidden = f" WHERE row.{_quote(table.hidden_when)} IS NULL" if table.hidden_when else ""
+    conditions = [f"row.{_quote(table.hidden_when)} IS NULL"] if table.hidden_when else []
+    conditions += [f"row.{candidates}"] if candidates else []  # said on both sides, since the join passes on no list of ids
+    hidden = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return (
         f"SELECT {_columns(table, 'row.')} FROM {source} AS row JOIN ({winners}) AS winner ON {same} "
         f"AND row.file_index = winner.place.file_index AND row.file_row_number = winner.place.file_row_number{hidden}"

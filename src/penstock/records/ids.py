@@ -22,12 +22,10 @@ _DIGEST_HEX = 32
 
 def digest(*parts: str) -> str:
     """128 bits of sha256 over the parts, as hex; a length before each part keeps ("ab", "c") apart from ("a", "bc")."""
-    hasher = hashlib.sha256()
-    for part in parts:
-        encoded = part.encode("utf-8", "surrogatepass")
-        hasher.update(len(encoded).to_bytes(8, "big"))
-        hasher.update(encoded)
-    return hasher.hexdigest()[:_DIGEST_HEX]
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return hashlib.sha256(b"".join([piece for part in encoded for piece in (len(part).to_bytes(8, "big"), part)])).hexdigest()[
+        :_DIGEST_HEX
+    ]
 
 
 def interaction_id(trace_id: str, span_id: str) -> InteractionId:

@@ -87,7 +87,7 @@ class ModelServer:
         pending = Pending(self._engine)
         scorings = [
             Scoring(
-                Prompt(messages=item.messages),
+                Prompt(messages=wire.plain_messages(item.messages)),
                 item.completion,
                 pending.deliver_to(index),
                 with_end=item.finish_reason != "length",

@@ -90,6 +90,11 @@ class Engine:
         """Whether the model thread is running."""
         return self._thread.is_alive()
 
+    @property
+    def lanes(self) -> list[Lane]:
+        """The checkpoints that are held or wanted, for looking at only."""
+        return list(self._lanes.values())
+
     def submit(self, model: str, requests: list[Request]) -> None:
         """Queue requests for one checkpoint; their answers come by `deliver`. Raises UpstreamError when too many wait."""
         if self._waiting + len(requests) > MAX_WAITING:

@@ -121,10 +121,25 @@ def _require(holds: bool, message: str) -> None:
 def prompts(request: ChatRequest | CompletionRequest) -> list[Prompt]:
     """What is to be completed."""
     if isinstance(request, ChatRequest):
-        return [Prompt(messages=request.messages)]
+        return [Prompt(messages=plain_messages(request.messages))]
     texts = [request.prompt] if isinstance(request.prompt, str) else request.prompt
     _require(0 < len(texts) <= MAX_CHOICES, f"prompt has {len(texts)} texts; give 1 to {MAX_CHOICES}.")
     return [Prompt(text=text) for text in texts]
+
+
+def plain_messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Messages with their content as one text, which is all that a chat template is sure to take."""
+    return [{**message, "content": _plain_content(message.get("content"))} for message in messages]
+
+
+def _plain_content(content: Any) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    parts = content if isinstance(content, list) else [content]
+    texts = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") == "text"]
+    if len(texts) < len(parts) or not all(isinstance(text, str) for text in texts):
+        raise BadInputError("A message's content is neither text nor parts of text; this server reads nothing else.")
+    return "".join(str(text) for text in texts)
 
 
 class Envelope(Struct, frozen=True, kw_only=True):

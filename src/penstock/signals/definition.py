@@ -45,7 +45,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     evidence: dict[str, str] = field(default_factory=dict)
 
 
-_FIELDS: "list[pa.Field[Any]]" = [  # quoted: the class is generic for type checkers only
+_FIELDS: "list[pa.Field[Any]]" = [
     pa.field("target_kind", pa.string()),
     pa.field("target_id", pa.string()),
     pa.field("interaction_id", pa.string()),

@@ -90,7 +90,7 @@ def _targets(scope: Scope, definition: Definition) -> frozenset[str]:
 
 def _standing(lake: Lake, scope: Scope, definitions: Mapping[str, Definition]) -> dict[str, Signal]:
     """The signals that these definitions have found of the targets in scope."""
-    candidates = ids_of("signal_id", among(lake.revisions("signals"), "target_id", scope.by_report | scope.by_behaviour))
+    candidates = ids_of(among(lake.revisions("signals"), "target_id", scope.by_report | scope.by_behaviour), "signal_id")
     rows: list[Signal] = lake.to_records("signals", lake.current("signals", ids=candidates))
     targets = {definition.name: _targets(scope, definition) for definition in definitions.values()}
     return {row.signal_id: row for row in rows if row.target_id in targets.get(row.definition.partition("@")[0], frozenset())}

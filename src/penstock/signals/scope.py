@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.lake.lake import Lake
-from penstock.lake.selection import among, ids_of
+from penstock.lake.selection import among, ids_of_any
 from penstock.records.feedback import FeedbackStatus
 from penstock.signals.definition import Tables
 
@@ -62,7 +62,7 @@ def _of_same_people(lake: Lake, rows: pa.Table, earliest: datetime, latest: date
     revisions = lake.revisions("interactions", dates=days)
     near = revisions.filter(revisions.started_at.between(earliest, latest))
     of_people = [among(near, who, _values(rows, who)) for who in ("session_id", "user_id")]
-    current = lake.current("interactions", ids=ids_of("interaction_id", *of_people), dates=days)
+    current = lake.current("interactions", ids=ids_of_any(of_people, "interaction_id"), dates=days)
     return current.filter(current.started_at.between(earliest, latest))
 
 
@@ -70,7 +70,7 @@ def _reports(lake: Lake, targets: frozenset[str], sessions: frozenset[str]) -> i
     """Matched feedback on these interactions and sessions, each with the text of the response it is about."""
     revisions = lake.revisions("feedback")
     on_sessions = among(revisions.filter(revisions.interaction_id.isnull()), "session_id", sessions)
-    candidates = ids_of("feedback_id", among(revisions, "interaction_id", targets), on_sessions)
+    candidates = ids_of_any([among(revisions, "interaction_id", targets), on_sessions], "feedback_id")
     current = lake.current("feedback", ids=candidates)
     matched = current.filter(current.status == FeedbackStatus.MATCHED)
     about = lake.current("interactions", ids=sorted(targets)).select("interaction_id", "response_text")

@@ -46,7 +46,8 @@ def _encode(tree: Any) -> str:
     try:
         return msgspec.json.encode(tree).decode()
     except UnicodeEncodeError:
-        return json.dumps(tree, ensure_ascii=False).encode("utf-8", "replace").decode()
+        whole = json.dumps(tree, ensure_ascii=False).encode("utf-8", "replace")
+        return msgspec.json.encode(json.loads(whole)).decode()
 
 
 def _map(value: Any, change: Change, depth: int) -> Any:

@@ -1,7 +1,7 @@
 """Which digits in a run of digits are a card, a phone number, an address or a social security number.
 
-A run is groups of digits with short gaps between them. Windows of whole groups are judged, longest first; what reads
-as a date, a decimal or a plain list of numbers is left alone.
+A run is groups of digits with short gaps between them. Windows of whole groups are judged, longest first, and only those
+whose group lengths fit something, so that a long list of numbers costs little. Dates, decimals and lists are left alone.
 """
 
 import re
@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 _GROUP = re.compile(rb"[0-9]+")
 _MOST_GROUPS = 8
-_MOST_DIGITS = 19
-_FEWEST_DIGITS = 7  # of anything but an IP address
-_ADDRESS_GROUPS = 4
 _ZERO = ord("0")
 
-# Lengths of the groups of local numbers that carry no sign of being one, so that they must stand alone; with their gaps.
+_CARD_SHAPES = frozenset(
+    {(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 5), (4, 4, 4), *((n,) for n in range(12, 20))}
+)
+_SOCIAL_SECURITY_SHAPE = (3, 2, 4)
+_NORTH_AMERICAN_SHAPES = frozenset({(10,), (3, 3, 4), (3, 7), (6, 4)})
+# Local numbers that carry no sign of being one, so that they must stand alone; with the gaps that they may have.
 _LOCAL_SHAPES = {
     (3, 4): " -",
     (4, 4): " ",
@@ -27,7 +29,12 @@ _LOCAL_SHAPES = {
     (2, 2, 2, 2): "-",
     (2, 3, 3, 4): " -",
 }
-_CARD_SHAPES = {(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 5), (4, 4, 4)}
+# What may stand anywhere in a run; a longer first group is a country's 1, with or without a gap after it.
+_INNER_SHAPES = (
+    _CARD_SHAPES | _NORTH_AMERICAN_SHAPES | {_SOCIAL_SECURITY_SHAPE, (11,), (1, 10), (1, 3, 3, 4), (1, 3, 7), (1, 6, 4)}
+)
+_BEGINNINGS = frozenset(shape[:2] for shape in _INNER_SHAPES) | frozenset(shape for shape in _INNER_SHAPES if len(shape) == 1)
+_GAPS = {b" ": " ", b"-": "-", b".": ".", b"/": "/"}
 
 
 class Found(NamedTuple):
@@ -47,23 +54,31 @@ class _Window(NamedTuple):
     is_dotted_on: bool  # a dot and a digit come before or after it
 
 
+class _Run(NamedTuple):
+    text: bytes
+    groups: Sequence[tuple[int, int]]
+    lengths: Sequence[int]
+    gaps: Sequence[str]
+
+
 def find_personal_numbers(run: bytes, *, joined_after: bool) -> list[Found]:
     """The personal numbers in a run; `joined_after` says that a letter or digit follows, so that its last group is no number."""
     groups = [match.span() for match in _GROUP.finditer(run)]
-    extension = _extension_of(run, groups)
-    if extension or (joined_after and groups):
+    has_extension = len(groups) > 1 and b"x" in run[groups[-2][1] : groups[-1][0]].lower()
+    if has_extension or (joined_after and groups):
         groups.pop()
     gaps = [_gap(run[left[1] : right[0]]) for left, right in pairwise(groups)]
+    split = _Run(run, groups, [stop - start for start, stop in groups], gaps)
     found: list[Found] = []
     first = 0
     while first < len(groups):
-        last = _longest(run, groups, gaps, first)
+        last = _longest(split, first)
         if last is None:
             first += 1
             continue
         end, kind = last
         start = 0 if kind == "phone" and first == 0 else groups[first][0]
-        finish = len(run) if extension and kind == "phone" and end == len(groups) else groups[end - 1][1]
+        finish = len(run) if has_extension and kind == "phone" and end == len(groups) else groups[end - 1][1]
         found.append(Found(start, finish, kind))
         first = end
     return found
@@ -78,42 +93,27 @@ def passes_luhn(digits: str) -> bool:
     return total % 10 == 0
 
 
-def _extension_of(run: bytes, groups: Sequence[tuple[int, int]]) -> bool:
-    return len(groups) > 1 and b"x" in run[groups[-2][1] : groups[-1][0]].lower()
-
-
-def _longest(run: bytes, groups: Sequence[tuple[int, int]], gaps: Sequence[str], first: int) -> tuple[int, str] | None:
+def _longest(run: _Run, first: int) -> tuple[int, str] | None:
     """The end of the longest personal number that begins with this group, and its kind."""
-    if not _may_begin(run, groups, first):
+    lengths = tuple(run.lengths[first : first + _MOST_GROUPS])
+    is_whole_run = first == 0 and len(lengths) == len(run.groups)
+    # A first group with a sign of its own may be followed by groups of any length.
+    is_free = (first == 0 and run.text.startswith(b"+")) or (lengths[0] > 1 and run.text[run.groups[first][0]] == _ZERO)
+    may_begin = lengths[:2] in _BEGINNINGS or lengths[:1] in _BEGINNINGS
+    if not (first == 0 or is_free or may_begin or run.gaps[first : first + 1] == ["."]):
         return None
-    total, lengths = 0, []
-    for start, stop in groups[first : first + _MOST_GROUPS]:
-        total += stop - start
-        if total > _MOST_DIGITS:
-            break
-        lengths.append(total)
     for count in range(len(lengths), 0, -1):
-        if lengths[count - 1] < _FEWEST_DIGITS and count < _ADDRESS_GROUPS:
-            return None
-        end = first + count
-        if _splits_decimal(gaps, first) or _splits_decimal(gaps, end):
+        shape = lengths[:count]
+        is_local = is_whole_run and count == len(lengths) and shape in _LOCAL_SHAPES
+        is_dotted = count == 4 and run.gaps[first] == "." and max(shape) <= 3
+        if not (is_free or is_local or is_dotted or shape in _INNER_SHAPES):
             continue
-        kind = _judge(_window(run, groups, gaps, first, end))
+        if _splits_decimal(run.gaps, first) or _splits_decimal(run.gaps, first + count):
+            continue
+        kind = _judge(_window(run, first, first + count))
         if kind:
-            return end, kind
+            return first + count, kind
     return None
-
-
-def _may_begin(run: bytes, groups: Sequence[tuple[int, int]], first: int) -> bool:
-    """A quick look that spares long lists of numbers the judging: no number within a run begins with a few free digits."""
-    start, stop = groups[first]
-    if first == 0 or stop - start > 2 or run[start] == _ZERO:
-        return True
-    if run[start - 1 : start] == b".":
-        return False
-    following = groups[first + 1] if first + 1 < len(groups) else (0, 0)
-    is_north_american = run[start:stop] == b"1" and following[1] - following[0] == 3
-    return is_north_american or run[stop : stop + 1] == b"."
 
 
 def _splits_decimal(gaps: Sequence[str], at: int) -> bool:
@@ -123,20 +123,22 @@ def _splits_decimal(gaps: Sequence[str], at: int) -> bool:
     return (at < 2 or gaps[at - 2] != ".") and (at == len(gaps) or gaps[at] != ".")
 
 
-def _window(run: bytes, groups: Sequence[tuple[int, int]], gaps: Sequence[str], first: int, end: int) -> _Window:
-    spans = groups[first:end]
+def _window(run: _Run, first: int, end: int) -> _Window:
     return _Window(
-        digits=b"".join([run[start:stop] for start, stop in spans]).decode(),
-        shape=tuple([stop - start for start, stop in spans]),
-        gaps=tuple(gaps[first : end - 1]),
-        is_whole=first == 0 and end == len(groups),
-        has_plus=first == 0 and run.startswith(b"+"),
-        is_dotted_on="." in (*gaps[max(first - 1, 0) : first], *gaps[end - 1 : end]),
+        digits=b"".join([run.text[start:stop] for start, stop in run.groups[first:end]]).decode(),
+        shape=tuple(run.lengths[first:end]),
+        gaps=tuple(run.gaps[first : end - 1]),
+        is_whole=first == 0 and end == len(run.groups),
+        has_plus=first == 0 and run.text.startswith(b"+"),
+        is_dotted_on="." in (*run.gaps[max(first - 1, 0) : first], *run.gaps[end - 1 : end]),
     )
 
 
 def _gap(raw: bytes) -> str:
     """What kind of gap it is; spaces and dashes of every sort count as the plain ones."""
+    known = _GAPS.get(raw)
+    if known is not None:
+        return known
     text = raw.decode("utf-8", "replace")
     if any(bracket in text for bracket in "()"):
         return "("
@@ -149,7 +151,7 @@ def _gap(raw: bytes) -> str:
 def _judge(window: _Window) -> str | None:
     if _is_card(window):
         return "card"
-    if _is_date(window) or _is_decimal(window):
+    if _is_date(window) or window.gaps == (".",):  # two groups and a dot are a decimal
         return None
     if _is_social_security_number(window):
         return "ssn"
@@ -160,11 +162,9 @@ def _judge(window: _Window) -> str | None:
 
 def _is_card(window: _Window) -> bool:
     digits = window.digits
-    if not 12 <= len(digits) <= 19 or len(set(digits)) == 1 or len(set(window.gaps)) > 1 or window.has_plus:
+    if window.shape not in _CARD_SHAPES or len(set(window.gaps)) > 1 or window.has_plus or len(set(digits)) == 1:
         return False
-    if len(window.shape) > 1 and (window.shape not in _CARD_SHAPES or window.gaps[0] not in " -."):
-        return False
-    return _has_issuer(digits) and passes_luhn(digits)
+    return (not window.gaps or window.gaps[0] in " -.") and _has_issuer(digits) and passes_luhn(digits)
 
 
 def _has_issuer(digits: str) -> bool:
@@ -193,17 +193,12 @@ def _is_date(window: _Window) -> bool:
         return False
     one, other = int(digits[: shape[0]]), int(digits[shape[0] : shape[0] + shape[1]])
     year = digits[sum(shape[:2]) : sum(shape[:3])]
-    return (
-        min(one, other) <= 12 and max(one, other) <= 31 and min(one, other) > 0 and (len(year) == 2 or year[:2] in ("19", "20"))
-    )
-
-
-def _is_decimal(window: _Window) -> bool:
-    return len(window.shape) == 2 and window.gaps == (".",)
+    is_day = min(one, other) <= 12 and max(one, other) <= 31 and min(one, other) > 0
+    return is_day and (year[:2] in ("19", "20") if len(year) == 4 else len(shape) == 3)
 
 
 def _is_social_security_number(window: _Window) -> bool:
-    if window.shape != (3, 2, 4) or len(set(window.gaps)) > 1 or window.gaps[0] not in "- ":
+    if window.shape != _SOCIAL_SECURITY_SHAPE or len(set(window.gaps)) > 1 or window.gaps[0] not in "- ":
         return False
     area, group, serial = window.digits[:3], window.digits[3:5], window.digits[5:]
     return area not in ("000", "666") and area < "900" and group != "00" and serial != "0000"
@@ -224,11 +219,11 @@ def _is_phone(window: _Window) -> bool:
     total = len(digits)
     if window.has_plus:
         return total == 11 if digits[0] == "1" else 8 <= total <= 16
-    if digits.startswith("00") and 10 <= total <= 16:
-        return len(shape) > 1 or (total >= 12 and digits[2] != "0")
+    if digits.startswith("00"):
+        return 10 <= total <= 16 and digits[2] != "0" and (len(shape) > 1 or total >= 12)
     if _is_north_american(window):
         return True
-    if digits[:1] == "0" and digits[1:2] not in ("0", ""):
+    if digits[0] == "0":
         return 9 <= total <= 11 and (len(shape) > 1 or total >= 10)
     gaps = _LOCAL_SHAPES.get(shape)
     return window.is_whole and gaps is not None and all(gap == "(" or gap in gaps for gap in window.gaps)
@@ -238,9 +233,9 @@ def _is_north_american(window: _Window) -> bool:
     digits, shape, gaps = window.digits, window.shape, window.gaps
     if shape[0] == 1 and digits[0] == "1":
         digits, shape, gaps = digits[1:], shape[1:], gaps[1:]
-    elif len(digits) == 11 and digits[0] == "1" and len(shape) == 1:
+    elif shape == (11,) and digits[0] == "1":
         digits, shape = digits[1:], (10,)
-    if len(digits) != 10 or shape not in {(10,), (3, 3, 4), (3, 7), (6, 4)}:
+    if len(digits) != 10 or shape not in _NORTH_AMERICAN_SHAPES:
         return False
     is_valid = digits[0] in "23456789" and digits[3] in "23456789"
     is_written_as_one = shape == (3, 3, 4) and all(gap in "-.(" for gap in gaps)

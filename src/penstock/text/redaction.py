@@ -134,7 +134,7 @@ class Redactor:
             before = data
             for pattern in self._in_order:
                 data = self._mask_with(pattern, data, session, counts)
-            if data == before:
+            if data == before or not self.find_suspects([data]):
                 return data
         raise RuntimeError("masking did not come to an end")
 

@@ -1,7 +1,7 @@
 """The rows of a frozen dataset as recipes read them; columns that a recipe has no use for are ignored."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -14,14 +14,14 @@ TRAIN = "train.jsonl"
 class SftRow(Struct, frozen=True, kw_only=True):
     """A prompt and the answer to learn."""
 
-    prompt: list[dict[str, str]]
+    prompt: list[dict[str, Any]]
     completion: str
 
 
 class KtoRow(Struct, frozen=True, kw_only=True):
     """A prompt, an answer, and whether it was good."""
 
-    prompt: list[dict[str, str]]
+    prompt: list[dict[str, Any]]
     completion: str
     label: bool
 
@@ -29,7 +29,7 @@ class KtoRow(Struct, frozen=True, kw_only=True):
 class EventRow(Struct, frozen=True, kw_only=True):
     """What the model did in production, how likely it was to do it, and what came of it."""
 
-    prompt: list[dict[str, str]]
+    prompt: list[dict[str, Any]]
     completion: str
     reward: float
     behaviour_logprob: float | None = None  # natural log, summed over the sampled tokens with the end token

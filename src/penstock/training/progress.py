@@ -3,23 +3,27 @@
 The heartbeat is touched by the training step itself, never by a thread that would live on while training hangs.
 """
 
+import ctypes
 import os
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
 import msgspec
 
 from penstock.errors import PenstockError
-from penstock.training.recipe_config import RecipeConfig
+from penstock.training.recipe_config import ConfigType, RecipeConfig, read_config
 
 EXIT_FAILED = 1
 EXIT_REFUSED = 2  # the config or the data is wrong
 EXIT_CANCELLED = 3
+
+
+_PR_SET_PDEATHSIG = 1  # Linux: which signal to get when the parent ends
 
 
 class CancelledError(Exception):
@@ -35,13 +39,18 @@ class Progress:
         self._cancel = Path(config.cancel)
         self._terminated = False
         self._started = time.monotonic()
+
+    def start(self, runner: int | None) -> None:
+        """Take SIGTERM as a request to stop, end when the process that runs this one ends, and begin new metrics."""
+        if runner is not None:
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != runner:
+                raise CancelledError  # it ended before we asked to be told
+        signal.signal(signal.SIGTERM, self._terminate)
         for path in (self._metrics, self._heartbeat):
             path.parent.mkdir(parents=True, exist_ok=True)
         self._metrics.unlink(missing_ok=True)  # those of an attempt that was cut short
-
-    def listen(self) -> None:
-        """Take SIGTERM as a request to stop after the present step."""
-        signal.signal(signal.SIGTERM, self._terminate)
+        self.beat()
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signal module's signature
         self._terminated = True
@@ -62,6 +71,14 @@ class Progress:
         line = {"step": step, "seconds": round(time.monotonic() - self._started, 3), **metrics}
         with self._metrics.open("ab") as file:
             file.write(msgspec.json.encode(line) + b"\n")
+
+
+def start_recipe(arguments: Sequence[str], shape: type[ConfigType]) -> tuple[ConfigType, Progress]:
+    """Config and progress of a recipe started as `recipe config.json [process id of the runner]`."""
+    config = read_config(Path(arguments[1]), shape)
+    progress = Progress(config)
+    progress.start(int(arguments[2]) if len(arguments) > 2 else None)
+    return config, progress
 
 
 def run_and_exit(work: Callable[[], None]) -> None:

@@ -3,6 +3,9 @@
 A folder with a whole manifest is a finished run, so a runner that died and was started again trains nothing twice.
 """
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -74,10 +77,11 @@ def run_recipe(recipe: str, config: RecipeConfig, files: RunFiles, heartbeat_tim
         raise StorageError(f"The run's folder {files.folder} cannot be written: {error.strerror}.") from error
     with log:
         process = subprocess.Popen(
-            [sys.executable, "-m", f"penstock.training.recipes.{recipe}", str(files.config)],
+            [sys.executable, "-m", f"penstock.training.recipes.{recipe}", str(files.config), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # what it starts can be ended with it
         )
         try:
             code = _watch(process, recipe, files, heartbeat_timeout_s)
@@ -93,29 +97,41 @@ def run_recipe(recipe: str, config: RecipeConfig, files: RunFiles, heartbeat_tim
 
 
 def _watch(process: subprocess.Popen[bytes], recipe: str, files: RunFiles, heartbeat_timeout_s: float) -> int:
-    beaten_at, last = time.monotonic(), files.heartbeat.stat().st_mtime_ns
+    beaten_at, last = time.monotonic(), _beat(files)
+    cancelled_at: float | None = None
     while (code := process.poll()) is None:
         time.sleep(_POLL_S)
-        beat = files.heartbeat.stat().st_mtime_ns if files.heartbeat.exists() else last
+        now, beat = time.monotonic(), _beat(files)
+        if files.cancel.exists():
+            cancelled_at = cancelled_at or now
+            if now - cancelled_at > _STOP_S:  # a step so long, or a hang, that it has not looked
+                return EXIT_CANCELLED
         if beat != last:
-            beaten_at, last = time.monotonic(), beat
-        elif time.monotonic() - beaten_at > heartbeat_timeout_s:
+            beaten_at, last = now, beat
+        elif now - beaten_at > heartbeat_timeout_s:
             raise TrainingError(
-                f"The recipe {recipe} showed no progress for {heartbeat_timeout_s:.0f} s and was stopped. "
+                f"The recipe {recipe} showed no progress for {heartbeat_timeout_s:g} s and was stopped. "
                 f"The end of {files.log}:\n{_tail(files.log)}"
             )
     return code
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is not None:
-        return
-    process.terminate()
+def _beat(files: RunFiles) -> int:
     try:
-        process.wait(_STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        return files.heartbeat.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Leave nothing of it running: first a request, then the whole process group by force."""
+    if process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_S)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _tail(log: Path) -> str:

@@ -1,55 +1,124 @@
-"""The worker process: refreshes all the time and runs turns as durable workflows; a restart goes on with those under way."""
+"""The worker: refreshes the lake every few seconds and runs turns as durable workflows.
 
+One worker per home: it holds a lock that dies with it, so that its successor may take over its lease at once. Killed at any
+moment, it goes on at the next start: a workflow where it was, a turn whose workflow was never queued from its beginning.
+"""
+
+import fcntl
 import logging
+import os
 import signal
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from dbos import DBOS
-from msgspec import Struct
+from dbos import DBOS, DBOSClient
 
-from penstock.config import Settings
-from penstock.worker.client import APPLICATION, APPLICATION_VERSION, workflows_url
-from penstock.worker.refresh import RefreshLoop
+from penstock.errors import ConflictError
+from penstock.records.turn import TurnState
+from penstock.worker.client import APPLICATION, APPLICATION_VERSION, enqueue_workflow, open_client, workflows_url
+from penstock.worker.refresh import Refresher, RefreshLoop
+from penstock.worker.stores import Stores
 from penstock.worker.turn import QUEUE, Steps, register_turn
+from penstock.worker.turn_steps import TurnSteps
 
-EXECUTOR = "worker"  # the same name after a restart, so that its own workflows are taken up again
-_STOP_S = 15.0
+POLL_S = 0.2  # how soon a queued turn begins and a cancellation is seen
+STOP_S = 30.0
+LOCK = "worker.lock"
+UNDER_WAY = frozenset({"ENQUEUED", "DELAYED", "PENDING"})
 
 logger = logging.getLogger(__name__)
 
 
-class WorkerServices(Struct, kw_only=True):
-    """What a worker works with, built by the composition root."""
-
-    refresh: RefreshLoop
-    steps: Steps
-    close: Callable[[], None]
-
-
-def run_worker(settings: Settings, services: WorkerServices) -> None:
-    """Work until SIGTERM or SIGINT."""
+def run_worker(stores: Stores, on_ready: Callable[[], None] = lambda: None) -> None:
+    """Work until SIGTERM or SIGINT. Raises ConflictError where another worker runs for this home."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    work(stores, stopping, on_ready=on_ready)
+    logging.shutdown()
+    # A step under way would keep the interpreter alive until it is done; it is run again at the next start.
+    os._exit(0)
+
+
+def work(
+    stores: Stores,
+    stopping: threading.Event,
+    *,
+    build_steps: Callable[[Stores, Refresher], Steps] = TurnSteps,
+    on_ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Refresh and run turns until told to stop."""
+    with only_worker(stores.settings.home_path):
+        holder = f"worker@{socket.gethostname()}"
+        refresher = Refresher(stores.open_lake(), stores.registry, stores.settings, stores.clock, holder)
+        loop = RefreshLoop(lambda: refresher, stores.settings.ingest.settle_interval_s)
+        steps = build_steps(stores, refresher)
+        loop.start()
+        try:
+            with running_workflows(stores, steps):
+                take_up_turns(stores, steps)
+                on_ready()
+                stopping.wait()
+        finally:
+            loop.stop(STOP_S)
+            refresher.release()
+
+
+@contextmanager
+def running_workflows(stores: Stores, steps: Steps) -> Iterator[None]:
+    """DBOS, with the turn's workflow and its queue; turns of one route run one at a time."""
     DBOS(
         config={
             "name": APPLICATION,
-            "system_database_url": workflows_url(settings),
+            "system_database_url": workflows_url(stores.settings),
             "application_version": APPLICATION_VERSION,
-            "executor_id": EXECUTOR,
+            "executor_id": APPLICATION,  # the same after a restart, so that it recovers what it had begun
             "log_level": "WARNING",
-            "notification_listener_polling_interval_sec": 0.5,
+            "notification_listener_polling_interval_sec": POLL_S,
         }
     )
-    register_turn(services.steps)
-    services.refresh.start()
-    DBOS.launch()
-    DBOS.register_queue(QUEUE, global_concurrency=1, polling_interval_sec=0.2)
-    logger.info("The worker is ready")
     try:
-        stopping.wait()
+        register_turn(steps)
+        DBOS.launch()
+        DBOS.register_queue(QUEUE, partition_concurrency=1, polling_interval_sec=POLL_S)
+        yield
     finally:
-        services.refresh.stop(_STOP_S)
-        DBOS.destroy()
-        services.close()
+        DBOS.destroy(destroy_registry=True)
+
+
+def take_up_turns(stores: Stores, steps: Steps) -> None:
+    """Queue running turns that died between registry and queue; close those whose workflow will never run again."""
+    client = open_client(stores.settings)
+    try:
+        for turn in stores.registry.turns.list():
+            if turn.state != TurnState.RUNNING:
+                continue
+            status = _workflow_status(client, turn.turn_id)
+            if status is None:
+                enqueue_workflow(client, turn)
+            elif status not in UNDER_WAY:
+                logger.error("Turn %s is running, but its workflow has ended as %s; the turn has failed", turn.turn_id, status)
+                stores.registry.turns.update(turn.turn_id, reason=turn.reason or f"its workflow ended as {status}")
+                steps.end(turn.turn_id, TurnState.FAILED)
+    finally:
+        client.destroy()
+
+
+def _workflow_status(client: DBOSClient, turn_id: str) -> str | None:
+    found = client.list_workflows(workflow_ids=[turn_id])
+    return str(found[0].status) if found else None
+
+
+@contextmanager
+def only_worker(home: Path) -> Iterator[None]:
+    """Hold the home's worker lock; the kernel gives it up when the process is gone, however it went."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConflictError(f"Another worker runs for {home}; stop it first, or choose another home.") from error
+        yield

@@ -6,6 +6,7 @@ Only one process may settle: a lease in the registry says which. Within the proc
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from penstock.config import Settings
 from penstock.errors import PenstockError
@@ -64,8 +65,8 @@ class Refresher:
 class RefreshLoop:
     """Refreshes every few seconds in a thread of its own; a failure is logged and tried again."""
 
-    def __init__(self, refresher: Refresher, interval_s: float) -> None:
-        self._refresher = refresher
+    def __init__(self, build: Callable[[], Refresher], interval_s: float) -> None:
+        self._refresher = build()
         self._interval_s = interval_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="refresh", daemon=True)

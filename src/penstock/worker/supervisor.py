@@ -1,7 +1,7 @@
 """The supervisor of `penstock up`: starts every process, restarts one that dies, and ends when told to.
 
-The children die with it, however it ends. The model server is its child and not the worker's, so that a restart of
-the worker never interrupts the answers of production.
+The children die with it, however it ends. The model server is its child and not the worker's, so that a worker that restarts
+never interrupts the answers of production.
 """
 
 import ctypes

@@ -1,85 +1,90 @@
 """A turn of the wheel as a durable workflow: collect, freeze, train, prove, release; killed anywhere, it goes on where it was.
 
-The workflow holds the turn's id and decisions, never data: every step reads what it needs from registry and lake, and may be run
-again without taking effect twice.
+The workflow holds the turn's id and the outcome of its steps, never data and never an error's text: those are in the registry and
+the lake. A step may be run again, where the worker died before its outcome was recorded, without taking effect twice.
 """
 
-import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from dbos import DBOS
 
-from penstock.errors import PenstockError
-
 WORKFLOW = "penstock.turn"
 QUEUE = "turns"
-CONTINUE = "continue"
-REFUSED_OFFLINE = "refused_offline"
-
-logger = logging.getLogger(__name__)
+CANCEL = "cancel"  # topic of the message that ends a turn early
+GO_ON = ""
 
 
 class Steps(Protocol):
-    """What a turn does, step by step; each is idempotent."""
+    """What a turn does, step by step; each is idempotent, records its own failure, and gives GO_ON or the state to end in."""
 
     check_interval_s: float
 
-    def collect(self, turn_id: str) -> None:
+    def collect(self, turn_id: str) -> str:
         """Settle and label everything that has arrived."""
 
-    def freeze(self, turn_id: str) -> str:
-        """Freeze the dataset; its id."""
+    def moment(self) -> str:
+        """The time as of which the turn reads the lake."""
+
+    def freeze(self, turn_id: str, as_of: str) -> str:
+        """Freeze the dataset."""
 
     def train(self, turn_id: str) -> str:
-        """Train the candidate; its id."""
+        """Train the candidate."""
 
     def evaluate(self, turn_id: str) -> str:
-        """Score the candidate beside the serving checkpoint; `passed` or why not."""
-
-    def refuse(self, turn_id: str, reason: str) -> None:
-        """End the turn before any user met the candidate."""
+        """Examine the candidate beside the serving checkpoint, and let the offline gate decide."""
 
     def start_canary(self, turn_id: str) -> str:
-        """Give the candidate its share; the release's id."""
+        """Give the candidate its share."""
 
     def watch(self, turn_id: str) -> str:
-        """Read the evidence; a Decision."""
+        """Look at the evidence; a verdict once there is one."""
 
-    def decide(self, turn_id: str, decision: str) -> None:
-        """Promote, refuse or roll back, and end the turn."""
+    def decide(self, turn_id: str, verdict: str) -> str:
+        """Promote, refuse or roll back."""
 
-    def fail(self, turn_id: str, reason: str) -> None:
-        """End the turn with a failure, the serving checkpoint answering everyone."""
+    def cancel(self, turn_id: str, by: str) -> str:
+        """Note who asked for the end."""
+
+    def end(self, turn_id: str, state: str) -> str:
+        """Leave the route on one checkpoint and close the turn."""
 
 
-def register_turn(steps: Steps) -> Callable[[str], None]:
+def register_turn(steps: Steps) -> Callable[[str], str]:
     """Make the workflow known to DBOS; called once per process, between constructing DBOS and launching it."""
 
-    @DBOS.workflow(name=WORKFLOW)
-    def turn(turn_id: str) -> None:
-        try:
-            _run(steps, turn_id)
-        except Exception as error:
-            logger.error("Turn %s failed: %s", turn_id, error, exc_info=not isinstance(error, PenstockError))
-            _step("fail", steps.fail, turn_id, f"{type(error).__name__}: {error}")
+    def turn(turn_id: str) -> str:
+        state = _run(steps, turn_id)
+        _step("end", steps.end, turn_id, state)
+        return state
 
-    return turn
+    registered: Callable[[str], str] = DBOS.workflow(name=WORKFLOW)(turn)
+    return registered
 
 
-def _run(steps: Steps, turn_id: str) -> None:
-    _step("collect", steps.collect, turn_id)
-    _step("freeze", steps.freeze, turn_id)
-    _step("train", steps.train, turn_id)
-    verdict = _step("evaluate", steps.evaluate, turn_id)
-    if verdict != "passed":
-        _step("refuse", steps.refuse, turn_id, verdict)
-        return
-    _step("start_canary", steps.start_canary, turn_id)
-    while (decision := _step("watch", steps.watch, turn_id)) == CONTINUE:
-        DBOS.sleep(steps.check_interval_s)
-    _step("decide", steps.decide, turn_id, decision)
+def _run(steps: Steps, turn_id: str) -> str:
+    """The state in which the turn ends."""
+    if (outcome := _step("collect", steps.collect, turn_id)) != GO_ON:
+        return outcome
+    as_of = _step("moment", steps.moment)
+    plan: tuple[tuple[Callable[..., str], tuple[str, ...]], ...] = (
+        (steps.freeze, (turn_id, as_of)),
+        (steps.train, (turn_id,)),
+        (steps.evaluate, (turn_id,)),
+        (steps.start_canary, (turn_id,)),
+    )
+    for step, arguments in plan:
+        if by := DBOS.recv(CANCEL, timeout_seconds=0):
+            return _step("cancel", steps.cancel, turn_id, str(by))
+        if (outcome := _step(step.__name__, step, *arguments)) != GO_ON:
+            return outcome
+    while (verdict := _step("watch", steps.watch, turn_id)) == GO_ON:
+        # Waiting for a message is a durable sleep that a cancellation ends at once.
+        if by := DBOS.recv(CANCEL, timeout_seconds=steps.check_interval_s):
+            return _step("cancel", steps.cancel, turn_id, str(by))
+    return _step("decide", steps.decide, turn_id, verdict)
 
 
-def _step(name: str, function: Callable[..., Any], *arguments: str) -> Any:
+def _step(name: str, function: Callable[..., str], *arguments: Any) -> str:
     return DBOS.run_step({"name": name}, function, *arguments)

@@ -17,18 +17,15 @@ from trl.trainer.kto_trainer import KTOTrainer
 
 from penstock.errors import EmptySelectionError
 from penstock.training.dataset_files import TRAIN, KtoRow, read_rows
-from penstock.training.progress import Progress, run_and_exit
-from penstock.training.recipe_config import KtoConfig, read_config
+from penstock.training.progress import run_and_exit, start_recipe
+from penstock.training.recipe_config import KtoConfig
 from penstock.training.recipes.checkpoint_folder import load_parent, prepare_torch, save_checkpoint
 from penstock.training.recipes.step_callback import StepCallback
 
 
 def main() -> None:
     """Read the config named on the command line, train, save."""
-    config = read_config(Path(sys.argv[1]), KtoConfig)
-    progress = Progress(config)
-    progress.listen()
-    progress.beat()
+    config, progress = start_recipe(sys.argv, KtoConfig)
     prepare_torch(config)
     rows = read_rows(Path(config.dataset), KtoRow)
     random.Random(config.seed).shuffle(rows)  # noqa: S311 - an order, no secret

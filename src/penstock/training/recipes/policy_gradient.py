@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from penstock.errors import EmptySelectionError
 from penstock.training.dataset_files import TRAIN, EventRow, SftRow, read_rows
-from penstock.training.progress import Progress, run_and_exit
-from penstock.training.recipe_config import PolicyGradientConfig, read_config
+from penstock.training.progress import Progress, run_and_exit, start_recipe
+from penstock.training.recipe_config import PolicyGradientConfig
 from penstock.training.recipes.checkpoint_folder import load_parent, prepare_torch, save_checkpoint
 
 LEAST_EFFECTIVE_SHARE = 0.3  # below it, few events carry the whole gradient
@@ -49,10 +49,7 @@ class Batch:
 
 def main() -> None:
     """Read the config named on the command line, train, save."""
-    config = read_config(Path(sys.argv[1]), PolicyGradientConfig)
-    progress = Progress(config)
-    progress.listen()
-    progress.beat()
+    config, progress = start_recipe(sys.argv, PolicyGradientConfig)
     prepare_torch(config)
     model, tokenizer = load_parent(str(config.parent))
     events, dropped = load_events(config, model, tokenizer, progress)
@@ -62,7 +59,7 @@ def main() -> None:
     save_checkpoint(config, "policy_gradient", model, tokenizer, inputs=inputs, summary={"rows": len(events)} | dropped | summary)
 
 
-def tokenize(tokenizer: Any, prompt: list[dict[str, str]], completion: str, *, with_end: bool) -> tuple[list[int], list[int]]:
+def tokenize(tokenizer: Any, prompt: list[dict[str, Any]], completion: str, *, with_end: bool) -> tuple[list[int], list[int]]:
     """Prompt and completion as the model server makes them of the same row."""
     text = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
     answer = tokenizer.encode(completion, add_special_tokens=False) + ([tokenizer.eos_token_id] if with_end else [])

@@ -15,8 +15,8 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from penstock.errors import EmptySelectionError
 from penstock.training.dataset_files import TRAIN, SftRow, read_rows
-from penstock.training.progress import Progress, run_and_exit
-from penstock.training.recipe_config import SftConfig, read_config
+from penstock.training.progress import Progress, run_and_exit, start_recipe
+from penstock.training.recipe_config import SftConfig
 from penstock.training.recipes.checkpoint_folder import build_model, load_parent, prepare_torch, save_checkpoint, train_tokenizer
 from penstock.training.recipes.step_callback import StepCallback
 
@@ -26,10 +26,7 @@ ROWS_PER_BEAT = 1000
 
 def main() -> None:
     """Read the config named on the command line, train, save."""
-    config = read_config(Path(sys.argv[1]), SftConfig)
-    progress = Progress(config)
-    progress.listen()
-    progress.beat()
+    config, progress = start_recipe(sys.argv, SftConfig)
     prepare_torch(config)
     rows = read_rows(Path(config.dataset), SftRow)
     model, tokenizer = start_from(config, rows)

@@ -1,0 +1,32 @@
+"""What the worker is given: the stores of one home, and how to open another handle on the lake for another thread."""
+
+from pathlib import Path
+from typing import Protocol
+
+from penstock.config import Settings
+from penstock.lake.lake import Lake
+from penstock.records.clock import WriterClock
+from penstock.registry.registry import Registry
+
+
+class Stores(Protocol):
+    """One home, as the composition root builds it."""
+
+    @property
+    def settings(self) -> Settings:
+        """Everything that is set."""
+
+    @property
+    def registry(self) -> Registry:
+        """The registry, migrated."""
+
+    @property
+    def artifacts(self) -> Path:
+        """Where datasets, suites, runs and checkpoints lie."""
+
+    @property
+    def clock(self) -> WriterClock:
+        """The writer's clock."""
+
+    def open_lake(self) -> Lake:
+        """Another handle on the lake."""

@@ -1,0 +1,98 @@
+"""What a suite lets pass and what it refuses, and why, on scores made by hand."""
+
+import math
+
+import pytest
+
+from penstock.evaluation.suite_files import EventItem, ExactItem
+from penstock.evaluation.verdict import Tolerances, judge_exact_match, judge_held_out
+
+TOLERANCES = Tolerances()
+HALF = math.log(0.5)
+
+
+def logged(number=400):
+    """Half the events earn .75 and half -.25, each done with a probability of one half."""
+    return [
+        EventItem(
+            item_id=f"b2:{index}",
+            prompt=[],
+            completion="x",
+            reward=(0.75, -0.25)[index % 2],
+            behaviour_logprob=HALF,
+            user=f"u_{index // 3}",
+        )
+        for index in range(number)
+    ]
+
+
+def logprobs(items, good, bad):
+    return [math.log(good if item.reward > 0 else bad) for item in items]
+
+
+def test_a_checkpoint_that_does_more_of_what_pays_passes():
+    items = logged()
+    judged = judge_held_out(items, logprobs(items, 0.8, 0.2), logprobs(items, 0.5, 0.5), TOLERANCES)
+    assert judged.passed
+    assert judged.score == pytest.approx(0.55)
+    assert judged.baseline_score == pytest.approx(0.25)
+    assert judged.difference == pytest.approx(0.3)
+
+
+def test_a_checkpoint_shown_to_earn_less_is_refused():
+    items = logged()
+    judged = judge_held_out(items, logprobs(items, 0.3, 0.7), logprobs(items, 0.5, 0.5), TOLERANCES)
+    assert not judged.passed
+    assert judged.difference_high < 0
+    assert "earns less than production" in judged.reason
+
+
+def test_a_seeming_loss_beyond_the_margin_is_refused_though_unproven():
+    items = logged(60)
+    candidate = logprobs(items, 0.47, 0.53)
+    noisy = [value if index % 7 else HALF for index, value in enumerate(candidate)]
+    judged = judge_held_out(items, noisy, logprobs(items, 0.5, 0.5), Tolerances(held_out_margin=0.001))
+    assert not judged.passed
+    assert (
+        judge_held_out(items, noisy, logprobs(items, 0.5, 0.5), Tolerances(held_out_margin=1.0)).difference == judged.difference
+    )
+
+
+def test_a_checkpoint_equal_to_production_passes():
+    items = logged()
+    judged = judge_held_out(items, logprobs(items, 0.6, 0.6), logprobs(items, 0.6, 0.6), TOLERANCES)
+    assert (judged.passed, judged.difference) == (True, 0.0)
+
+
+def test_a_checkpoint_that_does_what_was_never_logged_cannot_be_judged_and_is_refused():
+    items = logged()
+    judged = judge_held_out(items, logprobs(items, 0.001, 0.001), logprobs(items, 0.5, 0.5), TOLERANCES)
+    assert not judged.passed
+    assert "never logged" in judged.reason
+
+
+def test_too_few_events_that_speak_for_it_are_no_proof():
+    items = logged(8)
+    judged = judge_held_out(items, logprobs(items, 0.8, 0.2), logprobs(items, 0.5, 0.5), TOLERANCES)
+    assert "too few logged events" in judged.reason
+
+
+def test_every_item_carries_its_part_of_both_scores():
+    items = logged(40)
+    judged = judge_held_out(items, logprobs(items, 1.0, 0.5), logprobs(items, 0.5, 0.5), TOLERANCES)
+    assert (judged.items[0].score, judged.items[0].baseline_score) == pytest.approx((1.5, 0.75))
+    assert [one.item_id for one in judged.items] == [item.item_id for item in items]
+
+
+def exact(number=100):
+    return [ExactItem(item_id=f"b2:{index}", prompt=[], expected="yes") for index in range(number)]
+
+
+@pytest.mark.parametrize(("right", "before", "passed"), [(100, 100, True), (95, 100, True), (94, 100, False), (60, 40, True)])
+def test_exact_match_may_fall_by_the_tolerance_and_no_more(right, before, passed):
+    items = exact()
+    answers = ["yes"] * right + ["no"] * (100 - right)
+    judged = judge_exact_match(items, answers, ["yes"] * before + ["no"] * (100 - before), TOLERANCES)
+    assert judged.passed == passed
+    assert judged.score == right / 100
+    assert judged.score_low < judged.score < judged.score_high or right in (0, 100)

@@ -1,0 +1,82 @@
+"""Refreshing settles, signals and labels under a lease, and a loop that fails goes on."""
+
+import threading
+
+import pytest
+
+from penstock.errors import StorageError
+from penstock.lake.lake import Lake
+from penstock.records.clock import WriterClock, utc_now
+from penstock.worker.refresh import LEASE, Refresher, RefreshLoop
+from tests.rows import make_feedback, make_span, trace
+
+
+@pytest.fixture
+def lake(settings):
+    lake = Lake(settings.home_path / "lake", settings.lake)
+    lake.create()
+    return lake
+
+
+@pytest.fixture
+def refresher(lake, registry, settings):
+    return Refresher(lake, registry, settings, WriterClock(), "one")
+
+
+def arrive(lake):
+    """A suggestion and the report that it was accepted."""
+    span = make_span(trace(1), "s", request_id="q_1", response_text="ab", content_present=True)
+    lake.append("spans", [span])
+    lake.append("feedback", [make_feedback("acceptance", "request", "q_1", value=1.0)])
+
+
+def test_a_span_and_a_report_become_an_interaction_a_signal_and_labels(lake, refresher):
+    arrive(lake)
+    assert refresher.refresh()
+    assert lake.current("interactions").count().to_pyarrow().as_py() == 1
+    assert lake.current("signals").count().to_pyarrow().as_py() == 1
+    labels = {label.dimension: label.value for label in lake.to_records("labels", lake.current("labels"))}
+    assert labels == {"kept": 1.0, "reward": 0.75}
+
+
+def test_refreshing_again_adds_nothing(lake, refresher):
+    arrive(lake)
+    refresher.refresh()
+    versions = {table: lake.version(table) for table in ("interactions", "signals", "labels")}
+    refresher.refresh()
+    assert {table: lake.version(table) for table in versions} == versions
+
+
+def test_while_another_process_holds_the_lease_nothing_is_settled(lake, registry, refresher):
+    arrive(lake)
+    registry.leases.acquire(LEASE, "another", 60.0, utc_now())
+    assert not refresher.refresh()
+    assert lake.current("interactions").count().to_pyarrow().as_py() == 0
+    registry.leases.release(LEASE, "another")
+    assert refresher.refresh()
+
+
+def test_a_lease_given_back_is_free_for_another(registry, refresher):
+    refresher.refresh()
+    refresher.release()
+    assert registry.leases.acquire(LEASE, "another", 60.0, utc_now())
+
+
+def test_a_loop_that_fails_says_why_and_tries_again(refresher):
+    tried, recovered = threading.Event(), threading.Event()
+
+    class Flaky:
+        def refresh(self):
+            if not tried.is_set():
+                tried.set()
+                raise StorageError("the lake is away")
+            recovered.set()
+
+        def maintain(self):
+            """Nothing to do."""
+
+    loop = RefreshLoop(Flaky, 0.01)
+    loop.start()
+    assert recovered.wait(30.0)
+    loop.stop(30.0)
+    assert loop.failure is None
