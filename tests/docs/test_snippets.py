@@ -83,7 +83,7 @@ def empty_database(home: Path, registry: Registry) -> Any:
 def test_every_query_runs_on_an_empty_lake(empty_database: Any) -> None:
     quoted = [line.values[0].split('"')[1] for line in command_lines() if line.values[0].startswith("penstock sql")]
     for query in [*(snippet.values[0] for snippet in snippets("sql")), *quoted]:
-        empty_database.execute(query).fetchall()
+        empty_database.sql(query).to_arrow_table()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))

@@ -10,6 +10,7 @@ import os
 import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
@@ -22,6 +23,8 @@ from msgspec import Struct
 from penstock.errors import SpoolFullError, StorageError
 
 _MOST_BODIES_PER_COMMIT = 512
+_MOST_BATCH_BYTES = 128 * 1024 * 1024  # a batch is held in memory on its way
+_MOST_BYTES_PER_DELETE = 4 * 1024 * 1024  # a longer deletion would hold up acknowledgements
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (app TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS bodies (
@@ -112,16 +115,14 @@ class Spool:
 
     def claim(self, max_rows: int) -> Batch | None:
         """The next batch to flush: one claimed and not finished, else the oldest bodies, with others for the same table."""
-        with self._reader() as connection:
-            row = connection.execute(
-                "SELECT number, table_name, first_id, last_id FROM batches ORDER BY number LIMIT 1"
-            ).fetchone()
-            if row is not None:
-                return Batch(*row)
+        for batch in self._batches("durable"):
+            self._delete(batch)
+        unfinished = self._batches("open")
+        if unfinished:
+            return unfinished[0]
+        with self._transaction() as connection:
             first = connection.execute("SELECT table_name FROM bodies ORDER BY id LIMIT 1").fetchone()
-            if first is None:
-                return None
-            return self._claim_from(connection, first[0], max_rows)
+            return self._claim_from(connection, first[0], max_rows) if first is not None else None
 
     def bodies(self, batch: Batch) -> list[Body]:
         """The bodies of a batch, in order of arrival."""
@@ -131,20 +132,14 @@ class Spool:
 
     def finish(self, batch: Batch) -> None:
         """Forget a batch that is durable in the lake."""
-        where = "table_name = ? AND id BETWEEN ? AND ?"
-        span = (batch.table, batch.first_id, batch.last_id)
-        with self._reader() as connection:
-            freed = connection.execute(f"SELECT coalesce(sum(length(batch)), 0) FROM bodies WHERE {where}", span).fetchone()[0]
+        with self._transaction() as connection:
             connection.execute("UPDATE batches SET state = 'durable' WHERE number = ?", (batch.number,))
-            connection.execute(f"DELETE FROM bodies WHERE {where}", span)
-            connection.execute("DELETE FROM batches WHERE number = ?", (batch.number,))
-        with self._size_lock:
-            self._size -= freed
+        self._delete(batch)
 
     def put_aside(self, batch: Batch, body: Body, reason: str) -> None:
         """Move a body that the lake can never take out of the way, with the reason."""
         logger.error("The spool %s put %s rows for %s aside: %s", self.path.name, body.rows, batch.table, reason)
-        with self._reader() as connection:
+        with self._transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO poison SELECT id, table_name, rows, batch, ? FROM bodies WHERE id = ?", (reason, body.id)
             )
@@ -176,18 +171,43 @@ class Spool:
             _lock_path(self.path).unlink(missing_ok=True)
         os.close(self._lock_file)
 
+    def _batches(self, state: str) -> list[Batch]:
+        query = "SELECT number, table_name, first_id, last_id FROM batches WHERE state = ? ORDER BY number"
+        with self._reader() as connection:
+            return [Batch(*row) for row in connection.execute(query, (state,))]
+
     def _claim_from(self, connection: sqlite3.Connection, table: str, max_rows: int) -> Batch:
         ids: list[int] = []
-        rows = 0
-        for body_id, count in connection.execute("SELECT id, rows FROM bodies WHERE table_name = ? ORDER BY id", (table,)):
-            if ids and rows + count > max_rows:
+        rows = size = 0
+        query = "SELECT id, rows, length(batch) FROM bodies WHERE table_name = ? ORDER BY id"
+        for body_id, count, length in connection.execute(query, (table,)):
+            if ids and (rows + count > max_rows or size + length > _MOST_BATCH_BYTES):
                 break
             ids.append(body_id)
-            rows += count
+            rows, size = rows + count, size + length
         cursor = connection.execute(
             "INSERT INTO batches (table_name, first_id, last_id, state) VALUES (?, ?, ?, 'open')", (table, ids[0], ids[-1])
         )
         return Batch(int(cursor.lastrowid or 0), table, ids[0], ids[-1])
+
+    def _delete(self, batch: Batch) -> None:
+        """Delete a durable batch, a few bodies at a time; one that is cut short is gone on with at the next claim."""
+        query = "SELECT id, length(batch) FROM bodies WHERE table_name = ? AND id BETWEEN ? AND ? ORDER BY id"
+        with self._reader() as connection:
+            left = deque(connection.execute(query, (batch.table, batch.first_id, batch.last_id)))
+        while left:
+            last, freed = 0, 0
+            while left and freed < _MOST_BYTES_PER_DELETE:
+                last, length = left.popleft()
+                freed += length
+            with self._transaction() as connection:
+                connection.execute(
+                    "DELETE FROM bodies WHERE table_name = ? AND id BETWEEN ? AND ?", (batch.table, batch.first_id, last)
+                )
+            with self._size_lock:
+                self._size -= freed
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM batches WHERE number = ?", (batch.number,))
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=30.0, check_same_thread=False)
@@ -211,14 +231,20 @@ class Spool:
 
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
-        """A connection of the caller's own for one transaction, beside the writer's."""
+        """A connection of the caller's own, beside the writer's; reading holds up nobody."""
         try:
             with closing(self._connect()) as connection:
-                connection.execute("BEGIN IMMEDIATE")
                 yield connection
-                connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise StorageError(f"The spool {self.path} cannot be read or written: {error}.") from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """The same, to change something; acknowledgements wait for its end, so it is short."""
+        with self._reader() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
 
     def _write(self) -> None:
         while (first := self._queue.get()) is not None:
