@@ -170,3 +170,44 @@ def test_an_empty_spool_leaves_no_files(home: Path) -> None:
     spool = fresh_spool(home)
     spool.close(delete_if_empty=True)
     assert list((home / "spool").iterdir()) == []
+
+
+def test_a_deletion_that_was_cut_short_is_gone_on_with_and_its_rows_are_not_flushed_again(home: Path) -> None:
+    spool = fresh_spool(home)
+    for number in range(3):
+        spool.put("spans", span_rows([number])).result()
+    batch = spool.claim(10)
+    assert batch is not None
+    connection = sqlite3.connect(spool.path, isolation_level=None)
+    connection.execute("UPDATE batches SET state = 'durable'")
+    connection.execute("DELETE FROM bodies WHERE id = ?", (batch.first_id,))
+    connection.close()
+    spool.close()
+    reopened = Spool(spool.path, PLENTY)
+    assert reopened.claim(10) is None
+    assert (reopened.waiting_rows(), reopened.size_bytes) == (0, 0)
+    reopened.close(delete_if_empty=True)
+
+
+def test_a_batch_is_no_larger_than_memory_should_hold(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = fresh_spool(home)
+    for number in range(4):
+        spool.put("spans", span_rows([number])).result()
+    monkeypatch.setattr("penstock.ingest.spool._MOST_BATCH_BYTES", spool.size_bytes // 2)
+    batch = spool.claim(10_000)
+    assert batch is not None
+    assert len(spool.bodies(batch)) == 2
+    spool.close()
+
+
+def test_reading_a_batch_holds_up_no_put(home: Path) -> None:
+    spool = fresh_spool(home)
+    spool.put("spans", span_rows([0])).result()
+    batch = spool.claim(10)
+    assert batch is not None
+    with spool._reader() as reading:
+        cursor = reading.execute("SELECT batch FROM bodies")
+        assert cursor.fetchone() is not None
+        spool.put("spans", span_rows([1])).result(timeout=30)
+    assert spool.waiting_rows() == 2
+    spool.close()

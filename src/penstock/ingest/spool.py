@@ -24,7 +24,7 @@ from penstock.errors import SpoolFullError, StorageError
 
 _MOST_BODIES_PER_COMMIT = 512
 _MOST_BATCH_BYTES = 128 * 1024 * 1024  # a batch is held in memory on its way
-_MOST_BYTES_PER_DELETE = 4 * 1024 * 1024  # a longer deletion would hold up acknowledgements
+_MOST_BYTES_PER_DELETE = 1024 * 1024  # a longer deletion would hold up acknowledgements
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (app TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS bodies (
@@ -85,6 +85,7 @@ class Spool:
             os.close(self._lock_file)
             raise _cannot_open(path, error) from error
         self._size_lock = threading.Lock()
+        self._write_lock = threading.Lock()  # SQLite's own waits by looking again ever more seldom
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="spool-writer", daemon=True)
         self._closed = False
@@ -200,7 +201,7 @@ class Spool:
             while left and freed < _MOST_BYTES_PER_DELETE:
                 last, length = left.popleft()
                 freed += length
-            with self._transaction() as connection:
+            with self._transaction(synchronous="NORMAL") as connection:  # if it is undone, it is done again
                 connection.execute(
                     "DELETE FROM bodies WHERE table_name = ? AND id BETWEEN ? AND ?", (batch.table, batch.first_id, last)
                 )
@@ -239,9 +240,10 @@ class Spool:
             raise StorageError(f"The spool {self.path} cannot be read or written: {error}.") from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
         """The same, to change something; acknowledgements wait for its end, so it is short."""
-        with self._reader() as connection:
+        with self._reader() as connection, self._write_lock:
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
@@ -268,12 +270,13 @@ class Spool:
 
     def _commit(self, group: list[_Waiting]) -> None:
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany(
-                "INSERT INTO bodies (table_name, rows, batch) VALUES (?, ?, ?)",
-                [(item.table, item.rows, item.batch) for item in group],
-            )
-            self._connection.execute("COMMIT")
+            with self._write_lock:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.executemany(
+                    "INSERT INTO bodies (table_name, rows, batch) VALUES (?, ?, ?)",
+                    [(item.table, item.rows, item.batch) for item in group],
+                )
+                self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

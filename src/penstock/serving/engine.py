@@ -106,11 +106,19 @@ class Engine:
             torch.set_num_threads(self._threads)
         with torch.inference_mode():
             while self._take_messages():
-                for lane in list(self._lanes.values()):
-                    self._work(lane)
-                self._load_wanted()
-                self._waiting = sum(len(lane.waiting) + len(lane.scorings) for lane in self._lanes.values())
+                try:
+                    self._round()
+                except Exception as error:  # noqa: BLE001 - whatever went wrong, nobody may wait for ever
+                    _log.exception("the model thread failed; it begins anew")
+                    for lane in self.lanes:
+                        self._abandon(lane, UpstreamError(f"The model server failed: {type(error).__name__}: {error}"))
                 self._flush()
+
+    def _round(self) -> None:
+        for lane in self.lanes:
+            self._work(lane)
+        self._load_wanted()
+        self._waiting = sum(len(lane.waiting) + len(lane.scorings) for lane in self.lanes)
 
     def _take_messages(self) -> bool:
         """Read the inbox, waiting only where there is nothing else to do; False when the engine is to stop."""
@@ -214,11 +222,14 @@ class Engine:
             self._outbox.extend((scoring.deliver, result) for scoring, result in zip(scorings, scored, strict=True))
 
     def _load_wanted(self) -> None:
-        for lane in self._lanes.values():
-            if lane.model is None and not lane.is_loading and lane.has_work and self._make_room():
+        wanted = [lane for lane in self.lanes if lane.model is None and not lane.is_loading and lane.has_work]
+        for lane in wanted:
+            if self._make_room():
                 lane.is_loading = True
-                future = self._loader.submit(self._load, lane.name)
-                future.add_done_callback(self._report_to(lane))
+                self._loader.submit(self._load, lane.name).add_done_callback(self._report_to(lane))
+        if not wanted:
+            for lane in self.lanes:
+                lane.is_draining = False
 
     def _report_to(self, lane: Lane) -> "Callable[[Future[CheckpointModel]], None]":
         return lambda done: self._inbox.put(Loaded(lane, _outcome(done)))
@@ -234,7 +245,7 @@ class Engine:
         ready = [lane for lane in held if lane.model is not None]
         if not ready:
             return False
-        oldest = min(ready, key=lambda lane: lane.used_at)
+        oldest = min(ready, key=lambda lane: (not lane.is_draining, lane.used_at))
         oldest.is_draining = True
         if oldest.batch:
             return False  # it leaves when what it has begun is answered
@@ -258,7 +269,7 @@ class Engine:
         """Answer everything in the lane with this error, and forget the lane."""
         running = lane.batch.rows if lane.batch else []
         self._answer([*running, *lane.entering, *lane.waiting, *lane.scorings], error)
-        del self._lanes[lane.name]
+        self._lanes.pop(lane.name, None)
 
     def _deliver(self, pieces: Sequence[tuple[Generation, Piece]]) -> None:
         self._outbox.extend((generation.deliver, piece) for generation, piece in pieces)
