@@ -64,13 +64,8 @@ def test_several_choices_of_one_request_differ(server_url: str) -> None:
 
 
 def test_an_answer_scores_what_it_was_sampled_with(server_url: str) -> None:
-    ended = None
-    for seed in range(200):
-        choice = chat(server_url, seed=seed, max_tokens=100)["choices"][0]
-        if choice["finish_reason"] == "stop" and choice["message"]["content"].isascii():
-            ended = choice
-            break
-    assert ended is not None
+    choices = chat(server_url, n=100, max_tokens=100)["choices"]
+    ended = next(one for one in choices if one["finish_reason"] == "stop" and one["message"]["content"].isascii())
     item = {"messages": MESSAGES, "completion": ended["message"]["content"]}
     scored = post(server_url, "/score", {"model": "one", "items": [item, item | {"finish_reason": "length"}]}).json()["data"]
     sampled = [token["logprob"] for token in ended["logprobs"]["content"]]

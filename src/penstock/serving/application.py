@@ -25,6 +25,10 @@ MAX_SCORE_ITEMS = 4096
 JSON = "application/json"
 
 
+class ClientGoneError(Exception):
+    """The client hung up before it was answered."""
+
+
 class Pending:
     """Requests that the engine is working on for one HTTP request, and their answers as they come."""
 
@@ -46,6 +50,11 @@ class Pending:
         """Let the engine forget what is still under way."""
         for request in self._requests:
             request.cancel()
+
+    def abandon(self) -> None:
+        """The client is gone: cancel, and wake whoever waits for an answer that will not come."""
+        self.cancel()
+        self._queue.put_nowait((0, ClientGoneError()))
 
     async def next(self) -> tuple[int, Piece | Scored]:
         """The next answer. Raises what the engine answered with, where that is an error."""
@@ -98,7 +107,7 @@ class ModelServer:
         pending.submit(asked.model, scorings)
         async with _cancelled_on_disconnect(request, pending):
             scored = await pending.all(len(scorings))
-        return Response(wire.scores_answer(asked, [result for result in scored if isinstance(result, Scored)]), media_type=JSON)
+        return Response(wire.scores_answer(asked, _scored(scored)), media_type=JSON)
 
     async def models(self, request: Request) -> Response:  # noqa: ARG002 - Starlette's signature
         """GET /v1/models."""
@@ -130,21 +139,30 @@ class ModelServer:
                 first = await pending.next()
                 chunks = _chunks(asked, pending, first, len(generations))
                 return StreamingResponse(chunks, media_type="text/event-stream", headers={"cache-control": "no-cache"})
-            pieces = [piece for piece in await pending.all(len(generations)) if isinstance(piece, Piece)]
             if isinstance(asked, wire.ChatRequest):
-                return Response(_chat_answer(asked, pieces), media_type=JSON)
-            echoed = await self._echo(asked, prompts) if asked.echo else []
-            return Response(_completion_answer(asked, prompts, pieces, echoed), media_type=JSON)
+                return Response(_chat_answer(asked, _pieces(await pending.all(len(generations)))), media_type=JSON)
+            scorings = _echo(asked, prompts, pending, len(generations)) if asked.echo else []
+            if scorings:
+                pending.submit(asked.model, scorings)
+            answers = await pending.all(len(generations) + len(scorings))
+            return Response(_completion_answer(asked, prompts, _pieces(answers), _scored(answers)), media_type=JSON)
 
-    async def _echo(self, asked: wire.CompletionRequest, prompts: list[Prompt]) -> list[Scored]:
-        pending = Pending(self._engine)
-        temperature = asked.temperature or 1.0
-        scorings = [
-            Scoring(Prompt(), prompt.text or "", pending.deliver_to(index), with_end=False, temperature=temperature)
-            for index, prompt in enumerate(prompts)
-        ]
-        pending.submit(asked.model, scorings)
-        return [answer for answer in await pending.all(len(scorings)) if isinstance(answer, Scored)]
+
+def _pieces(answers: Sequence[Piece | Scored]) -> list[Piece]:
+    return [answer for answer in answers if isinstance(answer, Piece)]
+
+
+def _scored(answers: Sequence[Piece | Scored]) -> list[Scored]:
+    return [answer for answer in answers if isinstance(answer, Scored)]
+
+
+def _echo(asked: wire.CompletionRequest, prompts: list[Prompt], pending: Pending, offset: int) -> list[Scoring]:
+    """Requests to score the prompts themselves; their answers are numbered from `offset`."""
+    temperature = asked.temperature or 1.0
+    return [
+        Scoring(Prompt(), prompt.text or "", pending.deliver_to(offset + index), with_end=False, temperature=temperature)
+        for index, prompt in enumerate(prompts)
+    ]
 
 
 def _generations(prompts: list[Prompt], rules: list[SamplingRule], pending: Pending, *, streamed: bool) -> list[Generation]:
@@ -233,7 +251,7 @@ async def _body(request: Request) -> bytes:
 async def _cancelled_on_disconnect(request: Request, pending: Pending, *, streamed: bool = False) -> AsyncIterator[None]:
     """Cancel what is pending when the client hangs up before it is answered; a stream looks after itself."""
     waiter = asyncio.ensure_future(request.receive())
-    waiter.add_done_callback(lambda done: None if done.cancelled() else pending.cancel())
+    waiter.add_done_callback(lambda done: None if done.cancelled() else pending.abandon())
     answered = False
     try:
         yield
@@ -261,7 +279,10 @@ def build_application(engine: Engine, folders: AllowedFolders) -> Starlette:
         Route("/v1/models", server.models),
         Route("/healthz", server.healthz),
     ]
-    handlers: dict[Any, Callable[[Request, Exception], Coroutine[Any, Any, Response]]] = {PenstockError: _error_answer}
+    handlers: dict[Any, Callable[[Request, Exception], Coroutine[Any, Any, Response]]] = {
+        PenstockError: _error_answer,
+        ClientGoneError: _no_answer,
+    }
     return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
 
 
@@ -272,3 +293,7 @@ async def _error_answer(request: Request, error: Exception) -> Response:  # noqa
     elif isinstance(error, NotFoundError):
         status, kind = 404, "invalid_request_error"
     return Response(wire.error_body(str(error), kind), status, media_type=JSON)
+
+
+async def _no_answer(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's signature
+    return Response(status_code=499)  # nobody reads it
