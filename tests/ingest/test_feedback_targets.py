@@ -12,7 +12,7 @@ DAY = timedelta(days=1)
 
 def named(identifier: str, revision: int = 0, **fields: object) -> Named:
     given = {"request_id": None, "response_id": None, "session_id": None, "merged_into": None, **fields}
-    return Named(interaction_id=identifier, revision=revision, **given)  # type: ignore[arg-type]  # fields of the struct
+    return Named(interaction_id=identifier, trace_id="ab", span_id=identifier, revision=revision, **given)  # type: ignore[arg-type]  # fields of the struct
 
 
 def test_one_match_is_a_match_by_every_kind_of_name() -> None:

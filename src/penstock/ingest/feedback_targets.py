@@ -21,6 +21,8 @@ class Named(Struct, frozen=True, kw_only=True):
     """What an interaction can be called, and which one counts in its stead."""
 
     interaction_id: str
+    trace_id: str
+    span_id: str
     request_id: str | None
     response_id: str | None
     session_id: str | None
@@ -68,6 +70,12 @@ def target_name(feedback: Feedback) -> tuple[str, str, str]:
         trace_id, _, span_id = feedback.target_id.partition(":")
         return TargetKind.SPAN, "", interaction_id(trace_id.lower(), span_id.lower())
     return feedback.target_kind, feedback.target_key or "", feedback.target_id
+
+
+def reported_names(row: Named) -> Iterable[str]:
+    """Every target that a report about this interaction may give."""
+    yield f"{row.trace_id}:{row.span_id}"
+    yield from (name for name in (row.request_id, row.response_id, row.session_id, *row.keys.values()) if name)
 
 
 def _names(row: Named) -> Iterable[tuple[str, str, str]]:

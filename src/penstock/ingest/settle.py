@@ -22,6 +22,7 @@ from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
 from penstock.lake.selection import among
 from penstock.lake.tables import reader
+from penstock.lake.watermarks import Horizon
 from penstock.records.clock import WriterClock
 from penstock.records.interaction import Interaction
 from penstock.records.span import Span
@@ -45,10 +46,13 @@ class Settled(Struct, frozen=True, kw_only=True):
 
 
 def settle_interactions(lake: Lake, clock: WriterClock, max_rows: int = MAX_ROWS) -> Settled:
-    """Settle every span that is new since the last time, in chunks of whole commits."""
+    """Settle every span that was new when this began, in chunks of whole commits."""
     total = Settled()
+    horizon = Horizon(lake, "interactions", [WATERMARK])
     while (settled := _settle_chunk(lake, clock, max_rows)) is not None:
         total = Settled(**{name: getattr(total, name) + getattr(settled, name) for name in Settled.__struct_fields__})
+        if horizon.is_reached():
+            break
     return total
 
 

@@ -12,12 +12,12 @@ import ibis.expr.types as ir
 import pyarrow as pa
 from msgspec import Struct
 
-from penstock.ingest.feedback_targets import Directory, Named, follow_merge, resolve, target_name
+from penstock.ingest.feedback_targets import Directory, Named, follow_merge, reported_names, resolve, target_name
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
 from penstock.lake.selection import among, ids_of, ids_of_any
 from penstock.lake.tables import reader
-from penstock.lake.watermarks import advancing
+from penstock.lake.watermarks import Horizon, advancing
 from penstock.records.clock import WriterClock
 from penstock.records.feedback import Feedback, FeedbackStatus, TargetKind
 
@@ -43,11 +43,14 @@ class SettledFeedback(Struct, frozen=True, kw_only=True):
 
 
 def settle_feedback(lake: Lake, clock: WriterClock, expiry_h: float, max_rows: int = MAX_ROWS) -> SettledFeedback:
-    """Settle what is new and what waits; reports expire `expiry_h` hours after they came."""
+    """Settle what was new when this began and what waits; reports expire `expiry_h` hours after they came."""
     expiry = timedelta(hours=expiry_h)
     total: Counter[str] = Counter()
+    horizon = Horizon(lake, "feedback", [FEEDBACK_WATERMARK, INTERACTIONS_WATERMARK])
     while (outcome := _settle_chunk(lake, clock, expiry, max_rows)) is not None:
         total.update(outcome)
+        if horizon.is_reached():
+            break
     return SettledFeedback(**total)
 
 
@@ -82,9 +85,17 @@ def _new_reports(lake: Lake, rows: pa.Table) -> list[Feedback]:
 
 
 def _waiting(lake: Lake, named: Iterable[Named], expired_before: datetime) -> list[Feedback]:
-    """Waiting reports that a newly arrived interaction may answer, and those whose time is up."""
+    """Waiting reports that a newly arrived interaction may answer, and those whose time is up.
+
+    Only these are read, however many wait; case is left out, since a span may be named in capitals.
+    """
+    named = list(named)
     revisions = lake.revisions("feedback")
-    candidates = ids_of(revisions.filter(revisions.status == FeedbackStatus.PENDING), "feedback_id")
+    waited = revisions.filter(revisions.status == FeedbackStatus.PENDING)
+    lowered = waited.mutate(lowered=waited.target_id.lower())
+    targets = {name.lower() for row in named for name in reported_names(row)}
+    overdue = waited.filter(waited.known_at <= expired_before)
+    candidates = ids_of_any([among(lowered, "lowered", targets), overdue] if targets else [overdue], "feedback_id")
     if candidates.num_rows == 0:
         return []
     current = lake.current("feedback", ids=candidates)

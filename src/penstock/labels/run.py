@@ -19,7 +19,7 @@ from penstock.labels.schema import RESPONSE_QUALITY, register_schema
 from penstock.lake.lake import Lake
 from penstock.lake.selection import among, ids_of
 from penstock.lake.tables import reader
-from penstock.lake.watermarks import advancing
+from penstock.lake.watermarks import Horizon, advancing
 from penstock.records.clock import WriterClock
 from penstock.records.ids import label_id
 from penstock.records.interaction import Interaction
@@ -44,8 +44,11 @@ def run_labels(lake: Lake, registry: Registry, reward: RewardSettings, clock: Wr
     """Label every interaction with new signals, in chunks."""
     register_schema(registry)
     total = Labelled()
+    horizon = Horizon(lake, "labels", [SIGNALS_WATERMARK, INTERACTIONS_WATERMARK])
     while (labelled := _label_chunk(lake, reward, clock, max_rows)) is not None:
         total = Labelled(interactions=total.interactions + labelled.interactions, labels=total.labels + labelled.labels)
+        if horizon.is_reached():
+            break
     return total
 
 

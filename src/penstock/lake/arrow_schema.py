@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.errors import BadInputError
+from penstock.lake.arrow_values import row_values
 from penstock.lake.tables import PARTITION, Table
 
 Record = TypeVar("Record", bound=Struct)
@@ -108,5 +109,4 @@ def _with_partition(table: Table, rows: pa.Table) -> pa.Table:
 def from_arrow(record_type: type[Record], rows: pa.Table) -> list[Record]:
     """Rows as records; columns that the record does not have are left out."""
     names = [name for name in record_type.__struct_fields__ if name in rows.column_names]
-    listed = rows.select(names).to_pylist(maps_as_pydicts="strict")
-    return [record_type(**row) for row in listed]
+    return [record_type(**row) for row in row_values(rows.select(names))]

@@ -13,6 +13,7 @@ import msgspec
 import pyarrow as pa
 from msgspec import Struct, field
 
+from penstock.lake.arrow_values import row_values
 from penstock.records.signal import SignalKind
 
 RETRY_GAP_S = 90.0  # how soon after an answer the same request counts as a retry of it
@@ -104,7 +105,7 @@ class RowDefinition(Struct, frozen=True, kw_only=True):
 
     def find(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """One finding or none per candidate."""
-        found = (self.judge(row) for row in batch.to_pylist(maps_as_pydicts="strict"))
+        found = (self.judge(row) for row in row_values(batch))
         return pa.RecordBatch.from_pylist([msgspec.structs.asdict(finding) for finding in found if finding], FINDINGS)
 
 

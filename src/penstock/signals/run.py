@@ -17,7 +17,7 @@ from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
 from penstock.lake.selection import among, ids_of
 from penstock.lake.tables import reader
-from penstock.lake.watermarks import advancing
+from penstock.lake.watermarks import Horizon, advancing
 from penstock.records.clock import WriterClock
 from penstock.records.ids import signal_id
 from penstock.records.signal import Signal
@@ -40,14 +40,17 @@ def run_signals(
     definitions: Mapping[str, Definition] = DEFINITIONS,
     max_rows: int = MAX_ROWS,
 ) -> dict[str, int]:
-    """Work out every signal that new interactions and feedback call for; gives how many were written, by name.
+    """Work out every signal that the interactions and feedback new by now call for; gives how many were written, by name.
 
     `exposures` limits what is worked out from behaviour; what was reported is a signal whatever the exposure.
     """
     only = None if exposures is None else tuple(exposures)
     written: Counter[str] = Counter()
+    horizon = Horizon(lake, "signals", [INTERACTIONS_WATERMARK, FEEDBACK_WATERMARK])
     while (signals := _run_chunk(lake, clock, only, definitions, max_rows)) is not None:
         written.update(signal.name for signal in signals)
+        if horizon.is_reached():
+            break
     return dict(sorted(written.items()))
 
 

@@ -17,6 +17,8 @@ from penstock.signals.definition import Tables
 FEEDBACK_COLUMNS = ("feedback_id", "interaction_id", "session_id", "status")
 INTERACTION_COLUMNS = ("interaction_id", "session_id", "user_id", "started_at")
 
+_PEOPLE = ["interaction_id", "session_id", "user_id"]
+
 # How far around a changed interaction its neighbours may start: the longest answer that a retry may follow.
 _NEIGHBOURHOOD = timedelta(hours=1)
 
@@ -47,13 +49,44 @@ def _values(rows: pa.Table, column: str) -> frozenset[str]:
 
 
 def _neighbours(lake: Lake, changed: pa.Table) -> tuple[frozenset[str], ir.Table]:
-    """Interactions that a changed one may follow, and every one that may follow any of these."""
+    """Interactions that a changed one comes right after, and every one that comes right after these or a changed one.
+
+    Right after in a session, or among what a user asks. Only these rows are read whole: a busy user costs what a quiet one does.
+    """
     if changed.num_rows == 0:
         return frozenset(), lake.current("interactions", ids=[])
     starts: list[Any] = changed.column("started_at").to_pylist()
     earliest, latest = min(starts) - _NEIGHBOURHOOD, max(starts)
-    before = _of_same_people(lake, changed, earliest, latest).select(*INTERACTION_COLUMNS).to_pyarrow()
-    return _values(before, "interaction_id"), _of_same_people(lake, before, earliest, latest + _NEIGHBOURHOOD)
+    identifiers = _values(changed, "interaction_id")
+    # A changed request that lost its words stands between no two others any more; the one before it is still to be judged anew.
+    before = _pairs(_of_same_people(lake, changed, earliest, latest), also=identifiers)
+    preceding = _having(before, "next_id", identifiers)
+    behaving = _values(preceding, "interaction_id")
+    judged = pa.concat_tables([changed.select(_PEOPLE), preceding.select(_PEOPLE)], promote_options="permissive")
+    after = _pairs(_of_same_people(lake, judged, earliest, latest + _NEIGHBOURHOOD))
+    following = _values(_having(after, "interaction_id", identifiers | behaving), "next_id")
+    days = (earliest.date(), (latest + _NEIGHBOURHOOD).date())
+    return behaving, lake.current("interactions", ids=sorted(identifiers | behaving | following), dates=days)
+
+
+def _pairs(rows: ir.Table, also: frozenset[str] = frozenset()) -> pa.Table:
+    """Every request with the next of its session and the next of its user, each in a row of its own; `also` count as requests."""
+    columns = (*_PEOPLE, "application", "prompt_name", "exposure", "started_at")
+    asked = rows.filter(rows.prompt_text.notnull()).select(*columns)
+    silent = among(rows.filter(rows.prompt_text.isnull()), "interaction_id", also).select(*columns)
+    requests = asked.union(silent)
+    return _following(requests, "session_id").union(_following(requests, "user_id")).to_pyarrow()
+
+
+def _following(requests: ir.Table, who: str) -> ir.Table:
+    same = [requests[who], requests.application.fill_null(""), requests.prompt_name.fill_null(""), requests.exposure]
+    window = ibis.window(group_by=same, order_by=[requests.started_at, requests.interaction_id])
+    following = requests.mutate(next_id=requests.interaction_id.lead(1).over(window))
+    return following.filter(following.next_id.notnull(), following[who].notnull()).select(*_PEOPLE, "next_id")
+
+
+def _having(rows: pa.Table, column: str, values: frozenset[str]) -> pa.Table:
+    return rows.filter(pc.is_in(rows.column(column), pa.array(sorted(values), pa.string())))
 
 
 def _of_same_people(lake: Lake, rows: pa.Table, earliest: datetime, latest: datetime) -> ir.Table:
