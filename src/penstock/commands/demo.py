@@ -7,7 +7,8 @@ import typer
 
 from penstock.commands import options
 from penstock.commands.printing import print_json, print_rows
-from penstock.demo.script import run_demo
+from penstock.demo.narration import Narration
+from penstock.demo.script import FIGURES_FILE, run_demo
 from penstock.records.ids import random_id
 
 
@@ -23,23 +24,30 @@ def demo(
 ) -> None:
     """Train a tiny model, let simulated users use it, and turn the wheel: two good turns, two that must be stopped."""
     folder = home or Path(".penstock") / random_id("demo")
-    result = run_demo(folder, seed, quiet=json)
+    result = run_demo(folder, seed, Narration())
     if json:
         print_json(result)
         return
-    print_rows(
-        [_row(turn) for turn in result["turns"]], as_json=False, title="\nWhat simulated users got, before and after each turn"
-    )
-    print(f"\n{result['seconds']} s in all; rollback in {result['rollback_seconds']} s; everything is in {result['home']}")
-    print(f'Ask it: penstock sql --home {result["home"]} "SELECT release_arm, count(*) FROM interactions GROUP BY 1"')
+    rows = [_row(turn) for turn in result["turns"]]
+    print_rows(rows, as_json=False, title="\nWhat simulated users got, before and after each turn (± half of the 95 % interval)")
+    rollback = result["rollback_seconds"]
+    print(f"\n{result['serving']} serves. {result['seconds']} s in all", end="")
+    print("." if rollback is None else f"; the roll-back took {rollback:.3f} s from verdict to the last edge.")
+    print("The users were simulated; their interactions are marked so. The same figures, from the lake:")
+    print(f"  penstock sql --home {result['home']} - < {result['home']}/{FIGURES_FILE}")
 
 
 def _row(turn: dict[str, Any]) -> dict[str, Any]:
     return {
-        "turn": turn["turn"],
-        "decision": turn["decision"],
-        "acceptance": f"{turn['acceptance_before']:.3f} -> {turn['acceptance_after']:.3f} ±{turn['acceptance_margin']:.3f}",
-        "suggested": f"{turn['suggestion_rate_before']:.3f} -> {turn['suggestion_rate_after']:.3f}",
-        "reward": f"{turn['reward_before']:+.3f} -> {turn['reward_after']:+.3f} ±{turn['reward_margin']:.3f}",
+        "turn": str(turn["turn"]),
+        "decision": turn["decision"].replace("_", " "),
+        "suggested": _change(turn, "suggestion_rate", ".3f"),
+        "accepted of these": _change(turn, "acceptance", ".3f"),
+        "reward a request": _change(turn, "reward", "+.3f"),
         "p-value": turn["p_value"],
     }
+
+
+def _change(turn: dict[str, Any], name: str, style: str) -> str:
+    before, after = (f"{turn[f'{name}_{when}']:{style}} ±{turn[f'{name}_margin_{when}']:.3f}" for when in ("before", "after"))
+    return f"{before} → {after}"

@@ -71,6 +71,10 @@ def show(
 
 def _describe(registry: Registry, turn: Turn) -> dict[str, Any]:
     described = to_plain(turn)
+    if turn.dataset_version_id is not None:
+        described["dataset"] = to_plain(registry.datasets.get(turn.dataset_version_id))
+    if turn.training_run_id is not None:
+        described["training_run"] = to_plain(registry.runs.get(turn.training_run_id))
     if turn.checkpoint_id is not None:
         described["evaluations"] = to_plain(registry.evaluations.list(turn.checkpoint_id))
     if turn.release_id is not None:

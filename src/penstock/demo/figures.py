@@ -1,39 +1,25 @@
-"""The demo's figures, every one of them out of the lake by `penstock sql`, with 95 % intervals."""
+"""The demo's figures, every one of them out of the lake by one `penstock sql` query, with 95 % intervals."""
 
 import math
+from collections.abc import Collection, Iterable, Mapping
+from importlib.resources import files
 from typing import Any
 
 from msgspec import Struct
 
-from penstock.demo.program import Program
-
-# Per phase: how many requests, how many were answered with a suggestion, how many of those were kept, and the mean reward.
-PHASE_QUERY = """
-WITH seen AS (
-    SELECT i.interaction_id, s.name AS fate, s.value AS kept, l.value AS reward
-    FROM interactions i
-    JOIN signals s ON s.interaction_id = i.interaction_id AND s.name IN ('acceptance', 'silent')
-    LEFT JOIN labels l ON l.interaction_id = i.interaction_id AND l.dimension = 'reward'
-        AND l.label_id NOT IN (SELECT supersedes FROM labels WHERE supersedes IS NOT NULL)
-    WHERE i.tags['phase'] = '{phase}' AND i.exposure = 'simulated'
-)
-SELECT count(*) AS requests,
-       count(*) FILTER (fate = 'acceptance') AS suggestions,
-       count(*) FILTER (fate = 'acceptance' AND kept >= 0.5) AS accepted,
-       avg(reward) AS reward,
-       stddev_samp(reward) / sqrt(count(reward)) AS reward_error
-FROM seen
-"""
+Z95 = 1.96
 
 
 class Figures(Struct, frozen=True, kw_only=True):
-    """What users saw in one phase."""
+    """What users saw in one phase, and how far it has been worked out."""
 
-    requests: int
-    suggestions: int
-    accepted: int
-    reward: float
-    reward_error: float
+    requests: int = 0
+    signals: int = 0
+    labels: int = 0
+    suggestions: int = 0
+    accepted: int = 0
+    reward_sum: float = 0.0
+    reward_squared: float = 0.0
 
     @property
     def acceptance(self) -> float:
@@ -46,24 +32,47 @@ class Figures(Struct, frozen=True, kw_only=True):
         return self.suggestions / self.requests if self.requests else 0.0
 
     @property
+    def reward(self) -> float:
+        """Mean reward of a request."""
+        return self.reward_sum / self.labels if self.labels else 0.0
+
+    @property
     def acceptance_margin(self) -> float:
         """Half of the 95 % interval."""
-        return 1.96 * math.sqrt(self.acceptance * (1 - self.acceptance) / max(1, self.suggestions))
+        return Z95 * math.sqrt(self.acceptance * (1 - self.acceptance) / max(1, self.suggestions))
+
+    @property
+    def suggestion_margin(self) -> float:
+        """Half of the 95 % interval."""
+        return Z95 * math.sqrt(self.suggestion_rate * (1 - self.suggestion_rate) / max(1, self.requests))
 
     @property
     def reward_margin(self) -> float:
         """Half of the 95 % interval."""
-        return 1.96 * self.reward_error
+        if self.labels < 2:
+            return 0.0
+        variance = (self.reward_squared - self.labels * self.reward**2) / (self.labels - 1)
+        return Z95 * math.sqrt(max(0.0, variance) / self.labels)
 
 
-async def read_figures(program: Program, phase: str) -> Figures:
-    """The figures of one phase, as far as it has been labelled."""
-    rows: list[dict[str, Any]] = await program.sql(PHASE_QUERY.format(phase=phase))
-    row = rows[0]
+def figures_query() -> str:
+    """The query, as it is also left in the demo's home."""
+    return files("penstock.demo").joinpath("figures.sql").read_text(encoding="utf-8")
+
+
+def figures_of(rows: Iterable[Mapping[str, Any]], phase: str, languages: Collection[str]) -> Figures:
+    """The figures of one phase over some languages."""
+    chosen = [row for row in rows if row["phase"] == phase and row["language"] in languages]
+
+    def total(name: str) -> Any:
+        return sum(row[name] for row in chosen)
+
     return Figures(
-        requests=row["requests"],
-        suggestions=row["suggestions"],
-        accepted=row["accepted"],
-        reward=row["reward"] or 0.0,
-        reward_error=row["reward_error"] or 0.0,
+        requests=total("requests"),
+        signals=total("signals"),
+        labels=total("labels"),
+        suggestions=total("suggestions"),
+        accepted=total("accepted"),
+        reward_sum=total("reward"),
+        reward_squared=total("reward_squared"),
     )

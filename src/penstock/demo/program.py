@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +18,27 @@ class Program:
     def __init__(self, home: Path) -> None:
         self.home = home
 
-    async def call(self, *arguments: str) -> Any:
-        """Run one command with --json and return what it printed; a failed command raises PenstockError with its message."""
+    async def call(self, *arguments: str, on_line: Callable[[str], None] = lambda _line: None) -> Any:
+        """Run one command with --json and return what it printed; a failed command raises PenstockError with its message.
+
+        `on_line` is told every line that the command says on the way, on standard error.
+        """
         process = await asyncio.create_subprocess_exec(
             *self._command(*arguments, "--json"),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=self._environment(),
         )
-        output, errors = await process.communicate()
-        if process.returncode != 0:
-            detail = errors.decode(errors="replace").strip().splitlines()
-            raise PenstockError(f"`penstock {' '.join(arguments)}` failed: {detail[-1] if detail else 'no message'}")
+        if process.stdout is None or process.stderr is None:
+            raise PenstockError(f"`penstock {' '.join(arguments)}` was started without pipes.")
+        output, lines = await asyncio.gather(process.stdout.read(), _lines(process.stderr, on_line))
+        if await process.wait() != 0:
+            raise PenstockError(f"`penstock {' '.join(arguments)}` failed: {lines[-1] if lines else 'no message'}")
         return json.loads(output.decode().strip().splitlines()[-1])
 
     async def sql(self, query: str) -> list[dict[str, Any]]:
         """The rows of a `penstock sql` query."""
-        rows: list[dict[str, Any]] = await self.call("sql", query)
+        rows: list[dict[str, Any]] = await self.call("sql", f"SELECT * FROM ({query})")
         return rows
 
     async def start(self) -> asyncio.subprocess.Process:
@@ -52,6 +57,16 @@ class Program:
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PENSTOCK_")}
         return {**inherited, "PENSTOCK_HOME": str(self.home)}
+
+
+async def _lines(stream: asyncio.StreamReader, on_line: Callable[[str], None]) -> list[str]:
+    lines: list[str] = []
+    while line := await stream.readline():
+        text = line.decode(errors="replace").strip()
+        if text:
+            lines.append(text)
+            on_line(text)
+    return lines
 
 
 def free_port() -> int:

@@ -1,25 +1,56 @@
-"""The demo's plot: two good turns, and two bad ones that the gates alone must stop."""
+"""The demo's plot: two good turns, and two bad ones that the gates alone must stop. Everything that can be tuned is here."""
 
-from msgspec import Struct
+from typing import Any
+
+from msgspec import Struct, field, structs
+
+
+class Phase(Struct, frozen=True, kw_only=True):
+    """A stretch of typing; its name is a tag on every request of it."""
+
+    name: str
+    requests: int
+    contexts: tuple[str, ...] = ("py",)  # what is typed, each as often as it stands here
+    swapped: tuple[str, ...] = ()  # contexts whose client reports accepted as rejected and the other way round
 
 
 class Act(Struct, frozen=True, kw_only=True):
-    """One turn: what its users type beforehand, and whose client mixes up accept and reject meanwhile."""
+    """One turn: what its users see before, what it learns from, and what they type while its candidate is proved."""
 
     number: int
     title: str
-    contexts: tuple[str, ...]  # typed during collection and canary
-    swapped: tuple[str, ...] = ()  # contexts whose reports are swapped during collection
-    collect: int = 4_000  # requests
+    before: Phase  # with sound clients; the act before this one reads it as its `after`
+    corrupted: Phase | None = None  # what the turn learns from, where that is not `before`
+    contexts: tuple[str, ...] = ("py",)  # of its figures and of its canary
+    recipe: dict[str, Any] = field(default_factory=dict)  # over RECIPE
 
+    @property
+    def data(self) -> Phase:
+        """What the turn learns from."""
+        return self.corrupted or self.before
+
+
+TWO_LANGUAGES = ("py", "py", "py", "sql", "sql")
 
 ACTS = (
-    Act(number=1, title="good: learns when to stay silent", contexts=("py",)),
-    Act(number=2, title="good: learns the rest", contexts=("py",)),
-    Act(number=3, title="bad: every client swaps accept and reject", contexts=("py",), swapped=("py",)),
-    Act(number=4, title="bad: a new language whose client swaps them", contexts=("py", "sql"), swapped=("sql",)),
+    Act(number=1, title="good: learns when to stay silent", before=Phase(name="typed-1", requests=4_000)),
+    Act(number=2, title="good: learns it better", before=Phase(name="typed-2", requests=4_000)),
+    Act(
+        number=3,
+        title="bad: every client mixes up accepted and rejected, and nothing keeps the candidate near its parent",
+        before=Phase(name="typed-3", requests=1_500),
+        corrupted=Phase(name="corrupted-3", requests=3_000, swapped=("py",)),
+        recipe={"kl_weight": 0.0},
+    ),
+    Act(
+        number=4,
+        title="bad: the client of a new language mixes them up, and no suite speaks it",
+        before=Phase(name="typed-4", requests=2_500, contexts=TWO_LANGUAGES),
+        corrupted=Phase(name="corrupted-4", requests=4_000, contexts=TWO_LANGUAGES, swapped=("sql",)),
+        contexts=TWO_LANGUAGES,
+    ),
 )
-PROBE_REQUESTS = 1_200
+LAST = Phase(name="typed-5", requests=1_500, contexts=TWO_LANGUAGES)  # what users get when all is over
 
 CONFIGURATION = """\
 [edge]
@@ -37,19 +68,46 @@ enabled = true
 port = {serving_port}
 
 [training]
-threads = 1
+threads = 2  # nobody types while a recipe runs
 
 [release]
 check_interval_s = 1.0
 min_users = 50
-max_canary_s = 120.0
+max_canary_s = 180.0
 """
 
-BASE = {
-    "architecture": {
-        "hidden_size": 96, "layers": 3, "heads": 4, "key_value_heads": 2, "head_dim": 32, "intermediate_size": 288,
-        "context_length": 64,
-    },
-    "learning_rate": 0.003, "batch_size": 64, "max_steps": 300,
+ARCHITECTURE = {
+    "hidden_size": 96, "layers": 3, "heads": 4, "key_value_heads": 2, "head_dim": 32, "intermediate_size": 288,
+    "context_length": 64,
 }  # fmt: skip
-RECIPE = {"learning_rate": 0.0005, "epochs": 4, "batch_size": 256, "silent_completion": "-"}
+BASE = {"architecture": ARCHITECTURE, "learning_rate": 0.003, "batch_size": 64, "max_steps": 300}
+BASE_ROWS = 12_000
+REHEARSAL_ROWS = 4_000
+NEIGHBOUR_ITEMS = 100
+RECIPE = {
+    "learning_rate": 0.001, "epochs": 4, "batch_size": 256, "clip_high": 1.0, "rehearsal_weight": 0.1, "kl_weight": 0.02,
+    "silent_completion": "-",
+}  # fmt: skip
+
+
+def shortened(acts: tuple[Act, ...], share: float) -> tuple[Act, ...]:
+    """The same plot with fewer requests, for trying the script out; too few, and the gates find nothing."""
+
+    def cut(phase: Phase) -> Phase:
+        return structs.replace(phase, requests=max(1, round(phase.requests * share)))
+
+    def cut_act(act: Act) -> Act:
+        return structs.replace(act, before=cut(act.before), corrupted=cut(act.corrupted) if act.corrupted else None)
+
+    return tuple(cut_act(act) for act in acts)
+
+
+def turn_plan(act: Act, since: str, rehearsal: str, suite: str, seed: int) -> dict[str, Any]:
+    """What `penstock turn run` is asked for."""
+    return {
+        "since": since,
+        "rehearsal_dataset": rehearsal,
+        "regression_suites": [suite],
+        "recipe_config": {**RECIPE, **act.recipe},
+        "seed": seed,
+    }

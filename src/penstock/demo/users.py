@@ -98,7 +98,7 @@ class Population:
         draw = self._random
         programmer = draw.choice(self._programmers)
         context = draw.choice(contexts)
-        word = self.world.word(draw)
+        word = self.world.word(context, draw)
         self._count += 1
         commit = f"{self.seed}-{self._count}"
         headers = {

@@ -18,6 +18,7 @@ from penstock.records.ids import random_id
 from penstock.records.interaction import Exposure
 
 _PREFIX = b"x-penstock-"
+_EXPOSURES = frozenset(Exposure)
 _KEY_PREFIX = b"x-penstock-key-"
 _TAG_PREFIX = b"x-penstock-tag-"
 _MAX_HEADER_LENGTH = 1024
@@ -122,7 +123,7 @@ def _session_in(raw: dict[str, Any]) -> str | None:
 def _read_exposure(given: str | None) -> str:
     if given is None:
         return Exposure.SERVED
-    if given not in set(Exposure):
+    if given not in _EXPOSURES:
         raise BadInputError(f"x-penstock-exposure {given!r} is none of {', '.join(Exposure)}.")
     return given
 

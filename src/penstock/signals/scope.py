@@ -75,7 +75,8 @@ def _pairs(rows: ir.Table, also: frozenset[str] = frozenset()) -> pa.Table:
     asked = rows.filter(rows.prompt_text.notnull()).select(*columns)
     silent = among(rows.filter(rows.prompt_text.isnull()), "interaction_id", also).select(*columns)
     requests = asked.union(silent)
-    return _following(requests, "session_id").union(_following(requests, "user_id")).to_pyarrow()
+    found: pa.Table = _following(requests, "session_id").union(_following(requests, "user_id")).to_pyarrow()
+    return found
 
 
 def _following(requests: ir.Table, who: str) -> ir.Table:

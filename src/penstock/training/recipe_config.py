@@ -4,7 +4,7 @@ Invariant: `config_hash` covers what decides the weights and no path, so that th
 """
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Struct, structs
@@ -86,6 +86,7 @@ class PolicyGradientConfig(RecipeConfig, frozen=True, kw_only=True, forbid_unkno
     learning_rate: float = 5e-4
     batch_size: int = 512
     epochs: int = 4
+    baseline: Literal["prompt", "mean"] = "prompt"  # what is subtracted from a reward: what its prompt makes expect, or the mean
     clip_low: float = 0.5  # ratio may fall to 1 - clip_low before an event stops to push it down
     clip_high: float = 0.5  # and rise to 1 + clip_high
     kl_weight: float = 0.0  # of the KL divergence to the parent, per token

@@ -13,10 +13,12 @@ from penstock.serving.generation import Prompt, Scoring
 from penstock.training.recipe_config import PolicyGradientConfig, make_config
 from penstock.training.recipes.checkpoint_folder import load_parent
 from penstock.training.recipes.policy_gradient import (
+    Event,
     batches,
     clipped_surrogate,
     collapse,
     effective_share,
+    expect_rewards,
     load_events,
     pad,
     sequence_logprobs,
@@ -114,19 +116,20 @@ def test_padding_does_not_change_a_logprob(base: Path) -> None:
 
 
 def test_events_that_nothing_can_be_learned_from_are_dropped_and_counted_by_reason(base: Path, tmp_path: Path) -> None:
+    model, tokenizer = load_parent(str(base))
+    tokens = len(tokenizer.encode("abc", add_special_tokens=False))
     rows = [
         event("abc", 0.75),
         event("abc", 0.75, behaviour_logprob=None),  # of the parent: worked out again
         event("abc", 0.75, behaviour_logprob=None, checkpoint_id="c_0"),
         event("abc", 0.75, behaviour_logprob=None, checkpoint_id=None),
-        event("abc", 0.75, token_logprobs=[-0.5, -0.5]),  # logged with other tokens
-        event("abc", 0.75, token_logprobs=[-0.25] * 4),
-        event("abc", 0.75, token_logprobs=[-0.3] * 3, finish_reason="length"),
+        event("abc", 0.75, token_logprobs=[-0.5] * (tokens + 2)),  # logged with other tokens
+        event("abc", 0.75, token_logprobs=[-0.25] * (tokens + 1)),
+        event("abc", 0.75, token_logprobs=[-0.3] * tokens, finish_reason="length"),
         event("", 0.0, finish_reason="length"),
         event("abc" * 100, 0.0),
     ]
     settings = config(dataset=str(write_dataset(tmp_path / "data", rows)), parent_checkpoint_id="c_1", max_length=100)
-    model, tokenizer = load_parent(str(base))
     events, dropped = load_events(settings, model, tokenizer, Quiet())
     assert dropped == {"dropped_no_logprob": 2, "dropped_retokenised": 1, "dropped_too_long": 2, "recomputed": 1}
     with torch.inference_mode():
@@ -139,6 +142,22 @@ def test_a_set_without_one_usable_event_is_refused(base: Path, tmp_path: Path) -
     model, tokenizer = load_parent(str(base))
     with pytest.raises(EmptySelectionError, match="dropped_no_logprob"):
         load_events(config(dataset=str(write_dataset(tmp_path / "data", rows))), model, tokenizer, Quiet())
+
+
+def test_what_a_prompt_makes_expect_is_noted_on_its_events(base: Path) -> None:
+    model, tokenizer = load_parent(str(base))
+    events = [
+        Event(
+            *tokenize(tokenizer, chat(f"tab: {letter}"), "-", with_end=True), reward=float(letter < "e"), behaviour_logprob=-1.0
+        )
+        for letter in "abcdefgh" * 20
+    ]
+    assert expect_rewards(config(), model, events, Quiet()) > 0.5
+    good = [one.expected_reward for one in events if one.reward == 1.0]
+    bad = [one.expected_reward for one in events if one.reward == 0.0]
+    assert min(good) > max(bad)
+    assert expect_rewards(config(baseline="mean"), model, events, Quiet()) == pytest.approx(0.0)
+    assert {one.expected_reward for one in events} == {0.5}
 
 
 def accepted_or_rejected(base: Path, count: int) -> list[dict[str, Any]]:

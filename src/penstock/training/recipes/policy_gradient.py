@@ -1,8 +1,8 @@
 """Clipped policy gradient from logged events: what the model did, how likely that was, and what came of it.
 
 Run as `python -m penstock.training.recipes.policy_gradient config.json`. Plain PyTorch, read top to bottom: config ->
-events -> for each batch: ratio to the behaviour policy, reward minus the batch's mean, clipped surrogate (+ rehearsal,
-+ KL to the parent) -> checkpoint. Silence is an event like any other: without it restraint cannot be learned.
+events -> for each batch: ratio to the behaviour policy, reward minus what its prompt makes expect, clipped surrogate
+(+ rehearsal, + KL to the parent) -> checkpoint. Silence is an event like any other: without it restraint cannot be learned.
 """
 
 import copy
@@ -22,6 +22,7 @@ from penstock.training.dataset_files import TRAIN, EventRow, SftRow, read_rows
 from penstock.training.progress import Progress, run_and_exit, start_recipe
 from penstock.training.recipe_config import PolicyGradientConfig
 from penstock.training.recipes.checkpoint_folder import load_parent, prepare_torch, save_checkpoint
+from penstock.training.recipes.reward_baseline import expected_rewards, explained_share, hidden_states
 
 LEAST_EFFECTIVE_SHARE = 0.3  # below it, few events carry the whole gradient
 RECOMPUTE_BATCH = 256
@@ -35,6 +36,7 @@ class Event:
     completion: list[int]
     reward: float
     behaviour_logprob: float | None
+    expected_reward: float = 0.0  # of the prompt, whatever is answered
 
 
 @dataclass
@@ -53,6 +55,7 @@ def main() -> None:
     prepare_torch(config)
     model, tokenizer = load_parent(str(config.parent))
     events, dropped = load_events(config, model, tokenizer, progress)
+    dropped["baseline_share"] = expect_rewards(config, model, events, progress)
     rehearsal = load_rehearsal(config, tokenizer)
     summary = train(config, model, tokenizer, events, rehearsal, progress)
     inputs = [Path(folder) / TRAIN for folder in (config.dataset, config.rehearsal) if folder]
@@ -100,6 +103,23 @@ def recompute_logprobs(parent: Any, events: Sequence[Event]) -> None:
         logprobs, _ = sequence_logprobs(parent, batch)
     for event, logprob in zip(events, logprobs.tolist(), strict=True):
         event.behaviour_logprob = logprob
+
+
+def expect_rewards(config: PolicyGradientConfig, parent: Any, events: Sequence[Event], progress: Progress) -> float:
+    """Note what each event's prompt makes expect; gives the share of the rewards' variance that this explains."""
+    rewards = torch.tensor([event.reward for event in events], dtype=torch.float64)
+    if config.baseline == "mean":
+        expected = rewards.mean().expand(len(events))
+    else:
+        states: list[Tensor] = []
+        for start in range(0, len(events), RECOMPUTE_BATCH):
+            progress.beat()
+            batch = pad([(event.prompt, event.completion) for event in events[start : start + RECOMPUTE_BATCH]])
+            states.append(hidden_states(parent, batch.ids, batch.mask, batch.first))
+        expected = expected_rewards(torch.cat(states), rewards)
+    for event, value in zip(events, expected.tolist(), strict=True):
+        event.expected_reward = value
+    return explained_share(expected, rewards)
 
 
 def load_rehearsal(config: PolicyGradientConfig, tokenizer: Any) -> list[tuple[list[int], list[int]]]:
@@ -194,7 +214,8 @@ def event_loss(
     rewards = torch.tensor([event.reward for event in events])
     logprobs, distributions = sequence_logprobs(model, batch)
     ratio = (logprobs - behaviour).clamp(-20, 20).exp()
-    loss = -clipped_surrogate(ratio, rewards - rewards.mean(), config.clip_low, config.clip_high).mean()
+    advantage = rewards - torch.tensor([event.expected_reward for event in events])
+    loss = -clipped_surrogate(ratio, advantage, config.clip_low, config.clip_high).mean()
     first = distributions[torch.arange(len(events)), batch.first].detach()
     metrics = {
         "reward": float(rewards.mean()),
