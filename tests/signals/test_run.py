@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
 from penstock.lake.lake import Lake
@@ -120,7 +122,7 @@ def test_content_that_comes_late_amends_the_share_kept(lake: Lake, clock: Writer
 
 
 def asks(number: int, text: str, start: float, **fields: Any) -> Interaction:
-    return make_interaction(number, prompt_text=text, start=start, **{"session_id": "c", **fields})
+    return make_interaction(number, start=start, **{"session_id": "c", "prompt_text": text, **fields})
 
 
 def test_asking_the_same_again_is_a_retry_of_the_first(lake: Lake, clock: WriterClock) -> None:
@@ -217,3 +219,25 @@ def test_signals_follow_a_call_from_the_applications_view_to_the_gateways(lake: 
     (interaction,) = lake.to_records("interactions", lake.current("interactions"))
     assert [row.interaction_id for row in rows if row.value is not None] == [interaction.interaction_id]
     assert len(rows) == 2
+
+
+def test_a_busy_user_in_many_chunks_gives_the_signals_of_one_run(lake: Lake, clock: WriterClock) -> None:
+    texts = ["sort a list", "sort a list", "book a table", "tell me a joke"]
+    busy = [asks(number, texts[number % 4], number * 5, user_id="u_1", session_id=f"c{number // 40}") for number in range(160)]
+    for start in range(0, 160, 80):
+        lake.append("interactions", busy[start : start + 80])
+        run_signals(lake, clock)
+    found = lake.to_records("signals", lake.current("signals"))
+    assert {row.interaction_id for row in found} == {busy[number].interaction_id for number in range(0, 160, 4)}
+    lake.append(
+        "interactions", [asks(number, "no words", number * 5 + 1, user_id="u_1", prompt_text=None) for number in range(200, 260)]
+    )
+    assert run_signals(lake, clock) == {}
+
+
+def test_a_turn_that_loses_its_words_no_longer_stands_between_two(lake: Lake, clock: WriterClock) -> None:
+    between = asks(2, "book a table", 10)
+    lake.append("interactions", [asks(0, "sort a list", 0), between, asks(1, "sort a list", 20)])
+    assert run_signals(lake, clock) == {}
+    lake.append("interactions", [msgspec.structs.replace(between, prompt_text=None, revision=1)])
+    assert run_signals(lake, clock) == {"retry": 1}

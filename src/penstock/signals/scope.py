@@ -72,9 +72,9 @@ def _neighbours(lake: Lake, changed: pa.Table) -> tuple[frozenset[str], ir.Table
 def _pairs(rows: ir.Table, also: frozenset[str] = frozenset()) -> pa.Table:
     """Every request with the next of its session and the next of its user, each in a row of its own; `also` count as requests."""
     columns = (*_PEOPLE, "application", "prompt_name", "exposure", "started_at")
-    asked = rows.filter(rows.prompt_text.notnull()).select(*columns)
-    silent = among(rows.filter(rows.prompt_text.isnull()), "interaction_id", also).select(*columns)
-    requests = asked.union(silent)
+    named = ibis.memtable(pa.table({"named_id": pa.array(sorted(also), pa.string())}))
+    joined = rows.left_join(named, rows.interaction_id == named.named_id)
+    requests = joined.filter(joined.prompt_text.notnull() | joined.named_id.notnull()).select(*columns)
     found: pa.Table = _following(requests, "session_id").union(_following(requests, "user_id")).to_pyarrow()
     return found
 
