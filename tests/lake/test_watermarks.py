@@ -11,10 +11,10 @@ def test_a_commit_names_only_the_watermarks_that_it_moves_on(lake: Lake) -> None
 
 
 def test_a_run_ends_at_what_was_there_when_it_began_however_much_arrives_meanwhile(lake: Lake) -> None:
-    lake.append("spans", [make_span(1, "a")])
+    lake.append("spans", [make_span("ab", "1")])
     horizon = Horizon(lake, "interactions", [WATERMARK])
     assert not horizon.is_reached()
     began = lake.version("spans")
-    lake.append("spans", [make_span(2, "a")])
+    lake.append("spans", [make_span("ab", "2")])
     lake.append("interactions", [], transactions={WATERMARK: began})
     assert horizon.is_reached()

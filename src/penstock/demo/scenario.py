@@ -55,10 +55,10 @@ LAST = Phase(name="typed-5", requests=1_500, contexts=TWO_LANGUAGES)  # what use
 CONFIGURATION = """\
 [edge]
 port = {edge_port}
-flush_interval_s = 0.5
+flush_interval_s = 1.0
 
 [ingest]
-settle_interval_s = 1.0
+settle_interval_s = 2.0
 
 [traffic]
 exposures = ["simulated"]  # the demo's users are simulated, and say so
@@ -66,6 +66,7 @@ exposures = ["simulated"]  # the demo's users are simulated, and say so
 [serving]
 enabled = true
 port = {serving_port}
+max_batch = 128
 
 [training]
 threads = 2  # nobody types while a recipe runs

@@ -45,7 +45,7 @@ class Population:
     base_url: str
     seed: int
     users: int = 400
-    concurrency: int = 48
+    concurrency: int = 96
     _reports: list[dict[str, Any]] = field(default_factory=list)
     _late: list[asyncio.Task[None]] = field(default_factory=list)
 
