@@ -17,7 +17,7 @@ from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from penstock.app import build_edge_services
+from penstock.assembly import build_edge_services
 from penstock.config import LakeSettings, Settings
 from penstock.edge.application import build_edge_app
 from penstock.lake.lake import Lake

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import typer
 
-from penstock.app import EDGE_FACTORY, Penstock, list_programs
+from penstock.app import Penstock
+from penstock.assembly import EDGE_FACTORY, list_programs
 from penstock.commands import options
 from penstock.edge.process import run_edge
 from penstock.edge.run_file import read_run_file, run_file

@@ -16,17 +16,22 @@ from penstock.lake.transaction_log import list_versions, log_folder
 
 
 def create_table(root: Path, table: Table) -> None:
-    """Make the table if it is not there, add the columns it lacks, and write its empty file; harmless to repeat."""
+    """Make the table if it is not there, add the columns it lacks, and write its empty file; harmless to repeat.
+
+    The empty file is written last, so where it is there with the columns declared now, all of this was done before.
+    """
     path = root / table.name
     schema = arrow_schema(table)
+    if log_folder(path).is_dir() and _is_written(empty_file(root, table), schema):
+        return
     with storage_failures(f"create the table {table.name}", path):
         path.mkdir(parents=True, exist_ok=True)
         if not log_folder(path).is_dir() or not list_versions(path):
             configuration = table_configuration(table)
             DeltaTable.create(str(path), schema, mode="ignore", partition_by=[PARTITION], configuration=configuration)
         _add_missing_columns(path, schema)
+        make_log_durable(path, list_versions(path)[-2:])
         _write_empty_file(empty_file(root, table), schema)
-    make_log_durable(path, list_versions(path)[-2:])
 
 
 def empty_file(root: Path, table: Table) -> Path:
@@ -46,11 +51,16 @@ def _add_missing_columns(path: Path, schema: pa.Schema) -> None:
         handle.alter.add_columns(missing)
 
 
+def _stored_columns(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([field.with_nullable(True) for field in schema if field.name != PARTITION])
+
+
+def _is_written(path: Path, schema: pa.Schema) -> bool:
+    return path.is_file() and pq.read_schema(path).equals(_stored_columns(schema))
+
+
 def _write_empty_file(path: Path, schema: pa.Schema) -> None:
-    columns = pa.schema([field.with_nullable(True) for field in schema if field.name != PARTITION])
     sink = pa.BufferOutputStream()
-    pq.write_table(columns.empty_table(), sink)
-    content = sink.getvalue().to_pybytes()
-    if not path.is_file() or path.read_bytes() != content:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_durably(path, content)
+    pq.write_table(_stored_columns(schema).empty_table(), sink)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_durably(path, sink.getvalue().to_pybytes())

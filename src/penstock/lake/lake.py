@@ -7,6 +7,7 @@ BaseException that no `except Exception` catches.
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,17 @@ class Lake:
         self.root = root.absolute()
         self.settings = settings
         self._tables: dict[str, OpenTable] = {}
-        self._backend: Any = ibis.duckdb.connect()
-        self._backend.con.execute("SET parquet_metadata_cache = true")  # a file never changes under its name
-        self._backend.con.execute("SET TimeZone = 'UTC'")
-        self._candidates = CandidateSets(self._backend.con)
+
+    @cached_property
+    def _backend(self) -> Any:
+        backend: Any = ibis.duckdb.connect()
+        backend.con.execute("SET parquet_metadata_cache = true")  # a file never changes under its name
+        backend.con.execute("SET TimeZone = 'UTC'")
+        return backend
+
+    @cached_property
+    def _candidates(self) -> CandidateSets:
+        return CandidateSets(self._backend.con)
 
     def create(self) -> None:
         """Make the tables that are missing and add the columns that are; harmless to repeat."""
