@@ -30,7 +30,7 @@ class Act(Struct, frozen=True, kw_only=True):
         return self.corrupted or self.before
 
 
-TWO_LANGUAGES = ("py", "py", "py", "sql", "sql")
+TWO_LANGUAGES = ("py", "sql")
 
 ACTS = (
     Act(number=1, title="good: learns when to stay silent", before=Phase(name="typed-1", requests=4_000)),
@@ -45,8 +45,8 @@ ACTS = (
     Act(
         number=4,
         title="bad: the client of a new language mixes them up, and no suite speaks it",
-        before=Phase(name="typed-4", requests=2_500, contexts=TWO_LANGUAGES),
-        corrupted=Phase(name="corrupted-4", requests=4_000, contexts=TWO_LANGUAGES, swapped=("sql",)),
+        before=Phase(name="typed-4", requests=1_800, contexts=TWO_LANGUAGES),
+        corrupted=Phase(name="corrupted-4", requests=3_500, contexts=TWO_LANGUAGES, swapped=("sql",)),
         contexts=TWO_LANGUAGES,
     ),
 )
@@ -55,10 +55,10 @@ LAST = Phase(name="typed-5", requests=1_500, contexts=TWO_LANGUAGES)  # what use
 CONFIGURATION = """\
 [edge]
 port = {edge_port}
-flush_interval_s = 1.0
+flush_interval_s = 2.0
 
 [ingest]
-settle_interval_s = 2.0
+settle_interval_s = 1.0
 
 [traffic]
 exposures = ["simulated"]  # the demo's users are simulated, and say so
@@ -81,13 +81,13 @@ ARCHITECTURE = {
     "hidden_size": 96, "layers": 3, "heads": 4, "key_value_heads": 2, "head_dim": 32, "intermediate_size": 288,
     "context_length": 64,
 }  # fmt: skip
-BASE = {"architecture": ARCHITECTURE, "learning_rate": 0.003, "batch_size": 64, "max_steps": 300}
+BASE = {"architecture": ARCHITECTURE, "attention": "eager", "learning_rate": 0.003, "batch_size": 64, "max_steps": 300}
 BASE_ROWS = 12_000
 REHEARSAL_ROWS = 4_000
 NEIGHBOUR_ITEMS = 100
 RECIPE = {
     "learning_rate": 0.001, "epochs": 4, "batch_size": 256, "clip_high": 1.0, "rehearsal_weight": 0.1, "kl_weight": 0.02,
-    "silent_completion": "-",
+    "attention": "eager", "silent_completion": "-",
 }  # fmt: skip
 
 

@@ -45,6 +45,7 @@ class RecipeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     batch_size: int = 32
     max_length: int = 1024  # tokens of prompt and completion; longer rows are left out and counted
     log_every: int = 10  # steps
+    attention: Literal["sdpa", "eager"] = "sdpa"  # eager trains a third faster where texts have a few dozen tokens, on a CPU
 
 
 class SftConfig(RecipeConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,7 +90,7 @@ class PolicyGradientConfig(RecipeConfig, frozen=True, kw_only=True, forbid_unkno
     baseline: Literal["prompt", "mean"] = "prompt"  # what is subtracted from a reward: what its prompt makes expect, or the mean
     clip_low: float = 0.5  # ratio may fall to 1 - clip_low before an event stops to push it down
     clip_high: float = 0.5  # and rise to 1 + clip_high
-    kl_weight: float = 0.0  # of the KL divergence to the parent, per token
+    kl_weight: float = 0.0  # of the KL divergence to the parent, per token, estimated on a part of each batch
     rehearsal: str | None = None  # folder with SFT rows that protect what must not be unlearned
     rehearsal_weight: float = 1.0
     rehearsal_batch_size: int = 64

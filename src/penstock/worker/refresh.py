@@ -36,6 +36,11 @@ class Refresher:
         self._clock = clock
         self._holder = holder
         self._maintained_at = time.monotonic()
+        self._refreshed_at: float | None = None
+
+    def is_fresh(self, max_age_s: float) -> bool:
+        """Whether a refresh ended so many seconds ago or less."""
+        return self._refreshed_at is not None and time.monotonic() - self._refreshed_at <= max_age_s
 
     def refresh(self) -> bool:
         """Settle, signals, labels; False where another process holds the lease."""
@@ -46,6 +51,7 @@ class Refresher:
             settle_feedback(self.lake, self._clock, self._settings.ingest.pending_expiry_h)
             run_signals(self.lake, self._clock)
             run_labels(self.lake, self._registry, self._settings.reward, self._clock)
+            self._refreshed_at = time.monotonic()
             return True
 
     def maintain(self) -> None:

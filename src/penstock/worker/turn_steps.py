@@ -36,6 +36,7 @@ from penstock.worker.turn_plan import TurnPlan, decode_plan, release_settings, t
 ENDED = "ended"  # by a person, who promoted or rolled back while the turn was watching
 RETRY_PAUSES_S = (1.0, 5.0, 20.0)
 REFRESH_WAIT_S = 120.0
+FRESH_INTERVALS = 5.0  # of settling; while the worker's own loop refreshes more often than that, a look leaves it to it
 DECIDED = frozenset({TurnState.RELEASED, TurnState.REFUSED, TurnState.ROLLED_BACK})
 STATE_OF_RELEASE = {
     ReleaseState.LIVE: TurnState.RELEASED,
@@ -278,9 +279,11 @@ class TurnSteps:
 
     def _look(self, release: Release, rule: ReleaseSettings) -> CanaryVerdict:
         """The verdict on what is known now; the running p-value is kept with the release."""
-        self._refresher.refresh()
-        with self._refresher.lock:
-            seen = read_evidence(self._refresher.lake, release, self._settings.traffic.exposures, self._stores.clock.known_at())
+        if not self._refresher.is_fresh(FRESH_INTERVALS * self._settings.ingest.settle_interval_s):
+            self._refresher.refresh()
+        # A lake of its own: a look that waited for the refresh under way would come late, and a bad candidate stay longer.
+        lake = self._stores.open_lake()
+        seen = read_evidence(lake, release, self._settings.traffic.exposures, self._stores.clock.known_at())
         verdict = canary_verdict(seen, rule)
         if verdict.p_value != release.p_value:
             with self._registry.transaction():

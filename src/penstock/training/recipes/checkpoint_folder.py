@@ -46,12 +46,14 @@ def prepare_torch(config: RecipeConfig) -> None:
     set_seed(config.seed)
 
 
-def load_parent(folder: str) -> tuple[Any, Any]:
+def load_parent(folder: str, attention: str = "sdpa") -> tuple[Any, Any]:
     """Model and tokenizer of a checkpoint folder. Raises BadInputError."""
     path = Path(folder).resolve()
     try:
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(path, local_files_only=True, use_safetensors=True, dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(
+            path, local_files_only=True, use_safetensors=True, dtype=torch.float32, attn_implementation=attention
+        )
     except (OSError, ValueError, KeyError) as error:
         raise BadInputError(f"The parent checkpoint {path} cannot be loaded: {error}") from error
     return model, tokenizer
@@ -83,7 +85,7 @@ def train_tokenizer(texts: Iterable[str], architecture: Architecture) -> Any:
     return wrapped
 
 
-def build_model(tokenizer: Any, architecture: Architecture) -> Any:
+def build_model(tokenizer: Any, architecture: Architecture, attention: str = "sdpa") -> Any:
     """An untrained model of the given size."""
     config = Qwen3Config(
         vocab_size=len(tokenizer),
@@ -100,6 +102,7 @@ def build_model(tokenizer: Any, architecture: Architecture) -> Any:
         bos_token_id=None,
     )
     model = Qwen3ForCausalLM(config)
+    model.set_attn_implementation(attention)
     make: Any = GenerationConfig
     model.generation_config = make(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     return model

@@ -31,8 +31,8 @@ def main() -> None:
     random.Random(config.seed).shuffle(rows)  # noqa: S311 - an order, no secret
     rows = rows[: len(rows) - len(rows) % config.batch_size] or rows  # a last batch of one has no neighbour
     desirable, undesirable = class_weights(sum(row.label for row in rows), sum(not row.label for row in rows))
-    model, tokenizer = load_parent(str(config.parent))
-    reference, _ = load_parent(str(config.parent))
+    model, tokenizer = load_parent(str(config.parent), config.attention)
+    reference, _ = load_parent(str(config.parent), config.attention)
     trainer = KTOTrainer(
         model=model,
         ref_model=reference,

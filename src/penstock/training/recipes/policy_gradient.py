@@ -26,6 +26,7 @@ from penstock.training.recipes.reward_baseline import expected_rewards, explaine
 
 LEAST_EFFECTIVE_SHARE = 0.3  # below it, few events carry the whole gradient
 RECOMPUTE_BATCH = 256
+KL_ROWS = 64  # of each batch; an estimate of the divergence, without a second forward pass over all of it
 
 
 @dataclass
@@ -48,12 +49,16 @@ class Batch:
     is_completion: Tensor  # [row, position - 1]: of the token that follows
     first: Tensor  # [row]: where the completion's first token is predicted
 
+    def head(self, rows: int) -> "Batch":
+        """The first rows."""
+        return Batch(self.ids[:rows], self.mask[:rows], self.is_completion[:rows], self.first[:rows])
+
 
 def main() -> None:
     """Read the config named on the command line, train, save."""
     config, progress = start_recipe(sys.argv, PolicyGradientConfig)
     prepare_torch(config)
-    model, tokenizer = load_parent(str(config.parent))
+    model, tokenizer = load_parent(str(config.parent), config.attention)
     events, dropped = load_events(config, model, tokenizer, progress)
     dropped["baseline_share"] = expect_rewards(config, model, events, progress)
     rehearsal = load_rehearsal(config, tokenizer)
@@ -226,13 +231,18 @@ def event_loss(
     if silent is not None:
         metrics["silent_share"] = float(first[:, silent].exp().mean())
     if parent is not None:
-        with torch.no_grad():
-            reference = sequence_logprobs(parent, batch)[1]
-        divergence = (distributions.exp() * (distributions - reference)).sum(dim=-1)
-        divergence = torch.where(batch.is_completion, divergence, 0.0).sum() / batch.is_completion.sum()
+        divergence = divergence_from(parent, batch.head(KL_ROWS), distributions[:KL_ROWS])
         metrics["kl"] = float(divergence.detach())
         loss = loss + config.kl_weight * divergence
     return loss, metrics
+
+
+def divergence_from(parent: Any, batch: Batch, distributions: Tensor) -> Tensor:
+    """The mean KL divergence from the parent, per completion token."""
+    with torch.no_grad():
+        reference = sequence_logprobs(parent, batch)[1]
+    divergence = (distributions.exp() * (distributions - reference)).sum(dim=-1)
+    return torch.where(batch.is_completion, divergence, 0.0).sum() / batch.is_completion.sum()
 
 
 def completion_loss(model: Any, rows: Sequence[tuple[list[int], list[int]]]) -> Tensor:

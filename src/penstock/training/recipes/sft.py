@@ -74,10 +74,10 @@ def steps(config: SftConfig, examples: int) -> int:
 def start_from(config: SftConfig, rows: list[SftRow]) -> tuple[Any, Any]:
     """The parent, or a new model with a tokenizer trained on the rows."""
     if config.architecture is None:
-        return load_parent(str(config.parent))
+        return load_parent(str(config.parent), config.attention)
     texts = (text for row in rows for text in (*(message["content"] for message in row.prompt), row.completion))
     tokenizer = train_tokenizer(texts, config.architecture)
-    return build_model(tokenizer, config.architecture), tokenizer
+    return build_model(tokenizer, config.architecture, config.attention), tokenizer
 
 
 def trainer_arguments(config: SftConfig, max_steps: int) -> SFTConfig:
