@@ -9,7 +9,6 @@ WITH standing AS (
 )
 SELECT i.tags['phase'] AS phase,
        i.segment AS language,
-       min(i.started_at) AS since,
        count(*) AS requests,
        count(f.interaction_id) AS signals,
        count(l.value) AS labels,

@@ -39,7 +39,7 @@ ACTS = (
         number=3,
         title="bad: every client mixes up accepted and rejected, and nothing keeps the candidate near its parent",
         before=Phase(name="typed-3", requests=1_500),
-        corrupted=Phase(name="corrupted-3", requests=3_000, swapped=("py",)),
+        corrupted=Phase(name="corrupted-3", requests=4_000, swapped=("py",)),
         recipe={"kl_weight": 0.0},
     ),
     Act(

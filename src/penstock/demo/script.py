@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,15 @@ class Steps:
     """When a turn reached each of its steps."""
 
     at: dict[str, float] = field(default_factory=dict)
+    collected: asyncio.Event = field(default_factory=asyncio.Event)
     meets_users: asyncio.Event = field(default_factory=asyncio.Event)
 
     def note(self, line: str) -> None:
         """Read a line of `penstock turn run`."""
         step = line.rpartition(": ")[2]
         self.at[step] = time.monotonic()
+        if step == "train":
+            self.collected.set()
         if step in _MEETS_USERS:
             self.meets_users.set()
 
@@ -88,13 +92,13 @@ class Demo:
         configuration = CONFIGURATION.format(edge_port=edge_port, serving_port=serving_port)
         (self._home / "penstock.toml").write_text(configuration, encoding="utf-8")
         base_url = f"http://127.0.0.1:{edge_port}"
-        await self._bootstrap()
         async with self._penstock_up([f"{base_url}/healthz", f"http://127.0.0.1:{serving_port}/healthz"]):
+            await self._bootstrap()
             users = Population(self._world, ROUTE, base_url, self._seed)
             turns = [await self._act(users, act) for act in self._acts]
             self._tell.headline("what users get now")
-            await self._type(users, LAST)
-            rows = await self._figures()
+            await self._type(users, LAST, is_last=True)
+            rows = await self._settled_figures(LAST)
             routes = await self._program.call("release", "routes")
         rolled_back = [turn["release"]["flip_seconds"] for turn in turns if turn["state"] == "rolled_back"]
         return {
@@ -135,7 +139,7 @@ class Demo:
         try:
             for url in health:
                 await _wait_until_ready(url)
-            self._tell.stage("up", f"edge, worker and model server for {self._home}", time.monotonic() - started)
+            self._tell.stage("up", f"edge, worker and model server in {self._home}", time.monotonic() - started)
             yield
         finally:
             with contextlib.suppress(ProcessLookupError):
@@ -152,10 +156,9 @@ class Demo:
         self._tell_of(turn, steps)
         return turn
 
-    async def _type(self, users: Population, phase: Phase) -> str:
-        """Let users type, and wait until all of it is labelled; gives when it began, as the lake has it."""
-        started = time.monotonic()
-        swapped = f"; {', '.join(sorted(set(phase.swapped)))} reports swapped" if phase.swapped else ""
+    async def _type(self, users: Population, phase: Phase, *, is_last: bool = False) -> str:
+        """Let users type; gives when they began."""
+        since, started = datetime.now(UTC).isoformat(), time.monotonic()
         with self._tell.bar(f"users type ({phase.name})", phase.requests) as on_progress:
             traffic = await users.type(
                 phase.name,
@@ -163,24 +166,13 @@ class Demo:
                 contexts=phase.contexts,
                 swapped=phase.swapped.__contains__,
                 on_progress=on_progress,
+                is_last=is_last,
             )
-        typed = time.monotonic()
-        answered = traffic.requests - traffic.failures
         lost = f", {traffic.failures} without an answer" if traffic.failures else ""
-        self._tell.stage("ingest", f"phase {phase.name}: {traffic.requests:,} requests{lost}{swapped}", typed - started)
-        languages = set(phase.contexts)
-        while True:
-            rows = await self._figures()
-            seen = figures_of(rows, phase.name, languages)
-            if seen.labels >= answered or time.monotonic() - typed > SETTLE_WAIT_S:
-                break
-            await asyncio.sleep(0.5)
-        text = f"{seen.requests:,} interactions have {seen.signals:,} fates, {seen.labels:,} rewards"
-        self._tell.stage("labels", f"{text}: acceptance {seen.acceptance:.3f}", time.monotonic() - typed)
-        begun = [row["since"] for row in rows if row["phase"] == phase.name]
-        if not begun:
-            raise UpstreamError(f"None of the {traffic.requests} requests of {phase.name} has arrived; see {self._home}/logs.")
-        return str(min(begun))
+        swapped = f"; {' and '.join(sorted(set(phase.swapped)))} reports swapped" if phase.swapped else ""
+        text = f"phase {phase.name}: {traffic.requests:,} requests{lost}{swapped}"
+        self._tell.stage("ingest", text, time.monotonic() - started)
+        return since
 
     async def _turn(self, users: Population, act: Act, since: str, steps: Steps) -> Row:
         """Ask for the turn, and go on typing as soon as its candidate meets users."""
@@ -190,9 +182,12 @@ class Demo:
 
         def end(_call: object) -> None:
             ended.set()
+            steps.collected.set()
             steps.meets_users.set()
 
         call.add_done_callback(end)
+        await steps.collected.wait()
+        self._tell_of_data(act.data, figures_of(await self._figures(), act.data.name, set(act.contexts)))
         await steps.meets_users.wait()
         if not ended.is_set():
             with self._tell.bar(f"users type (canary-{act.number})", None) as on_progress:
@@ -201,6 +196,11 @@ class Demo:
         if turn["state"] not in DECIDED:
             raise UpstreamError(f"Turn {act.number} {turn['state']}: {turn['reason']} See {self._home}/logs.")
         return turn
+
+    def _tell_of_data(self, phase: Phase, seen: Figures) -> None:
+        kept = f"{seen.accepted:,} of {seen.suggestions:,} suggestions accepted by report"
+        self._tell.stage("signals", f"phase {phase.name}: {seen.signals:,} of {seen.requests:,} interactions have a fate; {kept}")
+        self._tell.stage("labels", f"phase {phase.name}: {seen.labels:,} rewards, {seen.reward:+.3f} a request")
 
     def _tell_of(self, turn: Row, steps: Steps) -> None:
         stage, dataset, release = self._tell.stage, turn["dataset"], turn["release"]
@@ -219,6 +219,15 @@ class Demo:
 
     async def _figures(self) -> list[Row]:
         return await self._program.sql(figures_query())
+
+    async def _settled_figures(self, phase: Phase) -> list[Row]:
+        """The figures once every request of the last phase has its reward."""
+        deadline = time.monotonic() + SETTLE_WAIT_S
+        while True:
+            rows = await self._figures()
+            if figures_of(rows, phase.name, set(phase.contexts)).labels >= phase.requests or time.monotonic() > deadline:
+                return rows
+            await asyncio.sleep(0.5)
 
     def _before_and_after(self, rows: list[Row], act: Act) -> tuple[Figures, Figures]:
         later = [other.before for other in self._acts if other.number > act.number]

@@ -65,8 +65,12 @@ class Population:
         contexts: tuple[str, ...],
         swapped: Callable[[str], bool] = lambda _context: False,
         on_progress: Callable[[int], None] = lambda _count: None,
+        is_last: bool = False,
     ) -> Traffic:
-        """Type until so many requests were made or the event is set; `swapped`: whose client mixes up reports."""
+        """Type until so many requests were made or the event is set.
+
+        `swapped`: whose client mixes up reports; `is_last`: wait for every test result, since no later phase will report it.
+        """
         traffic = Traffic()
         until = until or asyncio.Event()
         connector = aiohttp.TCPConnector(limit=self.concurrency + 4)
@@ -84,8 +88,10 @@ class Population:
 
             sender = asyncio.create_task(self._send_reports(http))
             await asyncio.gather(*(sit_at_the_editor() for _ in range(self.concurrency)))
-            await asyncio.gather(*self._late)
-            self._late.clear()
+            if is_last:
+                await asyncio.gather(*self._late)
+            # Test results that are still to come are reported in the next phase.
+            self._late = [task for task in self._late if not task.done()]
             sender.cancel()
             await asyncio.gather(sender, return_exceptions=True)
             while self._reports:
