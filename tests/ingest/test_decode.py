@@ -7,7 +7,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from penstock.formats.otlp import Encoding, parse_logs, parse_traces
-from penstock.ingest.decode import MOST_ATTRIBUTE_CHARACTERS, decode_logs, decode_traces
+from penstock.ingest.decode import decode_logs, decode_traces
 from tests.ingest.otlp_requests import CHAT, logs_request, trace_request
 from tests.rows import LATER, T0
 
@@ -53,11 +53,6 @@ def test_an_error_names_its_type_or_at_least_that_it_was_one() -> None:
     span.events.add(name="exception").attributes.add(key="exception.type").value.string_value = "Timeout"
     (decoded,) = decode_traces(request, LATER).spans
     assert (decoded.error_type, decoded.status) == ("Timeout", "error")
-
-
-def test_a_huge_attribute_is_cut_and_says_so() -> None:
-    (span,) = decode_traces(trace_request({"big": "x" * (MOST_ATTRIBUTE_CHARACTERS + 7)}), LATER).spans
-    assert span.attributes["big"].endswith("[TRUNCATED 7]")
 
 
 def test_an_evaluation_reports_on_the_span_or_on_the_response_that_it_names() -> None:

@@ -5,12 +5,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from penstock.errors import SpoolFullError, StorageError
-from penstock.ingest.spool import Spool, adopt_spools
+from penstock.ingest.spool import Spool, adopt_spools, create_spool
 from tests.ingest.spooled import PLENTY, fresh_spool, span_rows
 
 _HOLD = """
@@ -210,4 +211,33 @@ def test_reading_a_batch_holds_up_no_put(home: Path) -> None:
         assert cursor.fetchone() is not None
         spool.put("spans", span_rows([1])).result(timeout=30)
     assert spool.waiting_rows() == 2
+    spool.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MB, which only root can mount."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_really_full_refuses_and_loses_nothing_and_takes_more_once_there_is_room(small_disk: Path) -> None:
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 1_000_000)
+    spool = create_spool(small_disk / "spool", PLENTY)
+    kept = 0
+    with pytest.raises((SpoolFullError, StorageError)):
+        for number in range(10_000):
+            spool.put("spans", span_rows(range(number * 100, number * 100 + 100))).result(timeout=30)
+            kept += 100
+    assert kept > 0
+    assert committed_rows(spool.path) == kept
+    ballast.unlink()
+    spool.put("spans", span_rows(range(3))).result(timeout=30)
+    assert committed_rows(spool.path) == kept + 3
     spool.close()

@@ -11,7 +11,7 @@ from penstock.commands.printing import print_fields, print_rows, to_plain
 from penstock.records.turn import Turn, TurnState
 from penstock.registry.registry import Registry
 from penstock.release.canary import flip_seconds
-from penstock.worker.client import enqueue_turn
+from penstock.worker.client import cancel_turn, enqueue_turn
 from penstock.worker.turn_plan import parse_plan
 
 _POLL_S = 0.3
@@ -23,6 +23,7 @@ def register(cli: typer.Typer, name: str, summary: str) -> None:
     turn.command("run")(run)
     turn.command("list")(show_all)
     turn.command("show")(show)
+    turn.command("cancel")(cancel)
     cli.add_typer(turn, name=name)
 
 
@@ -67,6 +68,18 @@ def show(
     """Print a turn with its evaluations and its release."""
     registry = Penstock(options.load(home).settings).registry
     print_fields(_describe(registry, registry.turns.get(turn_id)), as_json=json)
+
+
+def cancel(
+    turn_id: Annotated[str, typer.Argument(help="As `penstock turn list` shows it.")],
+    by: Annotated[str, typer.Option("--by", help="Who asks, or why; kept as the turn's reason.")] = "a person",
+    home: options.Home = None,
+    json: options.Json = False,
+) -> None:
+    """End a running turn: at once while it trains or watches, else after its step; a canary is rolled back."""
+    penstock = Penstock(options.load(home).settings)
+    cancel_turn(penstock.settings, penstock.registry, penstock.artifacts, turn_id, by)
+    print_fields({"turn_id": turn_id, "cancelled_by": by}, as_json=json)
 
 
 def _describe(registry: Registry, turn: Turn) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from penstock.records.ids import digest, feedback_id, interaction_id
 from penstock.records.span import Span, SpanKind
 
 EVALUATION_EVENT = "gen_ai.evaluation.result"
-MOST_ATTRIBUTE_CHARACTERS = 32_768
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 _ERROR = 2
 _EARLIEST_NS = 946_684_800_000_000_000  # 2000-01-01
@@ -105,7 +104,7 @@ def _span(span: Any, origin: _Origin, decoded: Decoded) -> Span:
         scope=origin.scope,
         application=origin.application,
         status=_STATUS.get(status.code, "unset"),
-        attributes=_capped({**origin.attributes, **read.rest}),
+        attributes={**origin.attributes, **read.rest},
         reason="; ".join([*reasons, *read.problems]) or None,
         **read.columns,
     )
@@ -148,7 +147,7 @@ def _event(record: Any, name: str, attributes: dict[str, Any], origin: _Origin, 
         dialect=read.dialect if name.startswith("gen_ai.") else NONE,
         scope=origin.scope,
         application=origin.application,
-        attributes=_capped({**origin.attributes, **read.rest}),
+        attributes={**origin.attributes, **read.rest},
         reason="; ".join([*reasons, *read.problems]) or None,
         **read.columns,
     )
@@ -184,7 +183,7 @@ def _evaluation(record: Any, attributes: dict[str, Any], origin: _Origin) -> Fee
         known_at=origin.known_at,
         source="otlp",
         idempotency_key=key,
-        metadata=_capped(metadata),
+        metadata=metadata,
     )
 
 
@@ -238,17 +237,6 @@ def _origin(resource: dict[str, Any], scope: Any, known_at: datetime) -> _Origin
         known_at=known_at,
         latest_ns=(known_at + _MOST_AHEAD - _EPOCH) // timedelta(microseconds=1) * 1000,
     )
-
-
-def _capped(attributes: dict[str, str]) -> dict[str, str]:
-    if all(len(value) <= MOST_ATTRIBUTE_CHARACTERS for value in attributes.values()):
-        return attributes
-    return {
-        name: value
-        if len(value) <= MOST_ATTRIBUTE_CHARACTERS
-        else f"{value[:MOST_ATTRIBUTE_CHARACTERS]}[TRUNCATED {len(value) - MOST_ATTRIBUTE_CHARACTERS}]"
-        for name, value in attributes.items()
-    }
 
 
 def _content_digest(message: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from penstock.ingest.attribute_length import cap_attributes
 from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.span import Span
 from penstock.text.patterns import SEPARATOR, is_credential_name
@@ -74,18 +75,20 @@ class Redaction:
         names = frozenset().union(*[span.attributes for span in spans], *[span.tags for span in spans if span.tags])
         telling = frozenset(filter(_is_telling, names))
         suspects |= telling
-        return [
+        redacted = (
             self._redact_span(span, suspects)
             if index in found or not (telling.isdisjoint(span.attributes) and telling.isdisjoint(span.tags))
             else self._hash_ids(span)
             for index, span in enumerate(spans)
-        ]
+        )
+        return [_capped(span, "attributes", span.attributes) for span in redacted]
 
     def redact_feedback(self, feedback: Sequence[Feedback]) -> list[Feedback]:
         """The reports with personal data masked; targets are treated just as they are in spans, so that they still join."""
         texts = [text for report in feedback for text in _feedback_texts(report) if text]
         suspects = self._suspects(texts, [report.metadata for report in feedback])
-        return [self._redact_report(report, suspects) for report in feedback]
+        redacted = (self._redact_report(report, suspects) for report in feedback)
+        return [_capped(report, "metadata", report.metadata) for report in redacted]
 
     def key(self, name: str, value: str) -> str:
         """A business key as it is stored."""
@@ -226,3 +229,9 @@ class _Draft:
         masked, counts = self._redactor.redact(text, self._session)
         self._counts.update(counts)
         return masked or ""
+
+
+def _capped(record: Any, name: str, attributes: Mapping[str, str]) -> Any:
+    """The record with its long attributes cut, now that nothing in them can be cut in half and missed."""
+    cut = cap_attributes(attributes)
+    return record if cut is None else msgspec.structs.replace(record, **{name: cut})
