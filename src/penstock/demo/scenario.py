@@ -34,7 +34,7 @@ TWO_LANGUAGES = ("py", "sql")
 
 ACTS = (
     Act(number=1, title="good: learns when to stay silent", before=Phase(name="typed-1", requests=4_000)),
-    Act(number=2, title="good: learns it better", before=Phase(name="typed-2", requests=4_000)),
+    Act(number=2, title="good: learns it better", before=Phase(name="typed-2", requests=4_000), recipe={"epochs": 5}),
     Act(
         number=3,
         title="bad: every client mixes up accepted and rejected, and nothing keeps the candidate near its parent",
