@@ -83,7 +83,7 @@ ARCHITECTURE = {
 }  # fmt: skip
 BASE = {"architecture": ARCHITECTURE, "attention": "eager", "learning_rate": 0.003, "batch_size": 64, "max_steps": 300}
 BASE_ROWS = 12_000
-REHEARSAL_ROWS = 4_000
+REHEARSAL_ROWS = 2_000
 NEIGHBOUR_ITEMS = 100
 RECIPE = {
     "learning_rate": 0.001, "epochs": 4, "batch_size": 256, "clip_high": 1.0, "rehearsal_weight": 0.1, "kl_weight": 0.02,

@@ -121,11 +121,13 @@ class Demo:
         items = self._write("neighbour.jsonl", self._world.neighbour_items(NEIGHBOUR_ITEMS, draw))
         call = self._program.call
         dataset = await call("dataset", "import", str(base_rows), "--name", "base")
-        rehearsal = await call("dataset", "import", str(rehearsal_rows), "--name", "rehearsal")
-        self._rehearsal = rehearsal["dataset_version_id"]
-        await call("evaluate", "freeze", "--suite", NEIGHBOUR, "--items", str(items))
         named = ("--dataset", dataset["dataset_version_id"], "--name", "base", "--seed", str(self._seed))
-        base = await call("train", "sft", *named, "--config", json.dumps(BASE))
+        base, rehearsal, _suite = await asyncio.gather(
+            call("train", "sft", *named, "--config", json.dumps(BASE)),
+            call("dataset", "import", str(rehearsal_rows), "--name", "rehearsal"),
+            call("evaluate", "freeze", "--suite", NEIGHBOUR, "--items", str(items)),
+        )
+        self._rehearsal = rehearsal["dataset_version_id"]
         await call("release", "set-stable", ROUTE, base["checkpoint_id"])
         text = (
             f"{base['training_run_id']} on {dataset['dataset_version_id']} gave {base['checkpoint_id']}, which serves {ROUTE!r}"
