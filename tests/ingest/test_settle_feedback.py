@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from penstock.config import LakeSettings
 from penstock.ingest.settle import settle_interactions
@@ -114,3 +117,32 @@ def test_many_reports_are_settled_at_once(home: Path, clock: WriterClock) -> Non
     reports += [make_feedback("copy", "key", str(n), key="k") for n in range(100)]
     lake.append("feedback", reports)
     assert settle(lake, clock) == SettledFeedback(matched=200)
+
+
+def test_reports_that_keep_arriving_do_not_hold_a_run_for_ever(
+    lake: Lake, clock: WriterClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.append("interactions", [make_interaction(0, request_id="r")])
+    lake.append("feedback", [make_feedback("copy", "request", "r")])
+    arrived = 0
+    append = lake.append
+
+    def append_while_more_arrives(table: str, rows: Any, **options: Any) -> int | None:
+        nonlocal arrived
+        assert arrived < 20, "the run never ends"
+        arrived += 1
+        append("feedback", [make_feedback("copy", "request", f"later-{arrived}")])
+        return append(table, rows, **options)
+
+    monkeypatch.setattr(lake, "append", append_while_more_arrives)
+    settle_feedback(lake, clock, 24.0)
+    assert arrived == 1
+
+
+def test_of_many_that_wait_only_those_are_looked_at_that_an_arrival_may_answer(lake: Lake, clock: WriterClock) -> None:
+    waiting = [make_feedback("copy", "request", f"r{number}") for number in range(200)]
+    lake.append("feedback", [*waiting, make_feedback("copy", "span", f"{trace(7).upper()}:S")])
+    assert settle_feedback(lake, clock, 24_000.0).pending == 201
+    lake.append("interactions", [make_interaction(7, request_id="r7")])
+    settled = settle_feedback(lake, clock, 24_000.0)
+    assert (settled.matched, settled.pending) == (2, 0)
