@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec import Struct, field, structs
+from msgspec import Struct, field
 
 
 class Phase(Struct, frozen=True, kw_only=True):
@@ -38,19 +38,19 @@ ACTS = (
     Act(
         number=3,
         title="bad: every client mixes up accepted and rejected, and nothing keeps the candidate near its parent",
-        before=Phase(name="typed-3", requests=1_500),
+        before=Phase(name="typed-3", requests=1_200),
         corrupted=Phase(name="corrupted-3", requests=4_000, swapped=("py",)),
         recipe={"kl_weight": 0.0},
     ),
     Act(
         number=4,
         title="bad: the client of a new language mixes them up, and no suite speaks it",
-        before=Phase(name="typed-4", requests=1_800, contexts=TWO_LANGUAGES),
+        before=Phase(name="typed-4", requests=1_300, contexts=TWO_LANGUAGES),
         corrupted=Phase(name="corrupted-4", requests=3_500, contexts=TWO_LANGUAGES, swapped=("sql",)),
         contexts=TWO_LANGUAGES,
     ),
 )
-LAST = Phase(name="typed-5", requests=1_500, contexts=TWO_LANGUAGES)  # what users get when all is over
+LAST = Phase(name="typed-5", requests=1_000, contexts=TWO_LANGUAGES)  # what users get when all is over
 
 CONFIGURATION = """\
 [edge]
@@ -89,18 +89,6 @@ RECIPE = {
     "learning_rate": 0.001, "epochs": 4, "batch_size": 256, "clip_high": 1.0, "rehearsal_weight": 0.1, "kl_weight": 0.02,
     "attention": "eager", "silent_completion": "-",
 }  # fmt: skip
-
-
-def shortened(acts: tuple[Act, ...], share: float) -> tuple[Act, ...]:
-    """The same plot with fewer requests, for trying the script out; too few, and the gates find nothing."""
-
-    def cut(phase: Phase) -> Phase:
-        return structs.replace(phase, requests=max(1, round(phase.requests * share)))
-
-    def cut_act(act: Act) -> Act:
-        return structs.replace(act, before=cut(act.before), corrupted=cut(act.corrupted) if act.corrupted else None)
-
-    return tuple(cut_act(act) for act in acts)
 
 
 def turn_plan(act: Act, since: str, rehearsal: str, suite: str, seed: int) -> dict[str, Any]:

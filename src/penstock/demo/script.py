@@ -52,15 +52,15 @@ class Steps:
     """When a turn reached each of its steps."""
 
     at: dict[str, float] = field(default_factory=dict)
-    collected: asyncio.Event = field(default_factory=asyncio.Event)
+    trained: asyncio.Event = field(default_factory=asyncio.Event)
     meets_users: asyncio.Event = field(default_factory=asyncio.Event)
 
     def note(self, line: str) -> None:
         """Read a line of `penstock turn run`."""
         step = line.rpartition(": ")[2]
         self.at[step] = time.monotonic()
-        if step == "train":
-            self.collected.set()
+        if step == "evaluate":  # training wants both cores; from here on one is free for a query
+            self.trained.set()
         if step in _MEETS_USERS:
             self.meets_users.set()
 
@@ -184,11 +184,11 @@ class Demo:
 
         def end(_call: object) -> None:
             ended.set()
-            steps.collected.set()
+            steps.trained.set()
             steps.meets_users.set()
 
         call.add_done_callback(end)
-        await steps.collected.wait()
+        await steps.trained.wait()
         self._tell_of_data(act.data, figures_of(await self._figures(), act.data.name, set(act.contexts)))
         await steps.meets_users.wait()
         if not ended.is_set():
