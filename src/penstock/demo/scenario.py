@@ -33,7 +33,7 @@ class Act(Struct, frozen=True, kw_only=True):
 TWO_LANGUAGES = ("py", "sql")
 
 ACTS = (
-    Act(number=1, title="good: learns when to stay silent", before=Phase(name="typed-1", requests=4_000)),
+    Act(number=1, title="good: learns when to stay silent", before=Phase(name="typed-1", requests=4_000), recipe={"epochs": 3}),
     Act(number=2, title="good: learns it better", before=Phase(name="typed-2", requests=4_000), recipe={"epochs": 5}),
     Act(
         number=3,
