@@ -146,3 +146,13 @@ def test_of_many_that_wait_only_those_are_looked_at_that_an_arrival_may_answer(l
     lake.append("interactions", [make_interaction(7, request_id="r7")])
     settled = settle_feedback(lake, clock, 24_000.0)
     assert (settled.matched, settled.pending) == (2, 0)
+
+
+def test_a_waiting_report_finds_its_target_by_the_name_as_it_is_whatever_letters_it_is_made_of(
+    lake: Lake, clock: WriterClock
+) -> None:
+    names = ["\u0130d-1", "STRASSE-\u00df", "\u03a3\u03a3", "Req-A"]
+    lake.append("feedback", [make_feedback("copy", "request", name) for name in names])
+    assert settle(lake, clock).pending == len(names)
+    lake.append("interactions", [make_interaction(number, request_id=name) for number, name in enumerate(names)])
+    assert settle(lake, clock).matched == len(names)

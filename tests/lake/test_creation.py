@@ -31,6 +31,24 @@ def test_the_empty_file_has_every_declared_column(lake: Lake) -> None:
     assert [*names, "date"] == arrow_schema(find_table("spans")).names
 
 
+@pytest.mark.parametrize("content", [b"", b"PAR1 and then the power went", b"PAR1PAR1"])
+def test_a_torn_empty_file_is_written_anew_and_the_lake_opens(lake: Lake, content: bytes) -> None:
+    lake.append("signals", [make_signal(1)])
+    torn = empty_file(lake.root, find_table("signals"))
+    torn.write_bytes(content)
+    again = Lake(lake.root, lake.settings)
+    again.create()
+    assert shown(again) == [("s_1", 0)]
+
+
+def test_a_table_whose_log_is_gone_is_made_again(lake: Lake) -> None:
+    for entry in (lake.root / "draws" / "_delta_log").iterdir():
+        entry.unlink()
+    again = Lake(lake.root, lake.settings)
+    again.create()
+    assert again.version("draws") == 0
+
+
 def _declare(*columns: tuple[str, object]) -> Table:
     record = defstruct("Thing", [("id", str), ("known_at", type(NOON)), *columns], frozen=True, kw_only=True)
     return Table(name="things", record=record, identity=("id",), time_column="known_at", bloom_columns=("id",))

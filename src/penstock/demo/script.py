@@ -195,7 +195,7 @@ class Demo:
             with self._tell.bar(f"users type (canary-{act.number})", None) as on_progress:
                 await users.type(f"canary-{act.number}", until=ended, contexts=act.contexts, on_progress=on_progress)
         turn: Row = await call
-        if turn["state"] not in DECIDED:
+        if turn["state"] not in DECIDED or turn["release_id"] is None:  # without a release it ended before there was a candidate
             raise UpstreamError(f"Turn {act.number} {turn['state']}: {turn['reason']} See {self._home}/logs.")
         return turn
 

@@ -72,10 +72,9 @@ def target_name(feedback: Feedback) -> tuple[str, str, str]:
     return feedback.target_kind, feedback.target_key or "", feedback.target_id
 
 
-def reported_names(row: Named) -> Iterable[str]:
-    """Every target that a report about this interaction may give."""
-    yield f"{row.trace_id}:{row.span_id}"
-    yield from (name for name in (row.request_id, row.response_id, row.session_id, *row.keys.values()) if name)
+def aliases(row: Named) -> set[str]:
+    """What a report may give as its target to name this interaction otherwise than by its span."""
+    return {name for kind, _key, name in _names(row) if kind != TargetKind.SPAN}
 
 
 def _names(row: Named) -> Iterable[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 from msgspec import Struct
 
-from penstock.ingest.feedback_targets import Directory, Named, follow_merge, reported_names, resolve, target_name
+from penstock.ingest.feedback_targets import Directory, Named, aliases, follow_merge, resolve, target_name
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
 from penstock.lake.selection import among, ids_of, ids_of_any
@@ -87,15 +87,18 @@ def _new_reports(lake: Lake, rows: pa.Table) -> list[Feedback]:
 def _waiting(lake: Lake, named: Iterable[Named], expired_before: datetime) -> list[Feedback]:
     """Waiting reports that a newly arrived interaction may answer, and those whose time is up.
 
-    Only these are read, however many wait; case is left out, since a span may be named in capitals.
+    Only these are read, however many wait.
     """
     named = list(named)
     revisions = lake.revisions("feedback")
     waited = revisions.filter(revisions.status == FeedbackStatus.PENDING)
-    lowered = waited.mutate(lowered=waited.target_id.lower())
-    targets = {name.lower() for row in named for name in reported_names(row)}
+    on_spans = waited.filter(waited.target_kind == TargetKind.SPAN)  # hexadecimal, and may be given in capitals
+    answered = [
+        among(waited, "target_id", {alias for row in named for alias in aliases(row)}),
+        among(on_spans.mutate(lowered=on_spans.target_id.lower()), "lowered", {f"{row.trace_id}:{row.span_id}" for row in named}),
+    ]
     overdue = waited.filter(waited.known_at <= expired_before)
-    candidates = ids_of_any([among(lowered, "lowered", targets), overdue] if targets else [overdue], "feedback_id")
+    candidates = ids_of_any([*(answered if named else ()), overdue], "feedback_id")
     if candidates.num_rows == 0:
         return []
     current = lake.current("feedback", ids=candidates)

@@ -22,7 +22,7 @@ def create_table(root: Path, table: Table) -> None:
     """
     path = root / table.name
     schema = arrow_schema(table)
-    if log_folder(path).is_dir() and _is_written(empty_file(root, table), schema):
+    if log_folder(path).is_dir() and list_versions(path) and _is_written(empty_file(root, table), schema):
         return
     with storage_failures(f"create the table {table.name}", path):
         path.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,11 @@ def _stored_columns(schema: pa.Schema) -> pa.Schema:
 
 
 def _is_written(path: Path, schema: pa.Schema) -> bool:
-    return path.is_file() and pq.read_schema(path).equals(_stored_columns(schema))
+    """Whether the file is there, whole and with these columns; a torn one is written anew."""
+    try:
+        return path.is_file() and pq.read_schema(path).equals(_stored_columns(schema))
+    except (pa.ArrowException, OSError):
+        return False
 
 
 def _write_empty_file(path: Path, schema: pa.Schema) -> None:

@@ -29,8 +29,8 @@ class Refresher:
     """Refreshes one home, from any thread, one at a time."""
 
     def __init__(self, lake: Lake, registry: Registry, settings: Settings, clock: WriterClock, holder: str) -> None:
-        self.lake = lake
-        self.lock = threading.Lock()  # also for whoever reads the lake through `lake`
+        self._lake = lake
+        self._lock = threading.Lock()
         self._registry = registry
         self._settings = settings
         self._clock = clock
@@ -44,13 +44,13 @@ class Refresher:
 
     def refresh(self) -> bool:
         """Settle, signals, labels; False where another process holds the lease."""
-        with self.lock:
+        with self._lock:
             if not self._registry.leases.acquire(LEASE, self._holder, LEASE_S, utc_now()):
                 return False
-            settle_interactions(self.lake, self._clock)
-            settle_feedback(self.lake, self._clock, self._settings.ingest.pending_expiry_h)
-            run_signals(self.lake, self._clock)
-            run_labels(self.lake, self._registry, self._settings.reward, self._clock)
+            settle_interactions(self._lake, self._clock)
+            settle_feedback(self._lake, self._clock, self._settings.ingest.pending_expiry_h)
+            run_signals(self._lake, self._clock)
+            run_labels(self._lake, self._registry, self._settings.reward, self._clock)
             self._refreshed_at = time.monotonic()
             return True
 
@@ -58,10 +58,10 @@ class Refresher:
         """Compact and clean the lake, now and then."""
         if time.monotonic() - self._maintained_at < MAINTENANCE_INTERVAL_S:
             return
-        with self.lock:
+        with self._lock:
             self._maintained_at = time.monotonic()
             if self._registry.leases.acquire(LEASE, self._holder, LEASE_S, utc_now()):
-                self.lake.maintain()
+                self._lake.maintain()
 
     def release(self) -> None:
         """Let another process settle."""

@@ -60,11 +60,12 @@ def main() -> None:
     prepare_torch(config)
     model, tokenizer = load_parent(str(config.parent), config.attention)
     events, dropped = load_events(config, model, tokenizer, progress)
-    dropped["baseline_share"] = expect_rewards(config, model, events, progress)
+    baseline_share = expect_rewards(config, model, events, progress)
     rehearsal = load_rehearsal(config, tokenizer)
     summary = train(config, model, tokenizer, events, rehearsal, progress)
     inputs = [Path(folder) / TRAIN for folder in (config.dataset, config.rehearsal) if folder]
-    save_checkpoint(config, "policy_gradient", model, tokenizer, inputs=inputs, summary={"rows": len(events)} | dropped | summary)
+    told = {"rows": len(events), **dropped, "baseline_share": baseline_share, **summary}
+    save_checkpoint(config, "policy_gradient", model, tokenizer, inputs=inputs, summary=told)
 
 
 def tokenize(tokenizer: Any, prompt: list[dict[str, Any]], completion: str, *, with_end: bool) -> tuple[list[int], list[int]]:
