@@ -31,5 +31,16 @@ def test_a_turn_that_is_not_there_or_has_ended_cannot_be_cancelled(home: Path) -
         invoke(home, "cancel", "t_2")
 
 
+def test_a_turn_that_was_never_queued_ends_when_it_is_cancelled(home: Path) -> None:
+    registry = Penstock(load_settings(flags={"home": str(home)}, environment={}).settings).registry
+    registry.turns.create(
+        Turn(turn_id="t_1", number=0, route="tab", state=TurnState.RUNNING, step="queued", config="{}", started_at=utc_now())
+    )
+    assert "wrong plan" in invoke(home, "cancel", "t_1", "--by", "wrong plan")
+    turn = registry.turns.get("t_1")
+    assert (turn.state, turn.reason) == (TurnState.FAILED, "cancelled: wrong plan")
+    registry.close()
+
+
 def test_no_turns_say_how_to_start_one(home: Path) -> None:
     assert "penstock turn run ROUTE" in invoke(home, "list")

@@ -51,11 +51,6 @@ def test_toml_is_a_configuration_or_a_mapping(text: str, tmp_path: Path) -> None
         parse_mapping(text, "the mapping")
 
 
-@pytest.mark.parametrize("text", snippets("python"))
-def test_python_compiles(text: str) -> None:
-    compile(text, "snippet", "exec")
-
-
 @pytest.mark.parametrize("line", list(command_lines()))
 def test_a_command_exists_with_the_options_it_is_given(line: str) -> None:
     _, name, *rest = shlex.split(line, comments=True)

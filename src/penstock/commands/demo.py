@@ -1,5 +1,7 @@
 """`penstock demo`: the loop, closed, with simulated users."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,7 +36,8 @@ def demo(
     print(f"\n{result['serving']} serves. {result['seconds']} s in all", end="")
     print("." if rollback is None else f"; the roll-back took {rollback:.3f} s from verdict to the last edge.")
     print("The users were simulated; their interactions are marked so. The same figures, from the lake:")
-    print(f"  penstock sql --home {result['home']} - < {result['home']}/{FIGURES_FILE}")
+    home_typed, file_typed = shlex.quote(result["home"]), shlex.quote(f"{result['home']}/{FIGURES_FILE}")
+    print(f"  {shlex.quote(sys.argv[0])} sql --home {home_typed} - < {file_typed}")
 
 
 def _row(turn: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dbos import DBOS, DBOSClient
+from dbos import DBOS, DBOSClient, error
 from sqlalchemy.engine import make_url
 
 from penstock.config import Settings
@@ -80,6 +80,10 @@ def cancel_turn(settings: Settings, registry: Registry, artifacts: Path, turn_id
     client = open_client(settings)
     try:
         client.send(turn_id, by, CANCEL, idempotency_key=f"{CANCEL}:{turn_id}")
+    except error.DBOSNonExistentWorkflowError:
+        # It was never queued, since whoever asked for it died in between; nothing of it runs, so it ends here.
+        registry.turns.update(turn_id, reason=f"cancelled: {by}")
+        registry.turns.transition(turn_id, TurnState.FAILED, ended_at=utc_now())
     finally:
         client.destroy()
     run = RunFiles(folder=artifacts / "runs" / training_run_id(turn_id))

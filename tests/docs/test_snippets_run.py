@@ -1,0 +1,101 @@
+"""The documentation's Python and its commands are run as they stand, against a real edge and a home in which their ids exist."""
+
+import contextlib
+import csv
+import gzip
+import io
+import lzma
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from penstock.cli import build_cli
+from penstock.records.clock import utc_now
+from penstock.records.release import ReleaseState
+from penstock.records.turn import TurnState
+from penstock.registry.registry import Registry
+from tests.docs.test_snippets import REPOSITORY, command_lines, snippets
+from tests.edge.test_process import running_edge
+from tests.edge.upstream import running_upstream
+from tests.registry.examples import a_checkpoint, a_release, a_turn
+
+# Those that go on until they are stopped have tests of their own; the last one speaks to another machine.
+NOT_RUN = ("penstock up", "penstock demo", "penstock edge", "penstock worker", "--edge https://edge.example.com")
+LOG = {
+    "programmer_id": "7", "task_name": "sum_product", "timestamp": "12.5", "model": "GPT-4o (chat)", "response": "Use sum().",
+    "request": "[{'role': 'user', 'content': 'how do I add numbers?'}]", "copy_events": "[]",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A folder as a reader would have it, and the URL of the edge that runs on its home."""
+    folder = tmp_path_factory.mktemp("house")
+    home = folder / ".penstock"
+    home.mkdir()
+    _fill_registry(home)
+    _write_files(folder)
+    with running_upstream() as upstream:
+        (home / "penstock.toml").write_text(
+            f'[gateway]\ndefault_upstream = "big"\n[gateway.upstreams.big]\nbase_url = "{upstream.base_url}"\n'
+        )
+        with running_edge(home) as (_process, running):
+            yield folder, running.url
+
+
+def _fill_registry(home: Path) -> None:
+    registry = Registry(f"sqlite:///{home / 'registry.db'}")
+    registry.migrate()
+    stable, candidate = a_checkpoint("c_stable"), a_checkpoint("c_0123456789abcdef")
+    for checkpoint in (stable, candidate):
+        registry.checkpoints.put(checkpoint)
+    registry.routes.set_stable("tab", candidate.checkpoint_id, utc_now())
+    release_id = "r_0123456789abcdef"
+    registry.releases.create(
+        a_release(release_id, route="tab", checkpoint_id=candidate.checkpoint_id, stable_checkpoint_id=stable.checkpoint_id)
+    )
+    for state in (ReleaseState.CANARY, ReleaseState.LIVE):
+        registry.releases.transition(release_id, state, at=utc_now(), evidence={})
+    registry.turns.create(a_turn("t_0123456789abcdef", state=TurnState.RUNNING))
+    registry.close()
+
+
+def _write_files(folder: Path) -> None:
+    (folder / "captured").mkdir()
+    golden = REPOSITORY / "tests" / "golden" / "otlp"
+    shutil.copy(golden / "genai_openai_tools.pb", folder / "captured" / "v1_traces.01.pb")
+
+    logs = (golden / "genai_openai_logs.pb").read_bytes()
+    (folder / "captured" / "v1_logs.01.pb.gz").write_bytes(gzip.compress(logs))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(LOG))
+    writer.writeheader()
+    writer.writerow(LOG)
+    for name in ("chat_data.csv.xz", "chat.csv.xz"):
+        (folder / name).write_bytes(lzma.compress(text.getvalue().encode()))
+    shutil.copytree(REPOSITORY / "examples", folder / "examples")
+
+
+@pytest.mark.parametrize("text", snippets("python"))
+def test_python_runs_against_a_real_edge(text: str, house: tuple[Path, str]) -> None:
+    _folder, url = house
+    assert "http://127.0.0.1:4318" in text
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(text.replace("http://127.0.0.1:4318", url), "snippet", "exec"), {"__name__": "snippet"})
+    assert printed.getvalue().strip()
+
+
+@pytest.mark.parametrize("line", [line for line in command_lines() if not any(word in line.values[0] for word in NOT_RUN)])
+def test_a_command_runs_as_it_is_printed(line: str, house: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _url = house
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("PENSTOCK_HOME", raising=False)
+    _penstock, name, *rest = shlex.split(line, comments=True)
+    result = CliRunner().invoke(build_cli(name), [name, *rest], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert result.output.strip()
