@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.ingest.attribute_length import MOST_ATTRIBUTE_CHARACTERS
 from penstock.ingest.redact import _SPAN_TEXTS, MASKED_CREDENTIAL, Redaction
 from penstock.text.redaction import Redactor
 from tests.rows import make_feedback, make_span, trace
@@ -52,21 +51,6 @@ def test_hashed_keys_join_feedback_to_spans() -> None:
     (report,) = REDACTION.redact_feedback([make_feedback("thumb", "key", "c-9", key="customer")])
     assert span.keys["customer"] == report.target_id != "c-9"
     assert span.keys["ticket"] == "t-1"
-
-
-@pytest.mark.parametrize("value", PERSONAL.values())
-def test_what_lies_across_the_end_of_a_long_attribute_is_masked_before_it_is_cut(value: str) -> None:
-    half = MOST_ATTRIBUTE_CHARACTERS - 1 - len(value) // 2
-    long = "x" * half + " " + value + " " + "y" * 50
-    (span,) = REDACTION.redact_spans([make_span(trace(1), "s", attributes={"big": long})])
-    (report,) = REDACTION.redact_feedback([make_feedback("thumb", "request", "r", metadata={"big": long})])
-    for text in (span.attributes["big"], report.metadata["big"]):
-        assert len(text) < MOST_ATTRIBUTE_CHARACTERS + 30
-        assert value[: len(value) // 2] not in text
-    clean = make_span(trace(1), "s", attributes={"big": "x" * (MOST_ATTRIBUTE_CHARACTERS + 7), "small": "y"})
-    (cut,) = REDACTION.redact_spans([clean])
-    assert cut.attributes["big"].endswith("x[TRUNCATED 7]")
-    assert cut.attributes["small"] == "y"
 
 
 def test_a_clean_span_comes_out_as_it_went_in() -> None:

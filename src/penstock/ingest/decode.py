@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from penstock.formats.any_value import plain, plain_map
 from penstock.formats.genai import NONE, GenAiSpan, read_genai, real_of, text_of
+from penstock.ingest.attribute_length import cut_before_redaction
 from penstock.ingest.interactions import CONTENT_EVENT
 from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.ids import digest, feedback_id, interaction_id
@@ -104,7 +105,7 @@ def _span(span: Any, origin: _Origin, decoded: Decoded) -> Span:
         scope=origin.scope,
         application=origin.application,
         status=_STATUS.get(status.code, "unset"),
-        attributes={**origin.attributes, **read.rest},
+        attributes=cut_before_redaction({**origin.attributes, **read.rest}),
         reason="; ".join([*reasons, *read.problems]) or None,
         **read.columns,
     )
@@ -147,7 +148,7 @@ def _event(record: Any, name: str, attributes: dict[str, Any], origin: _Origin, 
         dialect=read.dialect if name.startswith("gen_ai.") else NONE,
         scope=origin.scope,
         application=origin.application,
-        attributes={**origin.attributes, **read.rest},
+        attributes=cut_before_redaction({**origin.attributes, **read.rest}),
         reason="; ".join([*reasons, *read.problems]) or None,
         **read.columns,
     )
@@ -183,7 +184,7 @@ def _evaluation(record: Any, attributes: dict[str, Any], origin: _Origin) -> Fee
         known_at=origin.known_at,
         source="otlp",
         idempotency_key=key,
-        metadata=metadata,
+        metadata=cut_before_redaction(metadata),
     )
 
 

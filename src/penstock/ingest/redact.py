@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from penstock.ingest.attribute_length import cap_attributes
+from penstock.ingest.attribute_length import cut_after_redaction
 from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.span import Span
 from penstock.text.patterns import SEPARATOR, is_credential_name
@@ -233,5 +233,5 @@ class _Draft:
 
 def _capped(record: Any, name: str, attributes: Mapping[str, str]) -> Any:
     """The record with its long attributes cut, now that nothing in them can be cut in half and missed."""
-    cut = cap_attributes(attributes)
+    cut = cut_after_redaction(attributes)
     return record if cut is None else msgspec.structs.replace(record, **{name: cut})
