@@ -19,6 +19,7 @@ from penstock.edge.keys import KeyGuard
 from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
 from penstock.edge.request_body import media_type, read_body
 from penstock.errors import BadInputError, PenstockError
+from penstock.ingest.attribute_length import cut_before_redaction
 from penstock.records import access
 from penstock.records.clock import utc_now
 from penstock.records.feedback import Feedback, TargetKind
@@ -140,7 +141,9 @@ def build_feedback(item: Any, now: datetime) -> Feedback:
         known_at=now,
         source=report.source,
         idempotency_key=idempotency_key,
-        metadata={name: _metadata_text(value) for name, value in report.metadata.items() if value is not None},
+        metadata=cut_before_redaction(
+            {name: _metadata_text(value) for name, value in report.metadata.items() if value is not None}
+        ),
     )
 
 
