@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("penstock.commands.evaluate", "Freeze suites and score a checkpoint on one."),
     "release": ("penstock.commands.release", "Show routes and releases; set, promote or roll back what serves."),
     "turn": ("penstock.commands.turn", "Run and watch turns of the wheel."),
+    "erase": ("penstock.commands.erase", "Forget users for good, and say what had seen them."),
     "keys": ("penstock.commands.keys", "Create, list and revoke API keys."),
     "config": ("penstock.commands.configuration", "Print every setting that holds and where it came from."),
 }

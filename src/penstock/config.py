@@ -38,6 +38,9 @@ class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     base_url: Annotated[str, Meta(description="Up to and with /v1.")]
     api_key_env: Annotated[str, Meta(description="Environment variable that holds its key; empty for none.")] = ""
     logprobs: Annotated[bool, Meta(description="Ask it for log-probabilities, so that they can be captured.")] = False
+    stream_usage: Annotated[bool, Meta(description="Ask it for token counts when streaming; it must know `stream_options`.")] = (
+        False
+    )
 
 
 class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,7 +66,20 @@ class LakeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     compact_after_files: Annotated[int, Meta(description="Files in one partition after which it is compacted.")] = 50
     checkpoint_after_commits: Annotated[int, Meta(description="Commits after which the Delta log is checkpointed.")] = 100
+    history_days: Annotated[
+        float, Meta(description="How far back a table can be read as it was known; older revisions are folded. 0 keeps all.")
+    ] = 30.0
     vacuum_after_h: Annotated[float, Meta(description="Age at which files no longer referenced are deleted.")] = 168.0
+
+
+class RetentionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Days each table keeps a row after it happened; 0 keeps it for good. What is labelled, queued or in a dataset stays."""
+
+    spans_days: Annotated[float, Meta(description="Days that spans are kept.")] = 90.0
+    feedback_days: Annotated[float, Meta(description="Days that feedback is kept.")] = 0.0
+    interactions_days: Annotated[float, Meta(description="Days that interactions are kept.")] = 0.0
+    signals_days: Annotated[float, Meta(description="Days that signals are kept.")] = 0.0
+    evaluation_items_days: Annotated[float, Meta(description="Days that the scores of single items are kept.")] = 0.0
 
 
 class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,6 +164,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     registry: RegistrySettings = field(default_factory=RegistrySettings)
     lake: LakeSettings = field(default_factory=LakeSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     traffic: TrafficSettings = field(default_factory=TrafficSettings)
     reward: RewardSettings = field(default_factory=RewardSettings)

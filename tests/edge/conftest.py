@@ -49,7 +49,7 @@ def edge(door: RecordingDoor, registry: Registry, settings: Settings) -> Iterato
 @pytest.fixture
 def gateway_settings(settings: Settings, upstream: ScriptedUpstream) -> Settings:
     upstreams = {
-        "scripted": UpstreamSettings(base_url=upstream.base_url, logprobs=True),
+        "scripted": UpstreamSettings(base_url=upstream.base_url, logprobs=True, stream_usage=True),
         "dead": UpstreamSettings(base_url="http://127.0.0.1:9/v1"),
     }
     gateway = GatewaySettings(upstreams=upstreams, default_upstream="scripted", idle_timeout_s=0.5, route_refresh_s=0.02)

@@ -80,6 +80,21 @@ def test_a_stream_arrives_and_is_captured_whole(client: openai.OpenAI, door: Rec
     assert span.error_type is None
 
 
+def test_a_streams_token_counts_are_captured_and_hidden_from_a_client_that_did_not_ask(
+    gateway: str, door: RecordingDoor, upstream: ScriptedUpstream
+) -> None:
+    events = [json.loads(data) for data in post_stream(gateway, "assistant", stream_options={"other": 1}) if data != "[DONE]"]
+    assert upstream.bodies[0]["stream_options"] == {"other": 1, "include_usage": True}
+    assert len(events) == len(TOKENS) and not any("usage" in event for event in events)
+    span = captured(door)
+    assert (span.input_tokens, span.output_tokens) == (7, 4)
+
+
+def test_a_client_that_asks_for_token_counts_gets_them(gateway: str, door: RecordingDoor) -> None:
+    events = post_stream(gateway, "assistant", stream_options={"include_usage": True})
+    assert json.loads(events[-2])["usage"]["completion_tokens"] == 4
+
+
 def test_text_completions_go_through_as_well_streamed_or_not(client: openai.OpenAI, door: RecordingDoor) -> None:
     answer = client.completions.create(model="assistant", prompt="def f(")
     assert answer.choices[0].text == TEXT and answer.choices[0].logprobs is None

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from penstock.edge.gateway_request import GatewayRequest, read_request, read_traceparent, write_request
+from penstock.edge.gateway_request import Added, GatewayRequest, read_request, read_traceparent, what_to_add, write_request
 from penstock.errors import BadInputError
 from penstock.model_client import CHAT, COMPLETIONS
 from penstock.records.clock import utc_now
@@ -62,18 +62,20 @@ def test_a_request_without_an_id_gets_one() -> None:
 @pytest.mark.parametrize(("path", "logprobs"), [(CHAT, True), (COMPLETIONS, 1)])
 def test_logprobs_are_asked_for_in_the_way_of_each_endpoint(path: str, logprobs: Any) -> None:
     request = read({}, path)
-    assert json.loads(write_request(request, "upstream-name", ask_logprobs=True)) == {
+    assert json.loads(write_request(request, "upstream-name", Added(logprobs=True))) == {
         "model": "upstream-name",
         "logprobs": logprobs,
     }
-    assert json.loads(write_request(request, "upstream-name", ask_logprobs=False)) == {"model": "upstream-name"}
+    assert json.loads(write_request(request, "upstream-name", Added())) == {"model": "upstream-name"}
 
 
 @pytest.mark.parametrize(("path", "logprobs"), [(CHAT, True), (COMPLETIONS, 5), (COMPLETIONS, 0)])
 def test_what_the_client_asked_for_is_left_as_it_is(path: str, logprobs: Any) -> None:
     request = read({"logprobs": logprobs}, path)
     assert request.wants_logprobs
-    assert json.loads(write_request(request, "m", ask_logprobs=True))["logprobs"] == logprobs
+    added = what_to_add(request, logprobs=True, stream_usage=False)
+    assert not added.logprobs
+    assert json.loads(write_request(request, "m", added))["logprobs"] == logprobs
 
 
 def test_a_header_that_is_too_long_is_refused() -> None:

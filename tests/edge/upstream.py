@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 TOKENS = ["Bonjour", " le", " monde", "."]
+USAGE = {"prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11}
 LOGPROBS = [-0.1, -0.2, -0.3, -0.4]
 
 
@@ -80,6 +81,8 @@ class ScriptedUpstream:
                 await self._until_hung_up(reader)
             _chunk(writer, _event(stream_chunk(body, "/chat/" in head, position)))
             await writer.drain()
+        if (body.get("stream_options") or {}).get("include_usage"):
+            _chunk(writer, _event({"id": "answer-1", "choices": [], "usage": USAGE}))
         if model != "no-done":
             _chunk(writer, b": a comment\n\n")
             _chunk(writer, b"data: [DONE]\n\n")
@@ -129,7 +132,7 @@ def whole_answer(body: dict[str, Any], chat: bool) -> dict[str, Any]:
         "created": 1,
         "model": body["model"],
         "choices": [choice],
-        "usage": {"prompt_tokens": 7, "completion_tokens": 4, "total_tokens": 11},
+        "usage": USAGE,
         "vendor_field": {"kept": True},
     }
 

@@ -11,6 +11,7 @@ from penstock.errors import StorageError
 from penstock.lake.lake import Lake
 from penstock.lake.maintenance import LOG_KEPT_S
 from penstock.lake.transaction_log import entry_path, list_versions
+from penstock.records.clock import utc_now
 from tests.lake.rows import make_signal
 
 
@@ -66,7 +67,7 @@ def test_a_compaction_brings_nothing_new_and_hides_nothing(lake: Lake) -> None:
     watermark = lake.append("signals", [make_signal(0)])
     for number in range(1, 4):
         lake.append("signals", [make_signal(number)])
-    eager.maintain()
+    eager.maintain(utc_now())
     last = lake.append("signals", [make_signal(9)])
     new = lake.changes("signals", watermark)
     assert (_ids(new.rows), new.version) == (["s_1", "s_2", "s_3", "s_9"], last)
@@ -85,7 +86,7 @@ def _clean_up_the_log(lake: Lake) -> None:
     for version in list_versions(lake.root / "signals"):
         old = time.time() - LOG_KEPT_S - 60
         os.utime(entry_path(lake.root / "signals", version), (old, old))
-    Lake(lake.root, LakeSettings(checkpoint_after_commits=1)).maintain()
+    Lake(lake.root, LakeSettings(checkpoint_after_commits=1)).maintain(utc_now())
 
 
 def test_a_watermark_older_than_the_log_is_an_error(lake: Lake) -> None:

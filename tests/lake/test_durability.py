@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,11 @@ def test_a_replaced_file_is_the_old_or_the_new_and_leaves_nothing_beside_it(tmp_
         replace_durably(path, content)
         assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_who_write_the_same_name_at_once_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: replace_durably(path, b"%d" % number), range(100)))
+    assert path.read_bytes().isdigit()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]

@@ -8,6 +8,7 @@ from deltalake import DeltaTable
 from penstock.config import LakeSettings
 from penstock.lake.lake import Lake
 from penstock.lake.transaction_log import entry_path, log_folder
+from penstock.records.clock import utc_now
 from tests.lake.rows import make_signal, shown
 from tests.lake.torn import tear_entry, tear_file
 
@@ -72,7 +73,7 @@ def _checkpointed(root: Path) -> Lake:
     lake = Lake(root, LakeSettings(checkpoint_after_commits=2))
     for number in range(3):
         lake.append("signals", [make_signal(number)])
-    lake.maintain()
+    lake.maintain(utc_now())
     return lake
 
 

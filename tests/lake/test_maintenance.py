@@ -13,6 +13,7 @@ from penstock.lake.lake import Lake
 from penstock.lake.maintenance import LOG_KEPT_S, Maintained
 from penstock.lake.tables import reader
 from penstock.lake.transaction_log import entry_path, list_versions, log_folder
+from penstock.records.clock import utc_now
 from tests.lake.rows import make_signal, shown
 
 EAGER = LakeSettings(compact_after_files=3, checkpoint_after_commits=4, vacuum_after_h=0.0)
@@ -25,7 +26,7 @@ def eager(lake: Lake) -> Lake:
 
 
 def _maintain_signals(lake: Lake) -> Maintained:
-    return next(done for done in lake.maintain() if done.table == "signals")
+    return next(done for done in lake.maintain(utc_now()) if done.table == "signals")
 
 
 def _data_files(lake: Lake) -> int:
@@ -141,7 +142,7 @@ def _append_until(root: Path, app: str, batches: int, done: Event) -> None:
 def _compact_until(root: Path, done: list[Event]) -> None:
     lake = Lake(root, LakeSettings(compact_after_files=4, checkpoint_after_commits=10))
     while not all(event.is_set() for event in done):
-        lake.maintain()
+        lake.maintain(utc_now())
 
 
 def test_a_reader_beside_appenders_and_compaction_sees_each_row_once(lake: Lake) -> None:

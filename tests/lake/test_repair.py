@@ -9,6 +9,7 @@ from penstock.config import LakeSettings
 from penstock.lake.lake import Lake
 from penstock.lake.tables import reader
 from penstock.lake.transaction_log import list_versions, read_entry
+from penstock.records.clock import utc_now
 from tests.lake.rows import make_signal, shown
 from tests.lake.torn import files_of, tear_file
 
@@ -100,7 +101,7 @@ def test_a_reader_whose_commit_is_taken_back_reads_again_from_where_it_was(lake:
 def test_a_compaction_whose_file_is_bad_gives_back_what_it_replaced(lake: Lake, later: int) -> None:
     for number in range(3):
         lake.append("signals", [make_signal(number)])
-    Lake(lake.root, LakeSettings(compact_after_files=2)).maintain()
+    Lake(lake.root, LakeSettings(compact_after_files=2)).maintain(utc_now())
     compaction = list_versions(lake.root / "signals")[-1]
     assert read_entry(lake.root / "signals", compaction).operation == "OPTIMIZE"
     for number in range(later):
@@ -109,7 +110,7 @@ def test_a_compaction_whose_file_is_bad_gives_back_what_it_replaced(lake: Lake, 
     assert lake.repair("signals").reverted == (compaction,)
     assert len(shown(lake)) == 3 + later
     assert lake.changes("signals", 3).rows.num_rows == later
-    assert Lake(lake.root, LakeSettings(compact_after_files=2)).maintain()[3].compacted == 3 + later
+    assert Lake(lake.root, LakeSettings(compact_after_files=2)).maintain(utc_now())[3].compacted == 3 + later
     assert len(shown(lake)) == 3 + later
 
 

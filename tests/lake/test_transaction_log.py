@@ -12,6 +12,7 @@ from penstock.lake.transaction_log import (
     parse_entry,
     read_entry,
 )
+from penstock.records.clock import utc_now
 from tests.lake.rows import make_signal
 from tests.lake.torn import tear_file
 
@@ -50,7 +51,7 @@ def test_a_torn_entry_and_a_missing_one_are_errors(lake: Lake) -> None:
 
 def test_transactions_are_found_before_and_after_a_checkpoint(lake: Lake) -> None:
     lake.append("signals", [make_signal(1)], transactions={"a": 1, "b": 1})
-    Lake(lake.root, LakeSettings(checkpoint_after_commits=1)).maintain()
+    Lake(lake.root, LakeSettings(checkpoint_after_commits=1)).maintain(utc_now())
     lake.append("signals", [], transactions={"b": 2, "c": 1})
     assert last_checkpoint(lake.root / "signals") == 1
     assert all_transactions(lake.root / "signals") == {"a": 1, "b": 2, "c": 1}
@@ -58,7 +59,7 @@ def test_transactions_are_found_before_and_after_a_checkpoint(lake: Lake) -> Non
 
 def test_a_checkpoint_that_cannot_be_read_is_not_the_last(lake: Lake) -> None:
     lake.append("signals", [make_signal(1)])
-    Lake(lake.root, LakeSettings(checkpoint_after_commits=1)).maintain()
+    Lake(lake.root, LakeSettings(checkpoint_after_commits=1)).maintain(utc_now())
     (checkpoint,) = log_folder(lake.root / "signals").glob("*.checkpoint.parquet")
     tear_file(checkpoint, 0.5)
     assert last_checkpoint(lake.root / "signals") is None

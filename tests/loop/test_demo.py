@@ -13,6 +13,7 @@ DECISIONS = ["released", "released", "refused", "rolled_back"]
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", [11, 12, 13])
 def test_good_candidates_are_released_and_bad_ones_stopped_by_the_gates_alone(tmp_path: Path, seed: int) -> None:
     home = tmp_path / "demo"

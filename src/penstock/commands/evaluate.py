@@ -42,7 +42,8 @@ def freeze(
     if items is not None:
         frozen = freeze_exact_match(registry, penstock.artifacts, suite, _read_items(items), at)
     else:
-        frozen = freeze_held_out(registry, penstock.artifacts, suite, registry.datasets.get(str(dataset)), at)
+        with penstock.lake.writing():
+            frozen = freeze_held_out(registry, penstock.artifacts, suite, registry.datasets.get(str(dataset)), at)
     print_fields(to_plain(frozen), as_json=json)
 
 

@@ -39,5 +39,6 @@ def counts(home: options.Home = None, json: options.Json = False) -> None:
 def run(home: options.Home = None, json: options.Json = False) -> None:
     """Label what has new signals, once; a running worker does so by itself."""
     penstock = Penstock(options.load(home).settings)
-    done = run_labels(penstock.lake, penstock.registry, penstock.settings.reward, penstock.clock)
+    with penstock.lake.writing():
+        done = run_labels(penstock.lake, penstock.registry, penstock.settings.reward, penstock.clock)
     print_fields(to_plain(done), as_json=json)

@@ -28,10 +28,11 @@ FILES = {Split.TRAIN: "train.jsonl", Split.TEST: "test.jsonl"}
 
 def freeze_dataset(lake: Lake, registry: Registry, artifacts: Path, spec: DatasetSpec, known_at: datetime) -> DatasetVersion:
     """Select, write, record; `known_at` is the time as of which the lake is read. Raises EmptySelectionError."""
-    selected = select_rows(lake, spec, known_at).to_pyarrow().to_pylist()
-    rows = sorted((make_row(row, spec.kind, spec.test_share) for row in selected), key=lambda row: row.interaction_ids)
-    _require_both_labels(spec, rows)
-    return record_dataset(lake, registry, artifacts, spec.name, spec.kind, rows, msgspec.to_builtins(spec), known_at)
+    with lake.writing():
+        selected = select_rows(lake, spec, known_at).to_pyarrow().to_pylist()
+        rows = sorted((make_row(row, spec.kind, spec.test_share) for row in selected), key=lambda row: row.interaction_ids)
+        _require_both_labels(spec, rows)
+        return record_dataset(lake, registry, artifacts, spec.name, spec.kind, rows, msgspec.to_builtins(spec), known_at)
 
 
 def record_dataset(

@@ -16,13 +16,13 @@ from penstock.edge.answers import JSON, openai_error, send_answer
 from penstock.edge.disconnect import DisconnectWatch
 from penstock.edge.gateway_capture import CLIENT_DISCONNECTED, Capture
 from penstock.edge.gateway_relay import Relay
-from penstock.edge.gateway_request import GatewayRequest, read_request, write_request
+from penstock.edge.gateway_request import Added, GatewayRequest, read_request, what_to_add, write_request
 from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard
 from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
 from penstock.edge.request_body import Headers, media_type, read_body
 from penstock.edge.routing import Destination, RouteKeeper
-from penstock.edge.upstreams import Upstreams
+from penstock.edge.upstreams import Upstream, Upstreams
 from penstock.errors import PenstockError, UpstreamError
 from penstock.records import access
 from penstock.records.clock import utc_now
@@ -87,14 +87,13 @@ class Gateway:
     async def _relay(self, capture: Capture, receive: Receive, send: Send) -> None:
         request, destination = capture.request, capture.destination
         upstream = self.upstreams.find(destination.upstream)
-        ask_logprobs = upstream is not None and upstream.logprobs
+        added = _what_to_add(request, upstream)
         async with DisconnectWatch(receive) as watch:
-            strip = ask_logprobs and not request.wants_logprobs
-            relay = Relay(send, _answer_headers(request, destination), capture, watch, self._clock, strip_logprobs=strip)
+            relay = Relay(send, _answer_headers(request, destination), capture, watch, self._clock, added)
             try:
                 if upstream is None:
                     raise UpstreamError(f"gateway.upstreams has no {destination.upstream!r}.", kind="unknown")
-                body = write_request(request, destination.model, ask_logprobs=ask_logprobs)
+                body = write_request(request, destination.model, added)
                 async with upstream.client.exchange(request.path, body) as answer:
                     await relay.pass_on(answer)
             except UpstreamError as error:
@@ -148,3 +147,9 @@ def _answer_headers(request: GatewayRequest, destination: Destination) -> Header
     if destination.arm is not None:
         headers.append((b"x-penstock-arm", destination.arm))
     return [(name, value.encode("utf-8")) for name, value in headers]
+
+
+def _what_to_add(request: GatewayRequest, upstream: Upstream | None) -> Added:
+    if upstream is None:
+        return Added()
+    return what_to_add(request, logprobs=upstream.logprobs, stream_usage=upstream.stream_usage)

@@ -1,6 +1,6 @@
 """Passing an upstream's answer on, whole or as a stream, and reading it as it goes by.
 
-What the client gets is what the upstream sent, byte for byte, but for log-probabilities that only Penstock asked for.
+What the client gets is what the upstream sent, byte for byte, but for log-probabilities and counts that only Penstock asked for.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from starlette.types import Send
 from penstock.edge.answers import JSON, openai_error, send_answer
 from penstock.edge.disconnect import DisconnectWatch
 from penstock.edge.gateway_capture import Capture
+from penstock.edge.gateway_request import Added
 from penstock.edge.request_body import Headers
 from penstock.errors import BadInputError, UpstreamError
 from penstock.formats.server_sent_events import DONE, EventSplitter, ServerSentEvent, write_event
@@ -41,15 +42,14 @@ class Relay:
         capture: Capture,
         watch: DisconnectWatch,
         clock: Callable[[], datetime],
-        *,
-        strip_logprobs: bool,
+        added: Added,
     ) -> None:
         self._send = send
         self._headers = headers
         self._capture = capture
         self._watch = watch
         self._clock = clock
-        self._strip_logprobs = strip_logprobs
+        self._added = added
         self._has_begun = False
         self._is_done = False
 
@@ -74,7 +74,7 @@ class Relay:
         body = await answer.read()
         response = _decode(body, "The upstream answered no JSON object")
         self._capture.response = response
-        if self._strip_logprobs and _has_logprobs(response):
+        if self._added.logprobs and _has_logprobs(response):
             body = msgspec.json.encode(_without_logprobs(response))
         await self._send_whole(answer.status, body)
 
@@ -139,9 +139,18 @@ class Relay:
         if isinstance(chunk.get("error"), dict):
             self._capture.fail("upstream_stream_error", str(chunk["error"].get("message", chunk["error"])))
         self._capture.stream.add(chunk)
-        if self._strip_logprobs and _has_logprobs(chunk):
-            return write_event(msgspec.json.encode(_without_logprobs(chunk)))
-        return event.raw
+        return self._as_asked(chunk, event)
+
+    def _as_asked(self, chunk: dict[str, Any], event: ServerSentEvent) -> bytes:
+        """The event without what only Penstock asked for; nothing where that was all."""
+        wanted = chunk
+        if self._added.usage and "usage" in chunk:
+            wanted = {name: value for name, value in wanted.items() if name != "usage"}
+            if not _choices(chunk) and chunk["usage"] is not None:
+                return b""
+        if self._added.logprobs and _has_logprobs(chunk):
+            wanted = _without_logprobs(wanted)
+        return event.raw if wanted is chunk else write_event(msgspec.json.encode(wanted))
 
     async def _begin_stream(self) -> None:
         if not self._has_begun:

@@ -82,11 +82,29 @@ def read_request(path: str, headers: Headers, body: bytes, started_at: datetime)
     )
 
 
-def write_request(request: GatewayRequest, model: str, *, ask_logprobs: bool) -> bytes:
-    """The body for the upstream: the client's, with the upstream's name of the model and, where asked for, log-probabilities."""
+class Added(Struct, frozen=True, kw_only=True):
+    """What Penstock asks of an upstream that the client did not, and so must not see in the answer."""
+
+    logprobs: bool = False
+    usage: bool = False  # at the end of a stream
+
+
+def what_to_add(request: GatewayRequest, *, logprobs: bool, stream_usage: bool) -> Added:
+    """What an upstream that can give these has to be asked for, since the client did not."""
+    return Added(
+        logprobs=logprobs and not request.wants_logprobs,
+        usage=stream_usage and request.is_stream and not _wants_usage(request.raw),
+    )
+
+
+def write_request(request: GatewayRequest, model: str, added: Added) -> bytes:
+    """The body for the upstream: the client's, with the upstream's name of the model and what is asked for beyond."""
     changed: dict[str, Any] = {"model": model}
-    if ask_logprobs and not request.wants_logprobs:
+    if added.logprobs:
         changed["logprobs"] = True if request.path == CHAT else 1
+    if added.usage:
+        options = request.raw.get("stream_options")
+        changed["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
     return msgspec.json.encode({**request.raw, **changed})
 
 
@@ -113,6 +131,11 @@ def _read_body(body: bytes) -> dict[str, Any]:
 def _wants_logprobs(path: str, raw: dict[str, Any]) -> bool:
     asked = raw.get("logprobs")
     return asked is True if path == CHAT else asked is not None and asked is not False
+
+
+def _wants_usage(raw: dict[str, Any]) -> bool:
+    options = raw.get("stream_options")
+    return isinstance(options, dict) and options.get("include_usage") is True
 
 
 def _session_in(raw: dict[str, Any]) -> str | None:

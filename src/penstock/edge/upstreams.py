@@ -18,6 +18,7 @@ class Upstream(Struct, frozen=True, kw_only=True):
     name: str
     client: ModelClient
     logprobs: bool  # ask it for log-probabilities
+    stream_usage: bool  # ask it to end a stream with its token counts
 
 
 class Upstreams:
@@ -48,7 +49,7 @@ class Upstreams:
                 f"gateway.upstreams.{name}.api_key_env names {settings.api_key_env}, which is not set; set it, or leave it empty."
             )
         client = ModelClient(settings.base_url, api_key=api_key, timeouts=self._timeouts)
-        return Upstream(name=name, client=client, logprobs=settings.logprobs)
+        return Upstream(name=name, client=client, logprobs=settings.logprobs, stream_usage=settings.stream_usage)
 
 
 def known_upstreams(settings: Settings) -> dict[str, UpstreamSettings]:
@@ -56,5 +57,5 @@ def known_upstreams(settings: Settings) -> dict[str, UpstreamSettings]:
     upstreams = dict(settings.gateway.upstreams)
     if settings.serving.enabled and LOCAL not in upstreams:
         address = f"http://{settings.serving.host}:{settings.serving.port}/v1"
-        upstreams[LOCAL] = UpstreamSettings(base_url=address, logprobs=True)
+        upstreams[LOCAL] = UpstreamSettings(base_url=address, logprobs=True, stream_usage=True)
     return upstreams

@@ -13,7 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from penstock.errors import BadInputError, PenstockError
-from penstock.ingest.spool import Batch, Body, Spool, adopt_spools
+from penstock.ingest.spool import Batch, Spool, adopt_spools, to_stream
+from penstock.ingest.tombstones import ErasureList, Tombstones, drop_erased
 from penstock.lake.lake import Lake
 
 ADOPT_INTERVAL_S = 30.0
@@ -30,6 +31,8 @@ class Flusher:
         self._spool = spool
         self._adopted = list(adopted)
         self._max_rows = max_rows
+        self._erased = ErasureList(lake.root)
+        self._scrubbed: dict[str, str] = {}  # spool -> the newest erasure of which nothing is left in it
         self._recovered: set[str] = set()
         self.failure: str | None = None  # why the lake took nothing just now
         self.flushed_rows = 0
@@ -50,8 +53,10 @@ class Flusher:
             except PenstockError as error:
                 failures.append(error)  # a damaged spool must not keep the others from the lake
                 continue
+            self._scrub(spool)
             self._adopted.remove(spool)
             spool.close(delete_if_empty=True)
+        self._scrub(self._spool)
         if failures:
             raise failures[0]
         return flushed
@@ -97,22 +102,47 @@ class Flusher:
             self._lake.quarantine_commit(batch.table, version)
 
     def _flush_batch(self, spool: Spool, batch: Batch) -> int:
-        """Write a batch and forget it; bodies that do not fit its table are put aside, the others go as one commit."""
+        """Write a batch and forget it; bodies that do not fit its table are put aside, the others go as one commit.
+
+        What an erasure has forgotten is dropped here, within the same hold on the lake, so that no erasure can come between.
+        """
         fitting: list[pa.Table] = []
-        for body in spool.bodies(batch):
-            try:
-                fitting.append(self._lake.check(batch.table, _read(body)))
-            except BadInputError as error:
-                spool.put_aside(batch, body, str(error))
-        if fitting:
-            self._lake.append(batch.table, pa.concat_tables(fitting), transactions={spool.app: batch.number})
+        with self._lake.writing():
+            tombstones = self._erased.read()
+            for body in spool.bodies(batch):
+                try:
+                    rows = self._lake.check(batch.table, _read(body.batch))
+                except BadInputError as error:
+                    spool.put_aside(batch, body, str(error))
+                else:
+                    fitting.append(drop_erased(batch.table, rows, tombstones))
+            if fitting:
+                self._lake.append(batch.table, pa.concat_tables(fitting), transactions={spool.app: batch.number})
         spool.finish(batch)
         return sum(table.num_rows for table in fitting)
 
+    def _scrub(self, spool: Spool) -> None:
+        """After an erasure: nothing of the erased may be left in the pages of a spool, or in what was put aside."""
+        tombstones = self._erased.read()
+        newest = self._erased.newest
+        if newest is not None and self._scrubbed.get(spool.app) != newest:
+            spool.scrub(newest, lambda table, batch: _without_erased(table, batch, tombstones))
+            self._scrubbed[spool.app] = newest
 
-def _read(body: Body) -> pa.Table:
+
+def _without_erased(table: str, batch: bytes, tombstones: Tombstones) -> bytes | None:
+    """A body put aside without what was erased; None where nobody can tell whose it is."""
     try:
-        return pa.ipc.open_stream(body.batch).read_all()
+        rows = _read(batch)
+        kept = drop_erased(table, rows, tombstones)
+    except (BadInputError, KeyError, pa.ArrowException):
+        return None
+    return batch if kept.num_rows == rows.num_rows else to_stream(kept)
+
+
+def _read(batch: bytes) -> pa.Table:
+    try:
+        return pa.ipc.open_stream(batch).read_all()
     except (pa.ArrowException, OSError) as error:
         raise BadInputError(f"The body is not readable as Arrow: {error}.") from error
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from penstock.errors import SpoolFullError, StorageError
+from penstock.lake.durability import replace_durably
 
 _MOST_BODIES_PER_COMMIT = 512
 _MOST_BATCH_BYTES = 128 * 1024 * 1024  # a batch is held in memory on its way
@@ -98,10 +99,7 @@ class Spool:
 
     def put(self, table: str, batch: pa.RecordBatch | pa.Table) -> Future[None]:
         """Have rows written; the future resolves once they are on disk, or raises SpoolFullError."""
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as writer:
-            writer.write(batch)
-        data = sink.getvalue().to_pybytes()
+        data = to_stream(batch)
         done: Future[None] = Future()
         done.set_running_or_notify_cancel()  # a caller that goes away cannot cancel what is about to be written
         with self._size_lock:
@@ -148,6 +146,20 @@ class Spool:
         with self._size_lock:
             self._size -= len(body.batch)
 
+    def scrub(self, erasure_id: str, keep: Callable[[str, bytes], bytes | None]) -> None:
+        """Leave nothing in the file of what was deleted, nor what `keep` drops of the bodies put aside; then say so beside it."""
+        with self._transaction() as connection:
+            for body_id, table, batch in connection.execute("SELECT id, table_name, batch FROM poison").fetchall():
+                kept = keep(table, batch)
+                if kept is None:
+                    connection.execute("DELETE FROM poison WHERE id = ?", (body_id,))
+                elif kept != batch:
+                    connection.execute("UPDATE poison SET batch = ? WHERE id = ?", (kept, body_id))
+        with self._reader() as connection, self._write_lock:
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        replace_durably(scrubbed_path(self.path), erasure_id.encode())
+
     def waiting_rows(self) -> int:
         """Rows that have not gone to the lake."""
         with self._reader() as connection:
@@ -170,6 +182,7 @@ class Spool:
             for suffix in ("", "-wal", "-shm"):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
             _lock_path(self.path).unlink(missing_ok=True)
+            scrubbed_path(self.path).unlink(missing_ok=True)
         os.close(self._lock_file)
 
     def _batches(self, state: str) -> list[Batch]:
@@ -290,6 +303,14 @@ class Spool:
             item.done.set_result(None)
 
 
+def to_stream(batch: pa.RecordBatch | pa.Table) -> bytes:
+    """Rows as a body holds them: an Arrow IPC stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write(batch)
+    return sink.getvalue().to_pybytes()
+
+
 def create_spool(folder: Path, max_bytes: int) -> Spool:
     """A new, empty spool in this folder."""
     _make_folder(folder)
@@ -336,6 +357,11 @@ def _lock(path: Path) -> int:
         os.close(handle)
         raise StorageError(f"The spool {path} is held by another process.") from error
     return handle
+
+
+def scrubbed_path(path: Path) -> Path:
+    """Where a spool names the newest erasure of which nothing is left in it."""
+    return path.with_suffix(".scrubbed")
 
 
 def _is_held(path: Path) -> bool:

@@ -4,6 +4,7 @@ A commit counts as durable only once this has returned.
 """
 
 import os
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def synchronise(path: Path) -> None:
 
 def replace_durably(path: Path, content: bytes) -> None:
     """Put content under a name so that after a power cut either the old or the new is there, never a part."""
-    temporary = path.with_name(path.name + ".writing")
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.writing")  # others may be writing the same
     with temporary.open("wb") as file:
         file.write(content)
         file.flush()

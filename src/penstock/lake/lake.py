@@ -6,6 +6,7 @@ BaseException that no `except Exception` catches.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,24 +14,31 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import msgspec
 import pyarrow as pa
 from msgspec import Struct
 
-from penstock.config import LakeSettings
+from penstock.config import LakeSettings, RetentionSettings
 from penstock.lake.arrow_schema import arrow_schema, conform, from_arrow, to_arrow
 from penstock.lake.candidates import CandidateSets
 from penstock.lake.changes import Changes, read_changes
 from penstock.lake.creation import create_table
 from penstock.lake.durability import make_durable
+from penstock.lake.erasing import clear_quarantine, erase_rows, purge_table
+from penstock.lake.folding import fold_table, require_answerable
 from penstock.lake.locked_sql import LockedConnection
 from penstock.lake.log_repair import repair_log
 from penstock.lake.maintenance import Maintained, maintain_table, slowest_readers
 from penstock.lake.open_table import OpenTable
 from penstock.lake.repair import Repaired, find_commit, is_intact, repair_table, revert_commit
-from penstock.lake.snapshot import Snapshot, current_sql, revisions_sql, within_dates
+from penstock.lake.retention import expire_table, kept_days
+from penstock.lake.snapshot import Snapshot, current_sql, revisions_sql, source_sql, within_dates
 from penstock.lake.storage_failure import storage_failures
-from penstock.lake.tables import TABLES, find_table
-from penstock.lake.transaction_log import read_entry
+from penstock.lake.tables import TABLES, find_table, source_of
+from penstock.lake.transaction_log import all_transactions, read_entry
+from penstock.lake.writers_gate import WritersGate
+
+NO_END = RetentionSettings(spans_days=0)
 
 
 class Lake:
@@ -40,6 +48,7 @@ class Lake:
         self.root = root.absolute()
         self.settings = settings
         self._tables: dict[str, OpenTable] = {}
+        self._gate = WritersGate(self.root)
 
     @cached_property
     def _backend(self) -> Any:
@@ -68,7 +77,16 @@ class Lake:
         arriving = conform(declared, rows) if isinstance(rows, pa.Table) else to_arrow(declared, rows)
         if arriving.num_rows == 0 and not transactions:
             return self.version(table)
-        return self._open(table).append(arriving, transactions or {})
+        with self._gate.shared():
+            return self._open(table).append(arriving, transactions or {})
+
+    def writing(self) -> AbstractContextManager[None]:
+        """For who reads in order to write: an erasure waits for the end, and cannot come between."""
+        return self._gate.shared()
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Be the only writer, in any process, which erasing needs; others wait. Not from within writing()."""
+        return self._gate.alone()
 
     def check(self, table: str, rows: pa.Table) -> pa.Table:
         """The rows in the table's columns, without writing them; BadInputError where they do not fit."""
@@ -92,7 +110,7 @@ class Lake:
         together with what was made of the rows; vacuum waits for it.
         """
         opened = self._open(table)
-        return read_changes(opened.path, opened.snapshot(), after, columns, max_rows, self.query)
+        return read_changes(opened.path, opened.snapshot(), opened.behind_cut(after), columns, max_rows, self.query)
 
     def current(
         self,
@@ -107,6 +125,8 @@ class Lake:
         To look rows up by something that changes, find candidate ids among the revisions() first and give them as `ids`;
         `dates` reads the partitions from one day to another only.
         """
+        if at is not None:
+            require_answerable(self._open(table), at)
         snapshot = self._snapshot(table, dates)
         condition, kept = self._candidates.condition(snapshot.table.id_column, ids) if ids is not None else (None, None)
         expression = self._expression(table, current_sql(snapshot, at, condition))
@@ -115,6 +135,8 @@ class Lake:
 
     def revisions(self, table: str, at: datetime | None = None, *, dates: tuple[date, date] | None = None) -> ir.Table:
         """Every row as known at a time, superseded and repeated ones too."""
+        if at is not None:
+            require_answerable(self._open(table), at)
         return self._expression(table, revisions_sql(self._snapshot(table, dates), at))
 
     def to_records(self, table: str, expression: ir.Table) -> list[Any]:
@@ -132,10 +154,38 @@ class Lake:
         """For SQL that a person types: a view per table with its current rows, the extra tables, and no other file."""
         return LockedConnection([self._open(name).snapshot() for name in TABLES], extra or {})
 
-    def maintain(self) -> list[Maintained]:
-        """Compact, checkpoint, vacuum and clean up every table; runs beside appends, and beside no other maintain()."""
+    def maintain(self, now: datetime, retention: RetentionSettings = NO_END) -> list[Maintained]:
+        """Compact, fold, drop what is past its time, checkpoint, vacuum and clean up every table; beside appends alone."""
+        with self._gate.shared():
+            slowest = slowest_readers(self.root, TABLES.values())
+            return [self._maintain(name, slowest.get(name), now, retention) for name in TABLES]
+
+    def erase(self, table: str, condition: str, given: Mapping[str, pa.Table] | None = None) -> int:
+        """Erase the rows for which a SQL condition holds, which may look into the given tables; how many went.
+
+        They are gone from what is read at once, and from the disk after purge(). Only when alone().
+        """
+        self._require_alone()
+        connection = self._backend.con
+        for name, rows in (given or {}).items():
+            connection.register(name, rows)
+        try:
+            return erase_rows(self._open(table), condition, connection)
+        finally:
+            for name in given or {}:
+                connection.unregister(name)
+
+    def purge(self) -> int:
+        """Delete every file and log entry that does not count any more; how many files went. Only when alone().
+
+        Every reader must have read all that concerns it: its watermark is moved to the end.
+        """
+        self._require_alone()
+        for name in TABLES:
+            self._catch_up(name)
         slowest = slowest_readers(self.root, TABLES.values())
-        return [maintain_table(self.root, table, self.settings, slowest.get(name)) for name, table in TABLES.items()]
+        gone = sum(purge_table(self._open(name), slowest.get(name)) for name in TABLES)
+        return gone + clear_quarantine(self.root)
 
     def repair_log(self, table: str) -> list[Path]:
         """Put torn log entries aside, so that the table opens; done at the first use of a table anyway."""
@@ -168,6 +218,28 @@ class Lake:
         if table not in self._tables:
             self._tables[table] = OpenTable(self.root, find_table(table))
         return self._tables[table]
+
+    def _maintain(self, name: str, slowest: int | None, now: datetime, retention: RetentionSettings) -> Maintained:
+        opened, connection = self._open(name), self._backend.con
+        folded = expired = 0
+        if (history := self.settings.history_days) > 0:
+            folded = fold_table(opened, history, now, connection)
+        if (days := kept_days(retention).get(name)) is not None:
+            expired = expire_table(opened, days, now, lambda other: source_sql(self._open(other).snapshot()), connection)
+        done = maintain_table(self.root, TABLES[name], self.settings, slowest)
+        return msgspec.structs.replace(done, folded=folded, expired=expired)
+
+    def _catch_up(self, name: str) -> None:
+        """Move the watermarks that readers keep on a table to the end of what they read; an own commit is no news to a reader."""
+        reached = all_transactions(self.root / name)
+        behind = {app: self.version(source) for app in reached if (source := source_of(app)) is not None}
+        behind = {app: version for app, version in behind.items() if version > reached[app]}
+        if behind:
+            self.append(name, [], transactions=behind)
+
+    def _require_alone(self) -> None:
+        if not self._gate.is_alone:
+            raise RuntimeError("erasing beside other writers loses their rows; do it within alone()")
 
     def _snapshot(self, table: str, dates: tuple[date, date] | None) -> Snapshot:
         snapshot = self._open(table).snapshot()

@@ -44,6 +44,8 @@ class Maintained(Struct, frozen=True, kw_only=True):
     checkpoint: int | None = None  # its version, where one was made
     vacuumed: int = 0  # files deleted
     cleaned: int = 0  # log entries deleted
+    folded: int = 0  # rows dropped that nobody may ask for any more
+    expired: int = 0  # rows dropped because their table keeps no longer
     held_back: bool = False  # a reader still needs what could have been deleted by now
 
 
@@ -120,7 +122,7 @@ def _vacuum(handle: DeltaTable, path: Path, after_h: float, slowest: int | None)
     doomed = handle.vacuum(retention_hours=hours, dry_run=True, enforce_retention_duration=False)
     if not doomed:
         return 0, False
-    if slowest is not None and not _unread_files(path, slowest).isdisjoint(doomed):
+    if slowest is not None and not unread_files(path, slowest).isdisjoint(doomed):
         return 0, True
     before = handle.version()
     handle.vacuum(
@@ -134,7 +136,8 @@ def _vacuum(handle: DeltaTable, path: Path, after_h: float, slowest: int | None)
     return len(doomed), False
 
 
-def _unread_files(path: Path, slowest: int) -> set[str]:
+def unread_files(path: Path, slowest: int) -> set[str]:
+    """Files that brought rows which the slowest reader has not read yet."""
     unread = [version for version in list_versions(path) if version > slowest]
     return {file.path for version in unread for file in new_rows_of(read_entry(path, version))}
 

@@ -20,7 +20,7 @@ from penstock.lake.log_repair import repair_log
 from penstock.lake.snapshot import Snapshot
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import Table
-from penstock.lake.transaction_log import COMMIT_TOKEN, TRANSACTION_COUNT, LogEntry, read_entry
+from penstock.lake.transaction_log import COMMIT_TOKEN, CUT_FROM, CUT_TO, TRANSACTION_COUNT, LogEntry, read_entry
 
 _ATTEMPTS = 20  # of one append whose transaction others keep touching
 _CONFLICT = "Concurrent transaction failed"
@@ -67,6 +67,13 @@ class OpenTable:
     def transaction_version(self, app: str) -> int | None:
         """The number that this application reached; None where it has none, or was set back to before its first."""
         return _reached(self.latest(), app)
+
+    def behind_cut(self, version: int | None) -> int | None:
+        """Where a reader that has read up to this version goes on: behind the place where an erasure has cut the log."""
+        if version is None:
+            return None
+        first, last = self.transaction_version(CUT_FROM), self.transaction_version(CUT_TO)
+        return last if first is not None and last is not None and first <= version <= last else version
 
     def append(self, rows: pa.Table, transactions: Mapping[str, int]) -> int | None:
         """Commit rows and transactions together, durably; None where all transactions were reached before."""

@@ -28,16 +28,16 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 def current_sql(snapshot: Snapshot, at: datetime | None = None, candidates: str | None = None) -> str:
     """The rows that count as known at `at`; `candidates` is a condition on the id column alone."""
     table = snapshot.table
-    source = _read_parquet(snapshot.files, snapshot.empty_file)
+    source = source_sql(snapshot)
     order = ["known_at", "file_index", "file_row_number"]
     if table.has_revisions:
         order.insert(0, "revision")
-    identity = ", ".join(_quote(name) for name in table.identity)
-    same = " AND ".join(f"row.{_quote(name)} = winner.{_quote(name)}" for name in table.identity)
+    identity = ", ".join(quote(name) for name in table.identity)
+    same = " AND ".join(f"row.{quote(name)} = winner.{quote(name)}" for name in table.identity)
     winners = (
         f"SELECT {identity}, max(struct_pack({', '.join(order)})) AS place FROM {source}{_where(at, candidates)} GROUP BY ALL"
     )
-    conditions = [f"row.{_quote(table.hidden_when)} IS NULL"] if table.hidden_when else []
+    conditions = [f"row.{quote(table.hidden_when)} IS NULL"] if table.hidden_when else []
     conditions += [f"row.{candidates}"] if candidates else []  # said on both sides, since the join passes on no list of ids
     hidden = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return (
@@ -48,14 +48,14 @@ def current_sql(snapshot: Snapshot, at: datetime | None = None, candidates: str 
 
 def revisions_sql(snapshot: Snapshot, at: datetime | None = None) -> str:
     """Every row known at `at`, superseded ones and repeated ones included."""
-    source = _read_parquet(snapshot.files, snapshot.empty_file)
+    source = source_sql(snapshot)
     return f"SELECT {_columns(snapshot.table)} FROM {source}{_where(at, None)}"
 
 
 def rows_sql(snapshot: Snapshot, columns: Sequence[str] | None) -> str:
     """Some columns of every row, in the order of the files."""
-    chosen = ", ".join(_quote(name) for name in columns) if columns is not None else _columns(snapshot.table)
-    return f"SELECT {chosen} FROM {_read_parquet(snapshot.files, snapshot.empty_file)}"
+    chosen = ", ".join(quote(name) for name in columns) if columns is not None else _columns(snapshot.table)
+    return f"SELECT {chosen} FROM {source_sql(snapshot)}"
 
 
 def within_dates(files: Iterable[str], first: date, last: date) -> tuple[str, ...]:
@@ -67,28 +67,31 @@ def _partition_of(file: str) -> date:
     return date.fromisoformat(Path(file).parent.name.removeprefix(f"{PARTITION}="))
 
 
-def _read_parquet(files: Sequence[str], empty_file: str) -> str:
-    listed = ", ".join(literal(file) for file in (empty_file, *files))
+def source_sql(snapshot: Snapshot) -> str:
+    """Every row of the files, to be selected from; `file_index` and `file_row_number` say where each lies."""
+    listed = ", ".join(literal(file) for file in (snapshot.empty_file, *snapshot.files))
     return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'{PARTITION}': 'DATE'}}, union_by_name = true)"
 
 
 def _where(at: datetime | None, candidates: str | None) -> str:
-    conditions = [f"known_at <= {_instant(at)}"] if at is not None else []
+    conditions = [f"known_at <= {instant(at)}"] if at is not None else []
     conditions += [candidates] if candidates else []
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
-def _instant(at: datetime) -> str:
+def instant(at: datetime) -> str:
+    """A time as a SQL value. Raises BadInputError where it has no zone."""
     if at.tzinfo is None:
         raise BadInputError(f"The time {at.isoformat()} has no time zone; give it one, for example UTC.")
     return f"TIMESTAMPTZ '{at.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S.%f')}+00'"
 
 
 def _columns(table: Table, prefix: str = "") -> str:
-    return ", ".join(prefix + _quote(name) for name in arrow_schema(table).names)
+    return ", ".join(prefix + quote(name) for name in arrow_schema(table).names)
 
 
-def _quote(name: str) -> str:
+def quote(name: str) -> str:
+    """A name as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -17,6 +17,8 @@ from penstock.errors import StorageError
 
 COMMIT_TOKEN = "penstock.commit"  # noqa: S105 - names one commit, guards nothing
 TRANSACTION_COUNT = "penstock.transactions"
+# The log was cut: readers that had read up to the first or further go on behind the second, since nothing was new between.
+CUT_FROM, CUT_TO = "cut:from", "cut:to"
 
 
 class DataFile(Struct, frozen=True, kw_only=True):

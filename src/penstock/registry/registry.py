@@ -10,6 +10,7 @@ from penstock.registry.checkpoints import Checkpoints
 from penstock.registry.database import Database
 from penstock.registry.datasets import Datasets
 from penstock.registry.edges import Edges
+from penstock.registry.erasures import Erasures
 from penstock.registry.evaluations import Evaluations
 from penstock.registry.keys import Keys
 from penstock.registry.label_schemas import LabelSchemas
@@ -40,6 +41,7 @@ class Registry:
         self.turns = Turns(database)
         self.keys = Keys(database)
         self.leases = Leases(database)
+        self.erasures = Erasures(database)
         self.audit = Audit(database)
 
     @property

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Column, Index, MetaData, Table, Text, UniqueC
 
 from penstock.records.access import AuditEntry, Key
 from penstock.records.dataset import DatasetVersion
+from penstock.records.erasure import Erasure
 from penstock.records.evaluation import Evaluation, Suite
 from penstock.records.label import LabelSchema
 from penstock.records.process import EdgeConfirmation, Lease
@@ -100,6 +101,7 @@ ROUTES = table_of(
 EDGES = table_of(METADATA, "edges", EdgeConfirmation, key=["worker_id"])
 KEYS = table_of(METADATA, "keys", Key, key=["key_id"], extra=[Column("secret_hash", Text, nullable=False)])
 LEASES = table_of(METADATA, "leases", Lease, key=["name"])
+ERASURES = table_of(METADATA, "erasures", Erasure, key=["erasure_id"])
 AUDIT_LOG = table_of(METADATA, "audit_log", AuditEntry, key=["entry_id"], extra=[Index(None, "at")])
 COUNTERS = Table(
     "counters",

@@ -47,10 +47,8 @@ class Refresher:
         with self._lock:
             if not self._registry.leases.acquire(LEASE, self._holder, LEASE_S, utc_now()):
                 return False
-            settle_interactions(self._lake, self._clock)
-            settle_feedback(self._lake, self._clock, self._settings.ingest.pending_expiry_h)
-            run_signals(self._lake, self._clock)
-            run_labels(self._lake, self._registry, self._settings.reward, self._clock)
+            with self._lake.writing():
+                refresh_stages(self._lake, self._registry, self._settings, self._clock)
             self._refreshed_at = time.monotonic()
             return True
 
@@ -61,11 +59,19 @@ class Refresher:
         with self._lock:
             self._maintained_at = time.monotonic()
             if self._registry.leases.acquire(LEASE, self._holder, LEASE_S, utc_now()):
-                self._lake.maintain()
+                self._lake.maintain(utc_now(), self._settings.retention)
 
     def release(self) -> None:
         """Let another process settle."""
         self._registry.leases.release(LEASE, self._holder)
+
+
+def refresh_stages(lake: Lake, registry: Registry, settings: Settings, clock: WriterClock) -> None:
+    """Settle, signals, labels, in the order in which data flows."""
+    settle_interactions(lake, clock)
+    settle_feedback(lake, clock, settings.ingest.pending_expiry_h)
+    run_signals(lake, clock)
+    run_labels(lake, registry, settings.reward, clock)
 
 
 class RefreshLoop:

@@ -201,7 +201,8 @@ class TurnSteps:
         """What examines this turn if the route has no trusted suite yet, and the next one if this turn is released."""
         name = own_suite_name(turn.route, turn.turn_id)
         try:
-            freeze_held_out(self._registry, self._stores.artifacts, name, events, at, plan.held_out_items)
+            with self._stores.open_lake().writing():
+                freeze_held_out(self._registry, self._stores.artifacts, name, events, at, plan.held_out_items)
         except EmptySelectionError:
             if self._registry.suites.latest(trusted_suite_name(turn.route)) is None:
                 raise
@@ -314,7 +315,8 @@ class TurnSteps:
     def _trust_suite_of(self, turn: Turn) -> None:
         own = self._registry.suites.latest(own_suite_name(turn.route, turn.turn_id))
         if own is not None:
-            adopt_suite(self._registry, self._stores.artifacts, trusted_suite_name(turn.route), own, utc_now())
+            with self._stores.open_lake().writing():
+                adopt_suite(self._registry, self._stores.artifacts, trusted_suite_name(turn.route), own, utc_now())
 
     def _serving(self, route: str) -> Checkpoint:
         found = self._registry.routes.get(route)

@@ -1,0 +1,92 @@
+"""Retention: days older than a table keeps are dropped, but for the rows that a label, a draw or a dataset still leads back to.
+
+What is labelled, queued or in a dataset outlives its time until it is erased; labels and the rows of datasets have no end at all.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import duckdb
+import pyarrow as pa
+
+from penstock.config import RetentionSettings
+from penstock.lake.arrow_schema import arrow_schema
+from penstock.lake.open_table import OpenTable
+from penstock.lake.partitions import partitions_before, partitions_due, within
+from penstock.lake.rewriting import fetch_pair, rewrite_files, rows_except
+from penstock.lake.snapshot import Snapshot, source_sql
+from penstock.lake.storage_failure import storage_failures
+
+Source = Callable[[str], str]  # the name of a table -> all its rows, to select from
+
+# table -> which of its rows are held by what is labelled, queued or in a dataset
+_HELD: Mapping[str, str] = {
+    "interactions": "interaction_id IN (SELECT id FROM held)",
+    "spans": "trace_id IN (SELECT trace_id FROM held_calls)",
+    "signals": "interaction_id IN (SELECT id FROM held) OR session_id IN (SELECT session_id FROM held_calls)",
+    "feedback": "feedback_id IN (SELECT feedback_id FROM held_reports)",
+    "evaluation_items": "false",
+}
+
+
+def retention_mark(table: str) -> str:
+    """The transaction that keeps when a table's old days were last looked at, in seconds since 1970."""
+    return f"retention:{table}"
+
+
+def kept_days(settings: RetentionSettings) -> dict[str, float]:
+    """Days by table, of those tables that do not keep for good."""
+    return {table: days for table in _HELD if (days := float(getattr(settings, f"{table}_days"))) > 0}
+
+
+def expire_table(opened: OpenTable, days: float, now: datetime, source: Source, connection: duckdb.DuckDBPyConnection) -> int:
+    """Drop the rows of days that are over by more than so many days; how many rows went."""
+    mark, age = retention_mark(opened.table.name), timedelta(days=days)
+    last = opened.transaction_version(mark) or 0
+    handle = opened.latest()
+    last_day = (now - age).date()
+    looked_up_to = (datetime.fromtimestamp(last, now.tzinfo) - age).date() if last else None
+    arrived_since = set(partitions_due(handle, timedelta(0), last, now))
+    old = partitions_before(handle, last_day)
+    due = [day for day in old if looked_up_to is None or day >= looked_up_to or day in arrived_since]
+    if not due:
+        return 0
+    snapshot = opened.snapshot()
+    with storage_failures(f"drop old rows of {opened.table.name}", opened.path):
+        _collect_held(connection, source)
+        gone = sum(_expire_partition(opened, within(snapshot, day), connection) for day in due)
+    opened.append(arrow_schema(opened.table).empty_table(), {mark: int(now.timestamp())})
+    return gone
+
+
+def _collect_held(connection: duckdb.DuckDBPyConnection, source: Source) -> None:
+    """What others lead back to, as small temporary tables of ids."""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE held AS SELECT DISTINCT id FROM ("
+        f"SELECT interaction_id AS id FROM {source('labels')} UNION ALL "
+        f"SELECT other_interaction_id FROM {source('labels')} UNION ALL "
+        f"SELECT interaction_id FROM {source('draws')} WHERE taken UNION ALL "
+        f"SELECT unnest(interaction_ids) FROM {source('dataset_rows')}) WHERE id IS NOT NULL"
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE held_calls AS SELECT DISTINCT trace_id, session_id FROM {source('interactions')} "
+        "WHERE interaction_id IN (SELECT id FROM held)"
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE held_reports AS SELECT DISTINCT feedback_id FROM {source('feedback')} "
+        "WHERE interaction_id IN (SELECT id FROM held)"
+    )
+
+
+def _expire_partition(opened: OpenTable, partition: Snapshot, connection: duckdb.DuckDBPyConnection) -> int:
+    source = source_sql(partition)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE expired AS SELECT file_index, file_row_number FROM {source} "
+        f"WHERE ({_HELD[opened.table.name]}) IS NOT TRUE"
+    )
+    gone, rows = fetch_pair(connection, f"SELECT (SELECT count(*) FROM expired), (SELECT count(*) FROM {source})")
+    if gone:
+        kept = rows_except(connection, source, "expired") if gone < rows else pa.table([], schema=pa.schema([])).to_reader()
+        rewrite_files(opened.root, opened.table, partition.files, kept)
+    connection.execute("DROP TABLE expired")
+    return gone

@@ -1,0 +1,183 @@
+"""Erasure: everything that Penstock holds of some users goes, and a report says which sets and checkpoints had seen them.
+
+The lake is written by nobody else meanwhile; the edges go on accepting into their spools. Tombstones come first, so that a run
+that dies is finished by asking again, and nothing late slips in. The registry and the report name nobody.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+from msgspec import Struct
+
+from penstock.datasets.erase import erase_from_datasets
+from penstock.datasets.lineage import datasets_behind
+from penstock.errors import PenstockError
+from penstock.evaluation.erase import erase_from_suites
+from penstock.ingest.flush import Flusher
+from penstock.ingest.spool import adopt_spools, create_spool, scrubbed_path
+from penstock.ingest.tombstones import add_tombstones
+from penstock.lake.lake import Lake
+from penstock.records.clock import utc_now
+from penstock.records.erasure import Erasure
+from penstock.records.ids import random_id
+from penstock.records.training import TrainingRunState
+from penstock.worker.erasure_scope import ErasureScope, find_scope
+from penstock.worker.refresh import refresh_stages
+from penstock.worker.stores import Stores
+
+SPOOLS = "spool"
+_POLL_S = 0.1
+_BY_INTERACTION = "interaction_id IN (SELECT id FROM erased_interactions)"
+_BY_SESSION = "session_id IN (SELECT id FROM erased_sessions)"
+
+# Table -> which of its rows go; `dataset_rows` leave tombstones, and are the datasets' to erase. What tells whose a row is goes
+# last, so that a run that was cut short finds the rest again.
+CONDITIONS: dict[str, str] = {
+    "labels": f"{_BY_INTERACTION} OR other_interaction_id IN (SELECT id FROM erased_interactions)"
+    " OR (target_kind = 'session' AND target_id IN (SELECT id FROM erased_sessions))",
+    "draws": _BY_INTERACTION,
+    "evaluation_items": _BY_INTERACTION,
+    "signals": f"{_BY_INTERACTION} OR {_BY_SESSION}",
+    "feedback": "feedback_id IN (SELECT id FROM erased_feedback)",
+    "interactions": _BY_INTERACTION,
+    "spans": "span_key IN (SELECT id FROM erased_spans)",
+}
+
+
+class ErasureReport(Struct, frozen=True, kw_only=True):
+    """What was found and erased; ids of sets, suites and checkpoints, and numbers."""
+
+    erasure_id: str
+    users: int
+    interactions: int
+    rows: dict[str, int]  # rows erased, by table
+    datasets: dict[str, int]  # rows erased, by dataset version
+    suites: dict[str, int]  # items erased, by suite
+    checkpoints: list[str]  # trained on a set that had seen a user, themselves or through their parents
+    training_runs: list[str]  # still at work on such a set
+    files: int  # deleted
+    unscrubbed_spools: list[str]  # of edges that have not answered; they drop what is erased when they flush
+    seconds: float
+
+
+def erase_users(
+    stores: Stores, users: Collection[str], wait_s: float, say: Callable[[str], None] = lambda _: None
+) -> ErasureReport:
+    """Erase these users, given as keyed hashes; `wait_s` is how long to wait for the edges to clean their spools."""
+    began = time.monotonic()
+    lake, at = stores.open_lake(), utc_now()
+    erasure_id = random_id("x")
+    stores.registry.erasures.create(Erasure(erasure_id=erasure_id, users=len(users), requested_at=at))
+    say("Waiting for those who write to the lake")
+    with lake.alone():
+        say("Settling what has arrived")
+        refresh_stages(lake, stores.registry, stores.settings, stores.clock)
+        say("Looking for what belongs to them")
+        scope = find_scope(lake, users)
+        add_tombstones(lake.root, erasure_id, scope.tombstones())
+        datasets = erase_from_datasets(lake, stores.registry, scope.interactions, erasure_id, stores.clock.known_at())
+        suites = erase_from_suites(stores.registry, scope.interactions, scope.users, erasure_id, at)
+        rows = {table: _erase(lake, table, scope, say) for table in CONDITIONS}
+        say("Deleting files that no longer count")
+        files = lake.purge()
+    for user in users:
+        stores.registry.audit.erase(user, at)
+    say("Waiting for the edges to clean their spools")
+    unscrubbed = _scrub_spools(stores, erasure_id, wait_s)
+    report = ErasureReport(
+        erasure_id=erasure_id,
+        users=len(users),
+        interactions=len(scope.interactions),
+        rows=rows,
+        datasets=datasets,
+        suites=suites,
+        checkpoints=_checkpoints_of(stores, datasets),
+        training_runs=_runs_on(stores, datasets),
+        files=files,
+        unscrubbed_spools=unscrubbed,
+        seconds=time.monotonic() - began,
+    )
+    stores.registry.erasures.finish(erasure_id, msgspec.json.encode(report).decode(), utc_now())
+    return report
+
+
+def _erase(lake: Lake, table: str, scope: ErasureScope, say: Callable[[str], None]) -> int:
+    say(f"Erasing from {table}")
+    given = {
+        "erased_interactions": _ids(scope.interactions),
+        "erased_sessions": _ids(scope.sessions),
+        "erased_spans": _ids(scope.spans),
+    }
+    if table == "feedback":
+        given["erased_feedback"] = _reports_on(lake, scope)
+    return lake.erase(table, CONDITIONS[table], given)
+
+
+def _ids(values: Collection[str]) -> pa.Table:
+    return pa.table({"id": pa.array(sorted(values), pa.string())})
+
+
+def _reports_on(lake: Lake, scope: ErasureScope) -> pa.Table:
+    """Reports that were matched with what goes, and those whose target is a name of nothing else."""
+    rows = lake.revisions("feedback").select(
+        "feedback_id", "target_kind", "target_key", "target_id", "interaction_id", "session_id"
+    )
+    found = rows.to_pyarrow()
+    columns = (found.column(name).to_pylist() for name in found.column_names)
+    ids = {
+        report
+        for report, kind, key, identifier, interaction, session in zip(*columns, strict=True)
+        if interaction in scope.interactions
+        or session in scope.sessions
+        or (interaction is None and session is None and (kind, key, identifier) in scope.targets)
+    }
+    return _ids(ids)
+
+
+def _checkpoints_of(stores: Stores, datasets: Collection[str]) -> list[str]:
+    checkpoints = [checkpoint.checkpoint_id for checkpoint in stores.registry.checkpoints.list()]
+    return [name for name in checkpoints if not set(datasets).isdisjoint(datasets_behind(stores.registry, name))]
+
+
+def _runs_on(stores: Stores, datasets: Collection[str]) -> list[str]:
+    """Runs that have read such a set and may still make a checkpoint of it."""
+    return [
+        run.training_run_id
+        for run in stores.registry.runs.list()
+        if run.dataset_version_id in datasets and run.state in (TrainingRunState.PENDING, TrainingRunState.RUNNING)
+    ]
+
+
+def _scrub_spools(stores: Stores, erasure_id: str, wait_s: float) -> list[str]:
+    """Empty the spools that no edge holds, and wait for the edges that hold one; those that do not answer in time."""
+    settings = stores.settings
+    folder = settings.home_path / SPOOLS
+    if not folder.is_dir():
+        return []
+    own = create_spool(folder, settings.edge.spool_max_bytes)
+    adopted = adopt_spools(folder, settings.edge.spool_max_bytes)
+    flusher = Flusher(stores.open_lake(), own, settings.edge.flush_max_rows, adopted)
+    try:
+        flusher.run_once()
+    except PenstockError:
+        pass  # what is damaged stays, and is named below
+    finally:
+        flusher.close()
+        own.close(delete_if_empty=True)
+    deadline = utc_now() + timedelta(seconds=wait_s)
+    while left := [path.name for path in sorted(folder.glob("*.db")) if not _is_scrubbed(path, erasure_id)]:
+        if utc_now() >= deadline:
+            return left
+        time.sleep(_POLL_S)
+    return []
+
+
+def _is_scrubbed(path: Path, erasure_id: str) -> bool:
+    try:
+        return scrubbed_path(path).read_text() == erasure_id
+    except FileNotFoundError:
+        return not path.exists()

@@ -1,0 +1,67 @@
+"""Files replaced by others with fewer rows, so that readers see no news and a crash leaves nothing that counts."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from penstock.errors import StorageError
+from penstock.lake import rewriting
+from penstock.lake.lake import Lake
+from penstock.lake.snapshot import source_sql
+from tests.lake.rows import make_signal, shown
+
+
+def _rewrite_without_first(lake: Lake) -> None:
+    opened = lake._open("signals")
+    snapshot = opened.snapshot()
+    connection = lake._backend.con
+    first = f"SELECT file_index, file_row_number FROM {source_sql(snapshot)} WHERE signal_id = 's_0'"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE gone AS {first}")
+    kept = rewriting.rows_except(connection, source_sql(snapshot), "gone")
+    rewriting.rewrite_files(lake.root, opened.table, snapshot.files, kept)
+
+
+def test_the_rows_that_stay_are_the_same_and_no_news_to_a_reader(lake: Lake) -> None:
+    lake.append("signals", [make_signal(number) for number in range(3)])
+    lake.append("signals", [make_signal(3, day=1)])
+    seen = lake.version("signals")
+    _rewrite_without_first(lake)
+    assert shown(lake) == [("s_1", 0), ("s_2", 0), ("s_3", 0)]
+    assert lake.changes("signals", seen).rows.num_rows == 0
+    assert not (lake.root / rewriting.SCRATCH).exists() or not list((lake.root / rewriting.SCRATCH).iterdir())
+
+
+def test_new_files_have_bloom_filters_and_small_row_groups_as_appends_have(lake: Lake) -> None:
+    lake.append("signals", [make_signal(number) for number in range(20_000)])
+    _rewrite_without_first(lake)
+    (file,) = lake._open("signals").snapshot().files
+    metadata = pq.read_metadata(file)
+    assert metadata.num_row_groups == 2
+    ids = next(
+        metadata.row_group(0).column(index)
+        for index in range(metadata.num_columns)
+        if metadata.row_group(0).column(index).path_in_schema == "signal_id"
+    )
+    assert "RLE_DICTIONARY" not in ids.encodings
+    found = lake.query(f"SELECT bloom_filter_excludes FROM parquet_bloom_probe('{file}', 'signal_id', 's_none')")
+    assert all(found.column(0).to_pylist())
+
+
+def test_a_crash_before_the_commit_changes_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.append("signals", [make_signal(number) for number in range(3)])
+
+    def fail(*_: object) -> None:
+        raise OSError("the power went")
+
+    monkeypatch.setattr(rewriting, "_commit", fail)
+    with pytest.raises(StorageError):
+        _rewrite_without_first(lake)
+    assert len(shown(lake)) == 3
+
+
+def test_what_a_crash_has_left_is_cleared(lake: Lake) -> None:
+    left = Path(lake.root / rewriting.SCRATCH / "dead")
+    left.mkdir(parents=True)
+    rewriting.clear_scratch(lake.root)
+    assert not left.exists()
