@@ -106,20 +106,29 @@ class Flusher:
 
         What an erasure has forgotten is dropped here, within the same hold on the lake, so that no erasure can come between.
         """
-        fitting: list[pa.Table] = []
         with self._lake.writing():
             tombstones = self._erased.read()
-            for body in spool.bodies(batch):
-                try:
-                    rows = self._lake.check(batch.table, _read(body.batch))
-                except BadInputError as error:
-                    spool.put_aside(batch, body, str(error))
-                else:
-                    fitting.append(drop_erased(batch.table, rows, tombstones))
-            if fitting:
-                self._lake.append(batch.table, pa.concat_tables(fitting), transactions={spool.app: batch.number})
+            rows = self._read_batch(spool, batch)
+            if rows is not None:
+                rows = drop_erased(batch.table, rows, tombstones)
+                self._lake.append(batch.table, rows, transactions={spool.app: batch.number})
         spool.finish(batch)
-        return sum(table.num_rows for table in fitting)
+        return rows.num_rows if rows is not None else 0
+
+    def _read_batch(self, spool: Spool, batch: Batch) -> pa.Table | None:
+        """The rows of all bodies that fit their table; None where not one does. Only if they do not all, each is looked at."""
+        bodies = spool.bodies(batch)
+        try:
+            return self._lake.check(batch.table, pa.concat_tables([_read(body.batch) for body in bodies]))
+        except (BadInputError, pa.ArrowException):
+            pass
+        fitting: list[pa.Table] = []
+        for body in bodies:
+            try:
+                fitting.append(self._lake.check(batch.table, _read(body.batch)))
+            except BadInputError as error:
+                spool.put_aside(batch, body, str(error))
+        return pa.concat_tables(fitting) if fitting else None
 
     def _scrub(self, spool: Spool) -> None:
         """After an erasure: nothing of the erased may be left in the pages of a spool, or in what was put aside."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import accumulate, chain
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -70,12 +71,24 @@ def to_arrow(table: Table, records: Sequence[Struct]) -> pa.Table:
 
 def _values(records: Sequence[Struct], name: str, column_type: pa.DataType) -> "pa.Array[Any]":
     values = list(map(attrgetter(name), records))
+    if values.count(None) == len(values):  # most columns of most batches
+        return pa.nulls(len(values), column_type)
     if pa.types.is_map(column_type):
-        values = [list(value.items()) if isinstance(value, dict) else value for value in values]
-    elif pa.types.is_timestamp(column_type):
+        return _maps(values, column_type)
+    if pa.types.is_timestamp(column_type):
         values = [None if value is None else (value - _EPOCH) // _MICROSECOND for value in values]
-        return pa.array(values, pa.int64()).cast(column_type)
+        return pa.array(values, pa.int64()).view(column_type)
     return pa.array(values, column_type)
+
+
+def _maps(values: Sequence[Any], column_type: Any) -> "pa.Array[Any]":
+    """Dicts as maps: keys and values of all of them end to end, and where each begins."""
+    if None in values:
+        return pa.array([value if value is None else list(value.items()) for value in values], column_type)
+    starts = pa.array([0, *accumulate(map(len, values))], pa.int32())
+    keys = pa.array(list(chain.from_iterable(values)), column_type.key_type)
+    items = pa.array(list(chain.from_iterable(map(dict.values, values))), column_type.item_type)
+    return pa.MapArray.from_arrays(starts, keys, items)
 
 
 def conform(table: Table, rows: pa.Table) -> pa.Table:
