@@ -11,16 +11,15 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any, TypeVar
 
-import ibis.expr.types as ir
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.ingest.interactions import build_interactions
+from penstock.ingest.plain_interactions import find_plain, plain_interactions
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
-from penstock.lake.selection import among
 from penstock.lake.tables import reader
 from penstock.lake.watermarks import Horizon
 from penstock.records.clock import WriterClock
@@ -61,22 +60,44 @@ def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int) -> Settled | No
     changes = lake.changes("spans", after, ["trace_id", "date"], max_rows)
     if changes.rows.num_rows == 0:
         return None
-    built = build_interactions(_spans_of_traces(lake, changes.rows), clock.known_at())
-    standing = _standing(lake, built)
-    amended = list(_amended(built, standing))
-    lake.append("interactions", amended, transactions={WATERMARK: changes.version})
-    created = sum(interaction.revision == 0 for interaction in amended)
+    known_at = clock.known_at()
+    plain, others = _part(lake, _spans_of_traces(lake, changes.rows))
+    built = build_interactions(_to_records(Span, others), known_at)
+    amended = list(_amended(built, _standing(lake, built)))
+    rows = pa.concat_tables(
+        [lake.check("interactions", plain_interactions(plain, known_at)), lake.to_rows("interactions", amended)]
+    )
+    lake.append("interactions", rows, transactions={WATERMARK: changes.version})
+    created = plain.num_rows + sum(interaction.revision == 0 for interaction in amended)
     return Settled(
-        spans=changes.rows.num_rows, created=created, revised=len(amended) - created, unchanged=len(built) - len(amended)
+        spans=changes.rows.num_rows,
+        created=created,
+        revised=rows.num_rows - created,
+        unchanged=len(built) - len(amended),
     )
 
 
-def _spans_of_traces(lake: Lake, new: pa.Table) -> list[Span]:
+def _spans_of_traces(lake: Lake, new: pa.Table) -> pa.Table:
     """Every span that has arrived of the traces of the new ones; one sent twice may come twice."""
-    traces = [trace for trace in pc.unique(new.column("trace_id")).to_pylist() if trace]
+    traces = pa.table({"id": pc.unique(new.column("trace_id"))})
     days: list[Any] = pc.unique(new.column("date")).to_pylist()
     around = (min(days) - timedelta(days=_TRACE_DAYS), max(days) + timedelta(days=_TRACE_DAYS))
-    return _to_records(Span, among(lake.revisions("spans", dates=around), "trace_id", traces))
+    rows: pa.Table = lake.rows_with("spans", "trace_id", traces, dates=around).to_pyarrow()
+    return rows
+
+
+def _part(lake: Lake, spans: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The spans that are an interaction each as they stand, and all others; what has been settled before is not plain."""
+    is_plain = find_plain(spans)
+    ids = spans.select(["span_key"]).filter(is_plain).rename_columns(["id"])
+    days: list[Any] = pc.unique(spans.column("date")).to_pylist()
+    around = (min(days) - timedelta(days=_TRACE_DAYS), max(days) + timedelta(days=_TRACE_DAYS))
+    settled = lake.rows_with("interactions", "interaction_id", ids, dates=around).select("interaction_id").to_pyarrow()
+    if settled.num_rows:
+        is_plain = pc.and_not(is_plain, pc.is_in(spans.column("span_key"), settled.column(0).combine_chunks()))
+    if pc.all(is_plain).as_py():
+        return spans, spans.slice(0, 0)
+    return spans.filter(is_plain), spans.filter(pc.invert(is_plain))
 
 
 def _standing(lake: Lake, built: list[Interaction]) -> dict[str, Interaction]:
@@ -86,18 +107,17 @@ def _standing(lake: Lake, built: list[Interaction]) -> dict[str, Interaction]:
     days = [interaction.started_at.date() for interaction in built]
     # A span sent again with another start keeps the day of its first; so look a little around.
     around: tuple[date, date] = (min(days) - timedelta(days=_TRACE_DAYS), max(days) + timedelta(days=_TRACE_DAYS))
-    rows = among(lake.revisions("interactions", dates=around), "interaction_id", [row.interaction_id for row in built])
+    rows = lake.rows_with("interactions", "interaction_id", [row.interaction_id for row in built], dates=around)
     standing: dict[str, Interaction] = {}
-    for row in _to_records(Interaction, rows):
+    for row in _to_records(Interaction, rows.to_pyarrow()):
         other = standing.get(row.interaction_id)
         if other is None or row.revision > other.revision:
             standing[row.interaction_id] = row
     return standing
 
 
-def _to_records(record: type[Record], rows: ir.Table) -> list[Record]:
+def _to_records(record: type[Record], table: pa.Table) -> list[Record]:
     """Rows as records; columns that are empty throughout are left to the record's defaults, which halves the time."""
-    table = rows.to_pyarrow()
     filled = [name for name in table.column_names if not _is_empty(table.column(name))]
     return from_arrow(record, table.select(filled)) if table.num_rows else []
 

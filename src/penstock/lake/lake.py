@@ -25,6 +25,7 @@ from penstock.lake.changes import Changes, read_changes
 from penstock.lake.creation import create_table
 from penstock.lake.durability import make_durable
 from penstock.lake.erasing import clear_quarantine, erase_rows, purge_table
+from penstock.lake.file_index import FileIndex
 from penstock.lake.folding import fold_table, require_answerable
 from penstock.lake.locked_sql import LockedConnection
 from penstock.lake.log_repair import repair_log
@@ -48,6 +49,7 @@ class Lake:
         self.root = root.absolute()
         self.settings = settings
         self._tables: dict[str, OpenTable] = {}
+        self._indexes: dict[tuple[str, str], FileIndex] = {}
         self._gate = WritersGate(self.root)
 
     @cached_property
@@ -91,6 +93,10 @@ class Lake:
     def check(self, table: str, rows: pa.Table) -> pa.Table:
         """The rows in the table's columns, without writing them; BadInputError where they do not fit."""
         return conform(find_table(table), rows)
+
+    def to_rows(self, table: str, records: Sequence[Struct]) -> pa.Table:
+        """Records in the table's columns, without writing them."""
+        return to_arrow(find_table(table), records)
 
     def transaction_version(self, table: str, app: str) -> int | None:
         """The number that this writer or reader has reached on this table."""
@@ -138,6 +144,25 @@ class Lake:
         if at is not None:
             require_answerable(self._open(table), at)
         return self._expression(table, revisions_sql(self._snapshot(table, dates), at))
+
+    def rows_with(
+        self, table: str, column: str, ids: Sequence[str] | pa.Table, *, dates: tuple[date, date] | None = None
+    ) -> ir.Table:
+        """Every row, superseded ones too, with one of these ids in a column; only files that may hold them are opened.
+
+        For who asks again and again: the first question reads the column of every file into memory.
+        """
+        snapshot = self._snapshot(table, dates)
+        condition, kept = self._candidates.condition(column, ids)
+        index = self._indexes.setdefault((table, column), FileIndex(column, self.query))
+        wanted = ids if isinstance(ids, pa.Table) else pa.table({"id": pa.array(ids, pa.string())})
+        self._backend.con.register("wanted_ids", wanted.rename_columns(["id"]))
+        files = index.files_with(snapshot.files, "wanted_ids", len(self._open(table).snapshot().files))
+        self._backend.con.unregister("wanted_ids")
+        near = Snapshot(table=snapshot.table, version=snapshot.version, files=files, empty_file=snapshot.empty_file)
+        expression = self._expression(table, f"SELECT * FROM ({revisions_sql(near)}) WHERE {condition}")
+        self._candidates.keep(kept, expression.op())
+        return expression
 
     def to_records(self, table: str, expression: ir.Table) -> list[Any]:
         """Run an expression and give its rows as records of the table."""

@@ -1,0 +1,46 @@
+"""The plain case gives what going through records gives."""
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from penstock.ingest.interactions import build_interactions
+from penstock.ingest.plain_interactions import find_plain, plain_interactions
+from penstock.lake.arrow_schema import conform, from_arrow, to_arrow
+from penstock.lake.tables import TABLES
+from penstock.records.interaction import Interaction
+from penstock.records.span import Span
+from tests.rows import LATER, make_span, trace
+
+FULL: dict[str, Any] = {
+    "session_id": "chat", "user_id": "u_1", "request_id": "r", "response_id": "a", "tags": {"plan": "pro"},
+    "input_messages": '[{"role":"user","parts":[{"type":"text","content":"hi"}]}]', "prompt_text": "hi", "response_text": "ho",
+    "keys": {"ticket": "7"},    "token_logprobs": [-0.5, -0.1], "content_present": True, "exposure": "simulated", "sample_probability": 0.5,
+    "redactions": {"email": 2}, "error_type": "timeout", "dialect": "gateway", "application": "shop", "attributes": {"x": "y"},
+}  # fmt: skip
+
+
+def _rows(*spans: Span) -> pa.Table:
+    return to_arrow(TABLES["spans"], spans)
+
+
+@pytest.mark.parametrize("fields", [{}, FULL, {"session_id": "chat"}])
+def test_it_is_what_the_records_give(fields: dict[str, Any]) -> None:
+    spans = [make_span(trace(number), f"{number + 1:016x}", start=number, **fields) for number in range(3)]
+    rows = _rows(*spans)
+    made = conform(TABLES["interactions"], plain_interactions(rows.filter(find_plain(rows)), LATER))
+    assert from_arrow(Interaction, made) == build_interactions(spans, LATER)
+
+
+def test_only_inferences_that_are_all_of_their_trace_are_plain() -> None:
+    rows = _rows(
+        make_span(trace(1), "a"),
+        make_span(trace(2), "a"),
+        make_span(trace(2), "b", "a", kind="tool"),
+        make_span(trace(3), "a"),
+        make_span(trace(3), "a"),
+        make_span(trace(4), "a", kind="agent"),
+        make_span("", "a"),
+    )
+    assert find_plain(rows).to_pylist() == [True, False, False, False, False, False, False]
