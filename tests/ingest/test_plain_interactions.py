@@ -16,8 +16,9 @@ from tests.rows import LATER, make_span, trace
 FULL: dict[str, Any] = {
     "session_id": "chat", "user_id": "u_1", "request_id": "r", "response_id": "a", "tags": {"plan": "pro"},
     "input_messages": '[{"role":"user","parts":[{"type":"text","content":"hi"}]}]', "prompt_text": "hi", "response_text": "ho",
-    "keys": {"ticket": "7"},    "token_logprobs": [-0.5, -0.1], "content_present": True, "exposure": "simulated", "sample_probability": 0.5,
-    "redactions": {"email": 2}, "error_type": "timeout", "dialect": "gateway", "application": "shop", "attributes": {"x": "y"},
+    "keys": {"ticket": "7"}, "token_logprobs": [-0.5, -0.1], "content_present": True, "exposure": "simulated",
+    "sample_probability": 0.5, "redactions": {"email": 2}, "error_type": "timeout", "dialect": "gateway",
+    "application": "shop", "attributes": {"x": "y"},
 }  # fmt: skip
 
 

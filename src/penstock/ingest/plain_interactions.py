@@ -19,11 +19,12 @@ _COLUMNS = tuple(field.name for field in msgspec.structs.fields(Interaction))
 
 def find_plain(spans: pa.Table) -> Any:
     """A mask of the spans that are inferences and the only row of their trace, where the traces are whole."""
-    counts = pc.value_counts(spans.column("trace_id"))
-    once = counts.field("values").filter(pc.equal(counts.field("counts"), 1))
+    counts: Any = pc.value_counts(spans.column("trace_id"))
+    once = counts.field("values").filter(pc.equal(counts.field("counts"), pa.scalar(1)))
     is_alone = pc.is_in(spans.column("trace_id"), once)
-    is_inference = pc.equal(spans.column("kind"), str(SpanKind.INFERENCE))
-    has_ids = pc.and_(pc.not_equal(spans.column("trace_id"), ""), pc.not_equal(spans.column("span_id"), ""))
+    is_inference = pc.equal(spans.column("kind"), pa.scalar(str(SpanKind.INFERENCE)))
+    nothing = pa.scalar("")
+    has_ids = pc.and_(pc.not_equal(spans.column("trace_id"), nothing), pc.not_equal(spans.column("span_id"), nothing))
     return pc.and_(pc.and_(is_alone, is_inference), has_ids)
 
 
@@ -39,4 +40,5 @@ def plain_interactions(spans: pa.Table, known_at: datetime) -> pa.Table:
         "turn_index": pa.nulls(rows, pa.int64()),
         "merged_into": pa.nulls(rows, pa.string()),
     }
-    return pa.table({name: made[name] if name in made else spans.column(name) for name in _COLUMNS})
+    columns: list[Any] = [made[name] if name in made else spans.column(name) for name in _COLUMNS]
+    return pa.table(columns, names=list(_COLUMNS))

