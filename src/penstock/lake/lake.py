@@ -57,6 +57,7 @@ class Lake:
         backend: Any = ibis.duckdb.connect()
         backend.con.execute("SET parquet_metadata_cache = true")  # a file never changes under its name
         backend.con.execute("SET TimeZone = 'UTC'")
+        backend.con.execute("SET enable_external_file_cache = false")  # the system's own is enough, and shared
         return backend
 
     @cached_property
