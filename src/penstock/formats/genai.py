@@ -64,6 +64,7 @@ _CONTENT = frozenset({"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai
 _TOOLS = "gen_ai.tool.definitions"
 _PARAMETER_PREFIX = "gen_ai.request."
 _LEGACY_PARAMETER_PREFIX = "gen_ai.openai.request."
+_LEGACY_TIER = "gen_ai.openai.request.service_tier"  # which was the answer's under a wrong name
 _KEY_PREFIX, _TAG_PREFIX = "penstock.key.", "penstock.tag."
 _KEY_ENDINGS = ("_id", ".id", "-id", "Id", "ID")
 _METADATA_PREFIXES = (
@@ -153,7 +154,7 @@ def _read_other(read: GenAiSpan, name: str, value: Any, parameters: dict[str, An
             parameters["tools"] = tools
         else:
             read.rest[name] = text_of(value) or ""
-    elif name.startswith(_LEGACY_PARAMETER_PREFIX):
+    elif name.startswith(_LEGACY_PARAMETER_PREFIX) and name != _LEGACY_TIER:
         parameters.setdefault(name[len(_LEGACY_PARAMETER_PREFIX) :], value)
     elif name.endswith(_KEY_ENDINGS) and "." not in name:
         _read_entry(read, name, name, value)  # baggage that was copied to spans

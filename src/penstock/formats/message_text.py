@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from penstock.formats.aliases import finish_reason
 from penstock.formats.content_blocks import block
 from penstock.formats.foreign_messages import to_messages
 from penstock.formats.json_value import encode_json, parse_json
@@ -82,6 +83,7 @@ def read_parts(value: Any) -> str | None:
 
 def columns_of(messages: list[dict[str, Any]]) -> ReadMessages:
     """Messages of the newest schema as a column, with what is read out of them."""
+    messages = [_with_usual_ending(message) for message in messages]
     calls = tool_calls(messages[:1])
     return ReadMessages(
         encode_json(messages),
@@ -90,6 +92,11 @@ def columns_of(messages: list[dict[str, Any]]) -> ReadMessages:
         encode_json(calls) if calls else None,
         _leading_parts(messages),
     )
+
+
+def _with_usual_ending(message: dict[str, Any]) -> dict[str, Any]:
+    raw = message.get("finish_reason")
+    return {**message, "finish_reason": finish_reason(raw)} if isinstance(raw, str) else message
 
 
 def _leading_parts(messages: list[dict[str, Any]]) -> str | None:

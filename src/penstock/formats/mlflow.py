@@ -3,7 +3,7 @@
 from typing import Any
 
 from penstock.formats import translation
-from penstock.formats.aliases import parameter, real_of, usage_columns
+from penstock.formats.aliases import PROVIDERS, parameter, provider, real_of, usage_columns
 from penstock.formats.json_value import decoded, decoded_map
 from penstock.formats.translation import put
 
@@ -55,7 +55,15 @@ def _read_call(attributes: dict[str, Any], given: Any, answer: Any) -> None:
     translation.put_parameters(attributes, repeated)
     put(attributes, "gen_ai.tool.definitions", tools)
     _read_usage(attributes)
+    _read_provider(attributes)
     translation.put_content(attributes, given, answer)
+
+
+def _read_provider(attributes: dict[str, Any]) -> None:
+    """The client library names it, where nothing else does; a framework's name is none."""
+    library = attributes.get("mlflow.message.format")
+    if isinstance(library, str) and provider(library) in PROVIDERS:
+        put(attributes, "mlflow.llm.provider", library)
 
 
 def _read_usage(attributes: dict[str, Any]) -> None:
