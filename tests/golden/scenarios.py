@@ -25,7 +25,8 @@ SCENARIOS = ("01_chat", "03_tools", "04_multi_turn", "07_error500")
 
 _MODEL = {
     "operation": "chat", "provider": "openai", "request_model": "gpt-4o-mini", "response_model": "gpt-4o-mini-2024-07-18",
-    "response_id": "chatcmpl-N", "model_version": "fp_44709d6fcb", "output_tokens": 11, "cached_tokens": 4, "reasoning_tokens": 2, "content_present": True,
+    "response_id": "chatcmpl-N", "model_version": "fp_44709d6fcb", "output_tokens": 11, "cached_tokens": 4,
+    "reasoning_tokens": 2, "content_present": True,
 }  # fmt: skip
 GREETED = {
     **_MODEL, "response_text": "Hello! Your refund (turn 1) is on its way.", "finish_reason": "stop", "input_tokens": 30,

@@ -37,7 +37,9 @@ def test_a_documented_gap_is_one(producer: str) -> None:
     assert differing - _ONLY_SAID_THERE == documented_gaps()[producer]
 
 
-@pytest.mark.parametrize(("producer", "scenario"), [(producer, scenario) for producer in ANSWERS for scenario in ANSWERS[producer]])
+@pytest.mark.parametrize(
+    ("producer", "scenario"), [(producer, scenario) for producer in ANSWERS for scenario in ANSWERS[producer]]
+)
 def test_what_the_model_answered_is_in_the_record_but_for_documented_gaps(producer: str, scenario: str) -> None:
     gaps = documented_gaps()[producer]
     found = by_words(producer, scenario)
