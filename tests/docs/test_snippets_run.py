@@ -67,9 +67,9 @@ def _fill_registry(home: Path) -> None:
 def _write_files(folder: Path) -> None:
     (folder / "captured").mkdir()
     golden = REPOSITORY / "tests" / "golden" / "otlp"
-    shutil.copy(golden / "genai_openai_tools.pb", folder / "captured" / "v1_traces.01.pb")
+    shutil.copy(golden / "genai_openai-1.3b0_span_and_event" / "v1_traces.03_tools.pb", folder / "captured" / "v1_traces.01.pb")
 
-    logs = (golden / "genai_openai_logs.pb").read_bytes()
+    logs = (golden / "genai_openai-1.3b0_span_and_event" / "v1_logs.01.pb").read_bytes()
     (folder / "captured" / "v1_logs.01.pb.gz").write_bytes(gzip.compress(logs))
     text = io.StringIO()
     writer = csv.DictWriter(text, list(LOG))

@@ -80,7 +80,15 @@ def test_the_same_event_sent_twice_has_the_same_key_and_another_has_another() ->
     assert keys[0] == keys[1] != keys[2]
 
 
-@pytest.mark.parametrize("name", ["genai_openai_tools", "genai_openai_no_content", "grpc_chat", "util_genai_agent"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "genai_openai-1.3b0_span_and_event/v1_traces.03_tools",
+        "genai_openai-1.3b0_no_content/v1_traces.01_chat",
+        "grpc_genai_openai-1.3b0/grpc_traces.01",
+        "util_genai-1.3b0_agent_retrieval_eval/v1_traces.01",
+    ],
+)
 def test_recorded_traces_are_understood(name: str) -> None:
     decoded = decode_traces(parse_traces((GOLDEN / f"{name}.pb").read_bytes(), Encoding.PROTOBUF), LATER + timedelta(days=3650))
     inferences = [span for span in decoded.spans if span.kind == "inference"]
@@ -90,16 +98,20 @@ def test_recorded_traces_are_understood(name: str) -> None:
         assert (span.dialect, span.operation, span.reason) == ("genai", "chat", None)
         assert None not in (span.provider, span.request_model, span.response_id, span.input_tokens, span.finish_reason)
         assert span.content_present == (span.input_messages is not None)
-    assert any(span.content_present for span in inferences) == (name != "genai_openai_no_content")
+    assert any(span.content_present for span in inferences) == ("no_content" not in name)
 
 
 def test_a_recorded_agent_has_its_tool_and_its_retrieval() -> None:
-    request = parse_traces((GOLDEN / "util_genai_agent.pb").read_bytes(), Encoding.PROTOBUF)
+    request = parse_traces((GOLDEN / "util_genai-1.3b0_agent_retrieval_eval" / "v1_traces.01.pb").read_bytes(), Encoding.PROTOBUF)
     assert {span.kind for span in decode_traces(request, LATER).spans} >= {"agent", "retrieval", "tool", "inference"}
 
 
 def test_recorded_evaluations_become_feedback_and_recorded_events_keep_their_content() -> None:
-    evaluations = decode_logs(parse_logs((GOLDEN / "util_genai_evaluations.pb").read_bytes(), Encoding.PROTOBUF), LATER)
+    evaluations = decode_logs(
+        parse_logs((GOLDEN / "util_genai-1.3b0_agent_retrieval_eval" / "v1_logs.01.pb").read_bytes(), Encoding.PROTOBUF), LATER
+    )
     assert len(evaluations.feedback) + evaluations.rejected == 3
-    events = decode_logs(parse_logs((GOLDEN / "genai_openai_logs.pb").read_bytes(), Encoding.PROTOBUF), LATER).spans
+    events = decode_logs(
+        parse_logs((GOLDEN / "genai_openai-1.3b0_span_and_event" / "v1_logs.01.pb").read_bytes(), Encoding.PROTOBUF), LATER
+    ).spans
     assert all(event.kind == "event" and event.input_messages for event in events)

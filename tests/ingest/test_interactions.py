@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from penstock.ingest.interactions import CONTENT_EVENT, build_interactions
+from penstock.ingest.event_content import CONTENT_EVENT
+from penstock.ingest.interactions import build_interactions
 from penstock.records.ids import digest, interaction_id
 from penstock.records.interaction import Interaction
 from penstock.records.span import Span
@@ -124,12 +125,12 @@ def test_tools_and_retrieval_join_the_call_that_they_serve() -> None:
         make_span("first", "agent", at=2),
         make_span("tool", "agent", kind="tool", at=4, attributes={"gen_ai.tool.name": "look_up", "gen_ai.tool.call.result": "7"}),
         make_span("second", "agent", at=6, tool_calls="[]"),
-        make_span("below", "second", kind="tool", at=7, attributes={"gen_ai.tool.name": "ignored"}),
+        make_span("below", "second", kind="tool", at=7, attributes={"gen_ai.tool.name": "look_down"}),
     )
     first, second = rows
     assert msgspec.json.decode(first.retrieved_documents or "") == [{"id": "d1"}]
     assert msgspec.json.decode(first.tool_calls or "") == [{"name": "look_up", "result": "7"}]
-    assert (second.tool_calls, second.retrieved_documents) == ("[]", None)
+    assert (msgspec.json.decode(second.tool_calls or ""), second.retrieved_documents) == ([{"name": "look_down"}], None)
 
 
 def gateway_span(span_id: str, parent: str | None, **fields: Any) -> Span:

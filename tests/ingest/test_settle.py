@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from penstock.config import LakeSettings
-from penstock.ingest.interactions import CONTENT_EVENT
+from penstock.ingest.event_content import CONTENT_EVENT
 from penstock.ingest.settle import Settled, settle_interactions
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock

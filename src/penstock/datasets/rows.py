@@ -70,7 +70,9 @@ def _prompt(selected: Mapping[str, Any]) -> list[dict[str, str]]:
         return [{"role": "user", "content": selected["prompt_text"] or ""}]
     prompt = [_plain(message) for message in otel_to_openai(messages)]
     text = _instructions(selected["system_instructions"])
-    return [{"role": "system", "content": text}, *prompt] if text else prompt
+    # Some applications send them as the first message, so that they stand in both columns.
+    is_first = prompt[0]["role"] in ("system", "developer")
+    return [{"role": "system", "content": text}, *prompt] if text and not is_first else prompt
 
 
 def _plain(message: Mapping[str, Any]) -> dict[str, str]:

@@ -1,20 +1,34 @@
-"""The OTel GenAI convention, newest form, as the columns of an Inference; what earlier forms named otherwise is read too.
+"""The OTel GenAI convention, newest form, as the columns of an Inference; every other dialect is translated into it first.
 
 Detected by which attributes are there, never by schema URL. Penstock's own attributes (`penstock.*`) are read alike.
 Each attribute is looked at once: this stands in the way of every acknowledgement.
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from penstock.formats.message_text import encode_json, read_messages, read_parts
+from penstock.formats.aliases import (
+    ATTRIBUTES,
+    COLUMNS,
+    FINISH_REASONS,
+    OWN_METADATA,
+    PROVIDERS,
+    finish_reason,
+    metadata_column,
+    provider,
+    real_of,
+    text_of,
+)
+from penstock.formats.json_value import decoded, encode_json
+from penstock.formats.message_text import read_messages, read_parts
+from penstock.formats.tool_definitions import read_tools
 from penstock.records.interaction import Exposure
 from penstock.records.span import SpanKind
 
-NEWEST, LEGACY, NONE = "genai", "genai-legacy", "none"
+NEWEST, LEGACY, NONE, UNKNOWN = "genai", "genai-legacy", "none", "unknown"
+RAW = "penstock.raw."  # before a column's name: what it was before it was normalised
 
 KINDS = {
     "chat": SpanKind.INFERENCE,
@@ -29,6 +43,9 @@ KINDS = {
     "plan": SpanKind.AGENT,
 }
 _MOST_LOGPROBS = 100_000
+_MOST_NUMBERS = 64
+# Of attributes that are read into no column: those that only a model call's span has, in whatever dialect.
+_FOREIGN = ("llm.", "ai.", "lk.", "gcp.vertex.agent.", "langfuse.", "langsmith.", "mlflow.", "openinference.", "genai.")
 
 
 class GenAiSpan(msgspec.Struct, kw_only=True):
@@ -41,79 +58,24 @@ class GenAiSpan(msgspec.Struct, kw_only=True):
     problems: list[str] = msgspec.field(default_factory=list)
 
 
-def text_of(value: Any) -> str | None:
-    """A value as text; structures as JSON; None where there is nothing."""
-    if isinstance(value, str):
-        return value or None
-    return None if value is None else encode_json(value)
-
-
-def real_of(value: Any) -> float | None:
-    """A finite number, also out of text."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _count(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = int(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if 0 <= number < 2**63 else None
-
-
-def _first_text(value: Any) -> str | None:
-    return text_of(value[0] if value else None) if isinstance(value, list) else text_of(value)
-
-
-def _milliseconds(value: Any) -> float | None:
-    seconds = real_of(value)
-    return None if seconds is None else seconds * 1000.0
-
-
-Convert = Callable[[Any], Any]
-
-# column -> attributes in order of precedence; the first that is not empty counts
-_COLUMNS: dict[str, tuple[tuple[str, ...], Convert]] = {
-    "request_id": (("penstock.request.id",), text_of),
-    "response_id": (("gen_ai.response.id",), text_of),
-    "session_id": (("gen_ai.conversation.id", "session.id"), text_of),
-    "tenant": (("penstock.tenant", "tenant.id"), text_of),
-    "operation": (("gen_ai.operation.name",), text_of),
-    "provider": (("gen_ai.provider.name", "gen_ai.system"), text_of),
-    "request_model": (("gen_ai.request.model",), text_of),
-    "response_model": (("gen_ai.response.model",), text_of),
-    "model_version": (("openai.response.system_fingerprint", "gen_ai.openai.response.system_fingerprint"), text_of),
-    "checkpoint_id": (("penstock.checkpoint.id",), text_of),
-    "release_arm": (("penstock.release.arm",), text_of),
-    "arm_probability": (("penstock.release.arm_probability",), real_of),
-    "prompt_name": (("gen_ai.prompt.name",), text_of),
-    "prompt_version": (("gen_ai.prompt.version",), text_of),
-    "user_id": (("user.id", "enduser.id", "enduser.pseudo.id", "gen_ai.request.user", "gen_ai.openai.request.user"), text_of),
-    "segment": (("penstock.segment",), text_of),
-    "first_token_ms": (("gen_ai.response.time_to_first_chunk",), _milliseconds),
-    "retrieved_documents": (("gen_ai.retrieval.documents",), text_of),
-    "finish_reason": (("gen_ai.response.finish_reasons",), _first_text),
-    "error_type": (("error.type",), text_of),
-    "input_tokens": (("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"), _count),
-    "output_tokens": (("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"), _count),
-    "cached_tokens": (("gen_ai.usage.cache_read.input_tokens",), _count),
-    "reasoning_tokens": (("gen_ai.usage.reasoning.output_tokens",), _count),
-}
-# attribute -> its column, how it is read, and whether an attribute of higher precedence may be there
-_ATTRIBUTES: dict[str, tuple[str, Convert, bool]] = {
-    name: (column, convert, position > 0) for column, (names, convert) in _COLUMNS.items() for position, name in enumerate(names)
-}
+_NORMALISED = (("provider", provider, PROVIDERS), ("finish_reason", finish_reason, FINISH_REASONS))
+_PLAIN = frozenset({"server.address", "server.port", "openai.response.service_tier"})  # on most spans, and of no further meaning
 _CONTENT = frozenset({"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions"})
+_TOOLS = "gen_ai.tool.definitions"
 _PARAMETER_PREFIX = "gen_ai.request."
+_LEGACY_PARAMETER_PREFIX = "gen_ai.openai.request."
+_LEGACY_TIER = "gen_ai.openai.request.service_tier"  # which was the answer's under a wrong name
 _KEY_PREFIX, _TAG_PREFIX = "penstock.key.", "penstock.tag."
+_KEY_ENDINGS = ("_id", ".id", "-id", "Id", "ID")
+_METADATA_PREFIXES = (
+    "metadata.",
+    "baggage.",
+    "traceloop.association.properties.",
+    "langfuse.trace.metadata.",
+    "langfuse.observation.metadata.",
+    "langsmith.metadata.",
+    "ai.telemetry.metadata.",
+)
 
 
 def read_genai(attributes: Mapping[str, Any]) -> GenAiSpan:
@@ -122,8 +84,10 @@ def read_genai(attributes: Mapping[str, Any]) -> GenAiSpan:
     columns = read.columns
     parameters: dict[str, Any] = {}
     fallbacks: list[str] = []
+    others: list[str] = []
+    look_up = ATTRIBUTES.get
     for name, value in attributes.items():
-        known = _ATTRIBUTES.get(name)
+        known = look_up(name)
         if known is not None:
             column, convert, is_fallback = known
             if is_fallback:
@@ -133,12 +97,15 @@ def read_genai(attributes: Mapping[str, Any]) -> GenAiSpan:
         elif name.startswith(_PARAMETER_PREFIX):
             parameters[name[len(_PARAMETER_PREFIX) :]] = value
         elif name not in _CONTENT:
-            _read_other(read, name, value)
+            others.append(name)
     if fallbacks:
         _read_fallbacks(columns, fallbacks, attributes)
+    for name in others:
+        _read_other(read, name, attributes[name], parameters)
     if parameters:
         columns["parameters"] = encode_json(parameters)
     _read_content(attributes, columns)
+    _normalise(read)
     read.kind = KINDS.get(columns.get("operation", ""), SpanKind.OTHER)
     read.dialect = _detect(attributes)
     return read
@@ -149,13 +116,24 @@ def _detect(attributes: Mapping[str, Any]) -> str:
         return NEWEST
     if "gen_ai.system" in attributes:
         return LEGACY
-    return NEWEST if any(name.startswith("gen_ai.") for name in attributes) else NONE
+    if any(name.startswith("gen_ai.") for name in attributes):
+        return NEWEST
+    return UNKNOWN if any(name.startswith(_FOREIGN) for name in attributes) else NONE
+
+
+def _normalise(read: GenAiSpan) -> None:
+    """Spellings that differ between producers; what changes is kept as it was."""
+    columns = read.columns
+    for column, normal, plain in _NORMALISED:
+        raw = columns.get(column)
+        if raw is not None and raw not in plain and (named := normal(raw)) != raw:
+            columns[column], read.rest[RAW + column] = named, raw
 
 
 def _read_fallbacks(columns: dict[str, Any], names: list[str], attributes: Mapping[str, Any]) -> None:
     """Names of lower precedence, in their own order, count where those before said nothing."""
-    for column in dict.fromkeys(_ATTRIBUTES[name][0] for name in names):
-        ordered, convert = _COLUMNS[column]
+    for column in dict.fromkeys(ATTRIBUTES[name][0] for name in names):
+        ordered, convert = COLUMNS[column]
         if column not in columns:
             converted = (convert(attributes[name]) for name in ordered if name in attributes)
             found = next((value for value in converted if value is not None), None)
@@ -163,10 +141,58 @@ def _read_fallbacks(columns: dict[str, Any], names: list[str], attributes: Mappi
                 columns[column] = found
 
 
-def _read_other(read: GenAiSpan, name: str, value: Any) -> None:
+def _read_other(read: GenAiSpan, name: str, value: Any, parameters: dict[str, Any]) -> None:
+    if name in _PLAIN:
+        read.rest[name] = value if isinstance(value, str) else encode_json(value)
+        return
     if name.startswith("penstock.") and _read_own(read, name, value):
         return
-    read.rest[name] = value if isinstance(value, str) else encode_json(value)
+    if name.startswith(_METADATA_PREFIXES):
+        _read_metadata(read, name, value)
+    elif name == _TOOLS:
+        if (tools := read_tools(value)) is not None:
+            parameters["tools"] = tools
+        else:
+            read.rest[name] = text_of(value) or ""
+    elif name.startswith(_LEGACY_PARAMETER_PREFIX) and name != _LEGACY_TIER:
+        parameters.setdefault(name[len(_LEGACY_PARAMETER_PREFIX) :], value)
+    elif name.endswith(_KEY_ENDINGS) and "." not in name:
+        _read_entry(read, name, name, value)  # baggage that was copied to spans
+    else:
+        read.rest[name] = value if isinstance(value, str) else _capped(value)
+
+
+def _capped(value: Any) -> str:
+    """A value as JSON; of a vector, which says nothing to anyone here, only its length."""
+    if isinstance(value, list) and len(value) > _MOST_NUMBERS and isinstance(value[0], int | float):
+        return f"[VECTOR {len(value)}]"
+    return encode_json(value)
+
+
+def _read_metadata(read: GenAiSpan, full_name: str, value: Any) -> None:
+    """An entry of free metadata or baggage."""
+    prefix = next(prefix for prefix in _METADATA_PREFIXES if full_name.startswith(prefix))
+    name, value = full_name[len(prefix) :], decoded(value)
+    known = ATTRIBUTES.get(name)
+    if known is not None:
+        if (converted := known[1](value)) is not None:
+            read.columns.setdefault(known[0], converted)
+    elif not (name.startswith("penstock.") and _read_own(read, name, value)):
+        _read_entry(read, full_name, name, value)
+
+
+def _read_entry(read: GenAiSpan, full_name: str, name: str, value: Any) -> None:
+    """A column where the name means one, a business key where it ends in id, else a tag; what is no single value stays aside."""
+    text = None if isinstance(value, list | dict) else text_of(value)
+    if text is None or name.startswith(OWN_METADATA):
+        read.rest[full_name] = text_of(value) or ""
+        return
+    column = metadata_column(name)
+    if column is not None:
+        read.columns.setdefault(column, text)
+    else:
+        is_key = name.endswith(_KEY_ENDINGS) or name.lower() == "id"
+        read.columns.setdefault("keys" if is_key else "tags", {}).setdefault(name, text)
 
 
 def _read_own(read: GenAiSpan, name: str, value: Any) -> bool:
@@ -192,6 +218,7 @@ def _read_content(attributes: Mapping[str, Any], columns: dict[str, Any]) -> Non
     instructions = read_parts(attributes.get("gen_ai.system_instructions"))
     if inputs is not None:
         columns["input_messages"], columns["prompt_text"] = inputs.text, inputs.prompt
+        instructions = instructions or inputs.instructions
     if outputs is not None:
         columns["output_messages"], columns["response_text"] = outputs.text, outputs.response
         columns["tool_calls"] = outputs.tool_calls
@@ -201,7 +228,7 @@ def _read_content(attributes: Mapping[str, Any], columns: dict[str, Any]) -> Non
 
 
 def _read_exposure(value: Any, read: GenAiSpan) -> None:
-    if value in set(Exposure):
+    if isinstance(value, str) and value in set(Exposure):
         read.columns["exposure"] = str(value)
         return
     # An unknown word is no reason to count what may be our own traffic as the users'.

@@ -3,13 +3,17 @@
 What people read of the messages (the last user text, the answer, the tool calls) is taken out in the same pass.
 """
 
-import json
 from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 import msgspec
 
-from penstock.formats.messages import Messages, openai_to_otel, prompt_text, response_text, tool_calls
+from penstock.formats.aliases import finish_reason
+from penstock.formats.content_blocks import block
+from penstock.formats.foreign_messages import to_messages
+from penstock.formats.json_value import encode_json, parse_json
+from penstock.formats.messages import parse_arguments, prompt_text, response_text, tool_calls
 
 
 class _Part(msgspec.Struct):
@@ -20,6 +24,7 @@ class _Part(msgspec.Struct):
     id: Any = None
     name: Any = None
     arguments: Any = None
+    result: Any = None
 
 
 class _Message(msgspec.Struct):
@@ -36,10 +41,12 @@ class ReadMessages(msgspec.Struct, frozen=True):
     prompt: str | None = None
     response: str | None = None
     tool_calls: str | None = None  # JSON
+    instructions: str | None = None  # JSON, of a system message that leads
 
 
+_SYSTEM = ("system", "developer")
+_ANSWER = "tool_call_response"
 _decode_fast = msgspec.json.Decoder(list[_Message]).decode
-_encode = msgspec.json.Encoder().encode
 
 
 def read_messages(value: Any, role: str) -> ReadMessages | None:
@@ -50,8 +57,18 @@ def read_messages(value: Any, role: str) -> ReadMessages | None:
         try:
             messages = _decode_fast(value)
         except (msgspec.MsgspecError, RecursionError):
-            return _read_slowly(_parse(value), role)
-        return ReadMessages(value, _last_user_text(messages), _first_text(messages), _calls(messages))
+            return _read_slowly(parse_json(value), role)
+        if not messages:
+            return None
+        if len(messages) == 1 and len(parts := messages[0].parts) == 1 and parts[0].type == "text":
+            text = parts[0].content
+            # One text is what most calls send and get; it is its own prompt or answer.
+            if isinstance(text, str) and messages[0].role not in _SYSTEM:
+                return ReadMessages(value, text if messages[0].role == "user" else None, text)
+        if not all(map(_is_newest, messages)):
+            return _read_slowly(parse_json(value), role)
+        leading = _instructions(messages) if messages[0].role in _SYSTEM else None
+        return ReadMessages(value, _last_user_text(messages), _first_text(messages), _calls(messages), leading)
     return _read_slowly(value, role)
 
 
@@ -59,51 +76,55 @@ def read_parts(value: Any) -> str | None:
     """System instructions, a list of parts, as JSON."""
     if value is None or value == "" or value == [] or value == {}:
         return None
-    parsed = _parse(value) if isinstance(value, str) else value
+    parsed = parse_json(value) if isinstance(value, str) else value
     items = parsed if isinstance(parsed, list) else [parsed]
-    return encode_json([item if isinstance(item, Mapping) else _text_part(item) for item in items])
+    return encode_json([block(item) if isinstance(item, Mapping) else _text_part(item) for item in items])
 
 
-def encode_json(value: Any) -> str:
-    """A value as JSON; what JSON has no form for (NaN, half a surrogate pair) is replaced."""
-    try:
-        return _encode(value).decode()
-    except UnicodeEncodeError:
-        return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
-
-
-def _read_slowly(parsed: Any, role: str) -> ReadMessages:
-    items = parsed if isinstance(parsed, list) else [parsed]
-    if all(isinstance(item, Mapping) for item in items):
-        messages = [_message(item) for item in items]
-    else:
-        messages = [{"role": role, "parts": [_text_part(item) for item in items]}]
+def columns_of(messages: list[dict[str, Any]]) -> ReadMessages:
+    """Messages of the newest schema as a column, with what is read out of them."""
+    messages = [_with_usual_ending(message) for message in messages]
     calls = tool_calls(messages[:1])
     return ReadMessages(
         encode_json(messages),
         _clean(prompt_text(messages)),
         _clean(response_text(messages[:1])),
         encode_json(calls) if calls else None,
+        _leading_parts(messages),
     )
 
 
-def _message(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Some instrumentations send OpenAI's own messages under the newest names; `finish_reason` is kept."""
-    if "parts" in item or "content" not in item:
-        return dict(item)
-    converted: Messages = openai_to_otel([item])
-    return {**({"finish_reason": item["finish_reason"]} if "finish_reason" in item else {}), **converted[0]}
+def _with_usual_ending(message: dict[str, Any]) -> dict[str, Any]:
+    raw = message.get("finish_reason")
+    return {**message, "finish_reason": finish_reason(raw)} if isinstance(raw, str) else message
 
 
-def _parse(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    try:
-        return json.loads(text)  # takes NaN and half surrogate pairs
-    except (ValueError, RecursionError):
-        return text
+def _leading_parts(messages: list[dict[str, Any]]) -> str | None:
+    leading = takewhile(lambda message: message.get("role") in _SYSTEM, messages)
+    parts = [part for message in leading for part in message.get("parts", ())]
+    return encode_json(parts) if parts else None
+
+
+def _instructions(messages: list[_Message]) -> str | None:
+    leading = takewhile(lambda message: message.role in _SYSTEM, messages)
+    parts = [{"type": part.type, "content": part.content} for message in leading for part in message.parts]
+    return encode_json(parts) if parts else None
+
+
+def _read_slowly(parsed: Any, role: str) -> ReadMessages | None:
+    messages = to_messages(parsed, role)
+    return columns_of(messages) if messages else None
+
+
+def _is_newest(message: _Message) -> bool:
+    """Whether a message is spelled as the newest convention has it; most are one text."""
+    parts = message.parts
+    if len(parts) == 1 and parts[0].type == "text":
+        return True
+    return all(
+        part.type is not None and part.result is None and not (part.type == "tool_call" and isinstance(part.arguments, str))
+        for part in parts
+    )
 
 
 def _text_part(item: Any) -> dict[str, Any]:
@@ -112,9 +133,14 @@ def _text_part(item: Any) -> dict[str, Any]:
 
 def _last_user_text(messages: list[_Message]) -> str | None:
     for message in reversed(messages):
-        if message.role == "user":
+        if message.role == "user" and not _is_tool_answer(message.parts):
             return _join(message.parts)
     return None
+
+
+def _is_tool_answer(parts: list[_Part]) -> bool:
+    """Some producers let the user say what a tool gave back; that is no turn of the user's."""
+    return bool(parts) and parts[0].type == _ANSWER and all(part.type == _ANSWER for part in parts)
 
 
 def _first_text(messages: list[_Message]) -> str | None:
@@ -130,12 +156,12 @@ def _join(parts: list[_Part]) -> str | None:
 
 def _calls(messages: list[_Message]) -> str | None:
     calls = [
-        {"id": part.id, "name": part.name, "arguments": part.arguments}
+        {"id": part.id, "name": part.name, "arguments": parse_arguments(part.arguments)}
         for message in messages[:1]
         for part in message.parts
         if part.type == "tool_call"
     ]
-    return _encode(calls).decode() if calls else None
+    return encode_json(calls) if calls else None
 
 
 def _clean(text: str | None) -> str | None:

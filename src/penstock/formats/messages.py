@@ -14,9 +14,15 @@ Messages = list[dict[str, Any]]
 def prompt_text(messages: Sequence[Mapping[str, Any]]) -> str | None:
     """The text of the last user message."""
     for message in reversed(messages):
-        if message.get("role") == "user":
+        if message.get("role") == "user" and not _is_tool_answer(message):
             return _join_text(message.get("parts"))
     return None
+
+
+def _is_tool_answer(message: Mapping[str, Any]) -> bool:
+    """Some producers let the user say what a tool gave back; that is no turn of the user's."""
+    parts = _parts(message)
+    return bool(parts) and all(part.get("type") == "tool_call_response" for part in parts)
 
 
 def response_text(messages: Sequence[Mapping[str, Any]]) -> str | None:
@@ -27,7 +33,7 @@ def response_text(messages: Sequence[Mapping[str, Any]]) -> str | None:
 def tool_calls(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The tool calls of the output messages: id, name, arguments."""
     return [
-        {"id": part.get("id"), "name": part.get("name"), "arguments": part.get("arguments")}
+        {"id": part.get("id"), "name": part.get("name"), "arguments": parse_arguments(part.get("arguments"))}
         for message in messages
         for part in _parts(message)
         if part.get("type") == "tool_call"
@@ -72,10 +78,11 @@ def _refusal_parts(message: Mapping[str, Any]) -> Messages:
 def _content_parts(content: Any) -> Messages:
     if isinstance(content, str):
         return [{"type": "text", "content": content}] if content else []
-    return [_content_part(part) for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
+    return [content_part(part) for part in content if isinstance(part, Mapping)] if isinstance(content, list) else []
 
 
-def _content_part(part: Mapping[str, Any]) -> dict[str, Any]:
+def content_part(part: Mapping[str, Any]) -> dict[str, Any]:
+    """One piece of OpenAI's content; an unknown one stays as it came."""
     kind = part.get("type")
     if kind in ("text", "input_text", "output_text"):
         return {"type": "text", "content": part.get("text")}
@@ -83,7 +90,7 @@ def _content_part(part: Mapping[str, Any]) -> dict[str, Any]:
         return {"type": "refusal", "content": part.get("refusal")}
     if kind == "image_url":
         image = part.get("image_url")
-        return _media_part("image", image.get("url") if isinstance(image, Mapping) else image)
+        return media_part("image", image.get("url") if isinstance(image, Mapping) else image)
     if kind == "input_audio" and isinstance(part.get("input_audio"), Mapping):
         audio = part["input_audio"]
         return {"type": "blob", "modality": "audio", "mime_type": f"audio/{audio.get('format')}", "content": audio.get("data")}
@@ -92,7 +99,7 @@ def _content_part(part: Mapping[str, Any]) -> dict[str, Any]:
     return dict(part)
 
 
-def _media_part(modality: str, address: Any) -> dict[str, Any]:
+def media_part(modality: str, address: Any) -> dict[str, Any]:
     """A data: address is content and so a blob; any other is a link."""
     text = str(address or "")
     if not text.startswith("data:"):

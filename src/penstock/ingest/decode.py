@@ -4,22 +4,28 @@ A record that cannot be understood is kept as a row with its reason; one with in
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec import Struct, field
 
+from penstock.formats.aliases import real_of, text_of
 from penstock.formats.any_value import plain, plain_map
-from penstock.formats.genai import NONE, GenAiSpan, read_genai, real_of, text_of
+from penstock.formats.dialects import read_span
+from penstock.formats.genai import NONE, GenAiSpan
+from penstock.formats.message_events import MESSAGE_EVENTS, is_answer, messages_of_event
+from penstock.formats.span_events import read_events
 from penstock.ingest.attribute_length import cut_before_redaction
-from penstock.ingest.interactions import CONTENT_EVENT
+from penstock.ingest.event_content import CONTENT_EVENT, EXCEPTION_EVENT, SEQUENCE
 from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.ids import digest, feedback_id, interaction_id
 from penstock.records.span import Span, SpanKind
 
 EVALUATION_EVENT = "gen_ai.evaluation.result"
+_CONTENT_ATTRIBUTES = frozenset(
+    {"content", "tool_calls", "message", "gen_ai.event.content", "gen_ai.prompt", "gen_ai.completion"}
+)
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 _ERROR = 2
 _EARLIEST_NS = 946_684_800_000_000_000  # 2000-01-01
@@ -71,8 +77,8 @@ def decode_logs(request: Any, known_at: datetime) -> Decoded:
         resource = plain_map(resource_logs.resource.attributes)
         for scope_logs in resource_logs.scope_logs:
             origin = _origin(resource, scope_logs.scope, known_at)
-            for record in scope_logs.log_records:
-                _log_record(record, origin, decoded)
+            for position, record in enumerate(scope_logs.log_records):
+                _log_record(record, position, origin, decoded)
     return decoded
 
 
@@ -83,9 +89,11 @@ def _span(span: Any, origin: _Origin, decoded: Decoded) -> Span:
     if reasons:
         decoded.rejected += 1
         decoded.problems.append(f"span {span.name!r}: {', '.join(reasons)}")
-    read = read_genai(plain_map(span.attributes))
-    started_at, ended_at = _times(span.start_time_unix_nano, span.end_time_unix_nano, origin, reasons)
-    _read_events(span.events, read)
+    start_ns = span.start_time_unix_nano
+    read = read_span(plain_map(span.attributes), span.name, start_ns)
+    started_at, ended_at = _times(start_ns, span.end_time_unix_nano, origin, reasons)
+    if span.events:
+        read_events([(event.name, plain_map(event.attributes), event.time_unix_nano) for event in span.events], start_ns, read)
     if status.code == _ERROR:
         read.columns.setdefault("error_type", "error")
     if status.message:
@@ -111,9 +119,12 @@ def _span(span: Any, origin: _Origin, decoded: Decoded) -> Span:
     )
 
 
-def _log_record(record: Any, origin: _Origin, decoded: Decoded) -> None:
+def _log_record(record: Any, position: int, origin: _Origin, decoded: Decoded) -> None:
     attributes = plain_map(record.attributes)
-    name = record.event_name or str(attributes.pop("event.name", ""))
+    named = attributes.pop("event.name", "")
+    name = record.event_name or str(named)
+    if name in MESSAGE_EVENTS:
+        attributes[SEQUENCE] = position  # messages of one call may carry one time
     if name != EVALUATION_EVENT:
         decoded.spans.append(_event(record, name, attributes, origin, []))
         return
@@ -128,12 +139,7 @@ def _log_record(record: Any, origin: _Origin, decoded: Decoded) -> None:
 
 
 def _event(record: Any, name: str, attributes: dict[str, Any], origin: _Origin, reasons: list[str]) -> Span:
-    body = plain(record.body)
-    if isinstance(body, dict) and name == CONTENT_EVENT:
-        attributes = {**body, **attributes}
-    elif body not in (None, ""):
-        attributes["body"] = body
-    read = read_genai(attributes)
+    read = _read_record(name, plain(record.body), attributes)
     moment = record.time_unix_nano or record.observed_time_unix_nano
     started_at, _ = _times(moment, moment, origin, reasons)
     return Span(
@@ -152,6 +158,26 @@ def _event(record: Any, name: str, attributes: dict[str, Any], origin: _Origin, 
         reason="; ".join([*reasons, *read.problems]) or None,
         **read.columns,
     )
+
+
+def _read_record(name: str, body: Any, attributes: dict[str, Any]) -> GenAiSpan:
+    """What a log record says; a message or an answer fills the columns that it would fill on a span."""
+    if name in MESSAGE_EVENTS:
+        role = "gen_ai.output.messages" if is_answer(name) else "gen_ai.input.messages"
+        messages = messages_of_event(name, body, attributes)
+        kept = {key: value for key, value in attributes.items() if key not in _CONTENT_ATTRIBUTES}
+        reasons = [message["finish_reason"] for message in messages if "finish_reason" in message]
+        if isinstance(body, dict) and isinstance(body.get("finish_reason"), str):
+            reasons = [body["finish_reason"]]
+        index = {"index": body["index"]} if isinstance(body, dict) and "index" in body else {}
+        return read_span({**kept, role: messages, "gen_ai.response.finish_reasons": reasons, **index}, name, 0)
+    if isinstance(body, dict) and name == CONTENT_EVENT:
+        attributes = {**body, **attributes}
+    elif body not in (None, ""):
+        attributes["body"] = body
+    if name == EXCEPTION_EVENT:
+        attributes.setdefault("error.type", attributes.get("exception.type"))
+    return read_span(attributes, name, 0)
 
 
 def _evaluation(record: Any, attributes: dict[str, Any], origin: _Origin) -> Feedback | None:
@@ -208,22 +234,6 @@ def _times(start: int, end: int, origin: _Origin, reasons: list[str]) -> tuple[d
     if not _EARLIEST_NS <= end <= origin.latest_ns:
         return started_at, started_at
     return started_at, max(started_at, _EPOCH + timedelta(microseconds=end // 1000))
-
-
-def _read_events(events: Any, read: GenAiSpan) -> None:
-    """Span events are kept as attributes; the first exception names the error where nothing else does."""
-    if not events:
-        return
-    counts: Counter[str] = Counter()
-    for event in events:
-        found = plain_map(event.attributes)
-        if event.name == "exception" and found.get("exception.type"):
-            read.columns.setdefault("error_type", str(found["exception.type"]))
-        counts[event.name] += 1
-        label = f"event.{event.name}" if counts[event.name] == 1 else f"event.{event.name}.{counts[event.name]}"
-        read.rest.setdefault(label, "")
-        for name, value in found.items():
-            read.rest[f"{label}.{name}"] = text_of(value) or ""
 
 
 def _origin(resource: dict[str, Any], scope: Any, known_at: datetime) -> _Origin:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,6 +54,7 @@ class Door:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._counts = {"spans": 0, "feedback": 0, "rejected": 0, "captures": 0, "captures_lost": 0}
+        self._dialects: Counter[str] = Counter()
         self._capturer = threading.Thread(target=self._run_captures, name="capture", daemon=True)
         self._capturer.start()
 
@@ -86,7 +87,7 @@ class Door:
     def status(self) -> Mapping[str, Any]:
         """Counts since the start, what waits, and what the flusher last failed with."""
         with self._lock:
-            counts: dict[str, Any] = dict(self._counts)
+            counts: dict[str, Any] = {**self._counts, "dialects": dict(self._dialects)}
             waiting = len(self._captures)
         return {
             **counts,
@@ -113,7 +114,9 @@ class Door:
             reports = self._redaction.redact_feedback(decoded.feedback)
             futures.append(self._spool.put("feedback", to_arrow(TABLES["feedback"], reports)))
         await asyncio.gather(*(asyncio.wrap_future(future) for future in futures))
+        dialects = Counter([span.dialect for span in decoded.spans])
         with self._lock:
+            self._dialects.update(dialects)
             self._counts["spans"] += len(decoded.spans)
             self._counts["feedback"] += len(decoded.feedback)
             self._counts["rejected"] += decoded.rejected

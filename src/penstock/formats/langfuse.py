@@ -1,0 +1,74 @@
+"""Langfuse's SDK: `langfuse.observation.*`, JSON in strings, some of it twice; the type says what a span is."""
+
+from typing import Any
+
+from penstock.formats import translation
+from penstock.formats.aliases import real_of, usage_columns
+from penstock.formats.foreign_messages import response_facts
+from penstock.formats.json_value import decoded, decoded_map
+from penstock.formats.translation import put
+
+DIALECT = "langfuse"
+MARKERS = ("langfuse.observation.type",)
+
+_OPERATIONS = {
+    "generation": "chat",
+    "embedding": "embeddings",
+    "retriever": "retrieval",
+    "tool": "execute_tool",
+    "agent": "invoke_agent",
+}
+_PREFIX = "langfuse.observation."
+
+
+def translate(attributes: dict[str, Any], name: str) -> None:
+    """Rewrite the span's attributes to the newest GenAI names."""
+    kind = str(decoded(attributes.pop(_PREFIX + "type", None))).lower()
+    if kind in _OPERATIONS or "gen_ai.operation.name" not in attributes:
+        translation.set_operation(attributes, _OPERATIONS.get(kind, kind))
+    translation.put_tags(attributes, attributes.pop("langfuse.trace.tags", None))
+    for holder in ("langfuse.trace.metadata", _PREFIX + "metadata"):
+        translation.spread_metadata(attributes, attributes.pop(holder, None))
+    for named in ("prompt.name", "prompt.version"):
+        if _PREFIX + named in attributes:
+            attributes[_PREFIX + named] = decoded(attributes[_PREFIX + named])
+    if str(attributes.get(_PREFIX + "level")).upper() == "ERROR":
+        put(attributes, "error.type", attributes.get("exception.type") or "error")
+    if kind == "generation":
+        _read_call(attributes)
+    elif kind == "embedding":
+        _read_model(attributes)
+        translation.drop(attributes, (_PREFIX + "output",))  # the vectors
+    elif kind == "retriever":
+        translation.put_documents(attributes, attributes.pop(_PREFIX + "output", None))
+    elif kind == "tool":
+        arguments, result = attributes.pop(_PREFIX + "input", None), attributes.pop(_PREFIX + "output", None)
+        translation.put_tool(attributes, name, arguments, result)
+    elif kind == "evaluator":
+        put(attributes, "penstock.exposure", "judge")
+
+
+def _read_call(attributes: dict[str, Any]) -> None:
+    given, answer = attributes.pop(_PREFIX + "input", None), attributes.pop(_PREFIX + "output", None)
+    reason = decoded(attributes.pop(_PREFIX + "metadata.finish_reason", None))
+    put(attributes, "gen_ai.response.finish_reasons", [reason] if isinstance(reason, str) else None)
+    put(attributes, "gen_ai.tool.definitions", decoded_map(given).get("tools"))
+    translation.put_content(attributes, given, answer)
+    outputs = attributes.get("gen_ai.output.messages")
+    if isinstance(reason, str) and isinstance(outputs, list):
+        attributes["gen_ai.output.messages"] = [{"finish_reason": reason, **message} for message in outputs]
+    put(attributes, "penstock.first_token_at", decoded(attributes.pop(_PREFIX + "completion_start_time", None)))
+    _read_model(attributes, answer)
+
+
+def _read_model(attributes: dict[str, Any], answer: Any = None) -> None:
+    """There is one name for the model: the response's where there was one, so it is that of both."""
+    model = decoded(attributes.pop(_PREFIX + "model.name", None))
+    usage = usage_columns(decoded(attributes.pop(_PREFIX + "usage_details", None)))
+    translation.put_parameters(attributes, attributes.pop(_PREFIX + "model.parameters", None))
+    put(attributes, "gen_ai.request.model", model)
+    translation.put_facts(attributes, usage)
+    if answer is not None or usage:
+        put(attributes, "gen_ai.response.model", response_facts(answer).get("response_model") or model)
+    cost = decoded_map(attributes.pop(_PREFIX + "cost_details", None))
+    put(attributes, "gen_ai.usage.cost", real_of(cost.get("total")))

@@ -1,0 +1,90 @@
+"""One message per event, as GenAI conventions until 1.36 had it: log records, span events, or a JSON list of them on the span.
+
+An event's name says the role; its body (a record), its attributes (a span event) or both hold the message.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from penstock.formats.foreign_messages import to_messages
+from penstock.formats.json_value import decoded
+
+CHOICE = "gen_ai.choice"
+PROMPT, COMPLETION = "gen_ai.content.prompt", "gen_ai.content.completion"
+_ROLES = {
+    "gen_ai.system.message": "system",
+    "gen_ai.user.message": "user",
+    "gen_ai.assistant.message": "assistant",
+    "gen_ai.tool.message": "tool",
+}
+MESSAGE_EVENTS = frozenset({*_ROLES, CHOICE, PROMPT, COMPLETION})
+_ANSWERS = frozenset({CHOICE, COMPLETION})
+
+Messages = list[dict[str, Any]]
+
+
+def is_answer(name: str) -> bool:
+    """Whether an event of this name holds what the model said."""
+    return name in _ANSWERS
+
+
+def messages_of_event(name: str, body: Any, attributes: Mapping[str, Any]) -> Messages:
+    """The message of one event; none where its content was not captured."""
+    if name == PROMPT:
+        return to_messages(attributes.get("gen_ai.prompt", body), "user")
+    if name == COMPLETION:
+        return to_messages(attributes.get("gen_ai.completion", body), "assistant")
+    found = _body(body, attributes)
+    if name == CHOICE:
+        return _choice(found)
+    message = {"role": _ROLES[name], **{key: value for key, value in found.items() if key in _FIELDS}}
+    if message["role"] == "tool" and "tool_call_id" not in message:
+        message["tool_call_id"] = found.get("id")
+    return to_messages([message], str(message["role"])) if _says_something(message) else []
+
+
+def messages_of_events(events: Iterable[tuple[str, Any, Mapping[str, Any]]]) -> tuple[Messages, Messages]:
+    """What went in and what came out, of all events of one call in their order."""
+    inputs: Messages = []
+    outputs: Messages = []
+    for name, body, attributes in events:
+        if name in MESSAGE_EVENTS:
+            (outputs if is_answer(name) else inputs).extend(messages_of_event(name, body, attributes))
+    return inputs, outputs
+
+
+_FIELDS = frozenset(
+    {"role", "content", "tool_calls", "tool_call_id", "name", "parts", "function_call", "refusal", "reasoning_content"}
+)
+_HOLDERS = ("gen_ai.event.content", "body", "event_body", "message")
+
+
+def _body(body: Any, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    body = decoded(body)
+    if isinstance(body, Mapping):
+        return dict(body)
+    if body not in (None, "", []):
+        return {"content": body}
+    for name in _HOLDERS:
+        held = decoded(attributes.get(name))
+        if isinstance(held, Mapping):
+            return {**attributes, **held}
+    return {name.removeprefix("gen_ai.message."): value for name, value in attributes.items()}
+
+
+def _choice(found: Mapping[str, Any]) -> Messages:
+    inner = decoded(found.get("message"))
+    said = inner if isinstance(inner, Mapping) else {"content": inner} if inner else found
+    message = {"role": "assistant", **{key: value for key, value in said.items() if key in _FIELDS}}
+    if found.get("tool_calls"):
+        message.setdefault("tool_calls", found["tool_calls"])
+    if not _says_something(message):
+        return []
+    reason = found.get("finish_reason")
+    ending = {"finish_reason": reason} if isinstance(reason, str) else {}
+    return [{**item, **ending} for item in to_messages([message], "assistant")]
+
+
+def _says_something(message: Mapping[str, Any]) -> bool:
+    """Instrumentations that may not capture content still send the event, with a role or an id alone."""
+    return any(message.get(name) for name in ("content", "tool_calls", "parts", "function_call", "refusal"))

@@ -1,0 +1,82 @@
+"""OpenLLMetry (Traceloop): flattened `gen_ai.prompt.N.*` and `gen_ai.completion.N.*` until 0.4x, since then the newest names with
+a few of its own beside them.
+"""
+
+from typing import Any
+
+from penstock.formats import translation
+from penstock.formats.flattened import take
+from penstock.formats.json_value import decoded
+from penstock.formats.translation import put
+
+DIALECT = "openllmetry"
+MARKERS = (
+    "gen_ai.prompt.0.role",
+    "gen_ai.prompt.0.content",
+    "gen_ai.completion.0.role",
+    "gen_ai.completion.0.content",
+    "gen_ai.completion.0.finish_reason",
+    "gen_ai.is_streaming",
+    "gen_ai.usage.reasoning_tokens",
+    "llm.request.type",
+    "llm.request.functions.0.name",
+    "traceloop.span.kind",
+)
+
+_OPERATIONS = {"completion": "text_completion", "embedding": "embeddings"}
+_KINDS = {"tool": "execute_tool", "agent": "invoke_agent"}
+_LISTS = ("gen_ai.prompt", "gen_ai.completion", "llm.prompts", "llm.completions", "llm.request.functions")
+_PARAMETERS = {"llm.top_k": "top_k", "llm.frequency_penalty": "frequency_penalty", "llm.presence_penalty": "presence_penalty",
+               "llm.chat.stop_sequences": "stop_sequences", "llm.temperature": "temperature", "llm.top_p": "top_p"}  # fmt: skip
+
+
+def translate(attributes: dict[str, Any], name: str) -> None:
+    """Rewrite the span's attributes to the newest GenAI names."""
+    found = take(attributes, _LISTS)
+    kind = attributes.pop("traceloop.span.kind", None)
+    request = attributes.pop("llm.request.type", None)
+    if request:
+        put(attributes, "gen_ai.operation.name", _OPERATIONS.get(str(request), str(request)))
+    elif kind:
+        put(attributes, "gen_ai.operation.name", _KINDS.get(str(kind), str(kind)))
+    if kind == "tool":
+        result = attributes.pop("traceloop.entity.output", None)
+        arguments = attributes.pop("traceloop.entity.input", None)
+        translation.put_tool(attributes, attributes.get("traceloop.entity.name") or name, arguments, result)
+    if attributes.get("llm.headers") in ("None", "{}"):
+        attributes.pop("llm.headers")
+    for old, new in _PARAMETERS.items():
+        put(attributes, f"gen_ai.request.{new}", attributes.pop(old, None))
+    for old in ("gen_ai.is_streaming", "llm.is_streaming"):
+        put(attributes, "gen_ai.request.stream", attributes.pop(old, None) is True or None)
+    put(attributes, "gen_ai.tool.definitions", found.get("llm.request.functions"))
+    _read_content(attributes, found)
+
+
+def _read_content(attributes: dict[str, Any], found: dict[str, Any]) -> None:
+    """An item without a role is the user's in a prompt, and the model's in a completion."""
+    prompts = found.get("gen_ai.prompt") or found.get("llm.prompts")
+    completions = found.get("gen_ai.completion") or found.get("llm.completions")
+    put(attributes, "gen_ai.input.messages", _messages(prompts, "user") or None)
+    outputs = _messages(completions, "assistant")
+    put(attributes, "gen_ai.output.messages", outputs or None)
+    reasons = [message["finish_reason"] for message in outputs if message.get("finish_reason")]
+    put(attributes, "gen_ai.response.finish_reasons", reasons or None)
+
+
+def _messages(items: Any, role: str) -> list[dict[str, Any]]:
+    if not isinstance(items, list):
+        return []
+    return [message for item in items for message in translation.messages_of([_content(item)], role)]
+
+
+def _content(item: Any) -> Any:
+    """Content that is a list was put down as the JSON of it; a tool's answer is text whatever it looks like."""
+    if not isinstance(item, dict):
+        return item
+    content = item.get("content")
+    if isinstance(content, str) and content[:2] in ("[{", "[ ") and item.get("role") != "tool":
+        parsed = decoded(content)
+        if isinstance(parsed, list) and all(isinstance(part, dict) and "type" in part for part in parsed):
+            return {**item, "content": parsed}
+    return item

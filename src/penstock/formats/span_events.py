@@ -1,0 +1,76 @@
+"""What the events of a span say: the error, the first token, messages, documents; what else they hold is kept as attributes."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from penstock.formats.aliases import text_of
+from penstock.formats.genai import GenAiSpan
+from penstock.formats.json_value import encode_json
+from penstock.formats.message_events import MESSAGE_EVENTS, messages_of_events
+from penstock.formats.message_text import columns_of
+from penstock.formats.translation import document_of
+from penstock.records.span import SpanKind
+
+Event = tuple[str, Mapping[str, Any], int]  # name, attributes, time in ns
+
+FIRST_TOKEN = frozenset({"First Token Stream Event", "new_token", "ai.stream.firstChunk"})
+_PIECES = frozenset({"llm.content.completion.chunk", "gen_ai.content.completion.chunk", "new_token"})
+_DOCUMENT = "db.query.result"
+_MOST_EVENTS = 64
+
+
+def read_events(events: Iterable[Event], started_ns: int, read: GenAiSpan) -> None:
+    """Add what the events say and the attributes did not."""
+    counts: Counter[str] = Counter()
+    messages: list[tuple[str, Any, Mapping[str, Any]]] = []
+    documents: list[dict[str, Any]] = []
+    for name, attributes, at_ns in events:
+        counts[name] += 1
+        if name in FIRST_TOKEN or name in _PIECES:
+            if 0 < started_ns <= at_ns:
+                read.columns.setdefault("first_token_ms", (at_ns - started_ns) / 1e6)
+        elif name in MESSAGE_EVENTS:
+            messages.append((name, None, attributes))
+        elif name == _DOCUMENT:
+            documents.append(_document(attributes))
+        elif counts[name] <= _MOST_EVENTS:
+            _keep(name, counts[name], attributes, read)
+    for name, count in counts.items():
+        if name in _PIECES or count > _MOST_EVENTS:
+            read.rest[f"event.{name}.count"] = str(count)
+    if messages:
+        _read_messages(messages, read)
+    if documents:
+        read.columns.setdefault("retrieved_documents", encode_json(documents))
+        if read.kind == SpanKind.OTHER:
+            read.kind = SpanKind.RETRIEVAL
+
+
+def _keep(name: str, count: int, attributes: Mapping[str, Any], read: GenAiSpan) -> None:
+    if name == "exception" and attributes.get("exception.type"):
+        read.columns.setdefault("error_type", str(attributes["exception.type"]))
+    label = f"event.{name}" if count == 1 else f"event.{name}.{count}"
+    read.rest.setdefault(label, "")
+    for key, value in attributes.items():
+        read.rest[f"{label}.{key}"] = text_of(value) or ""
+
+
+def _read_messages(events: list[tuple[str, Any, Mapping[str, Any]]], read: GenAiSpan) -> None:
+    inputs, outputs = messages_of_events(events)
+    columns = read.columns
+    if inputs and "input_messages" not in columns:
+        found = columns_of(inputs)
+        columns["input_messages"], columns["prompt_text"] = found.text, found.prompt
+        if found.instructions is not None:
+            columns.setdefault("system_instructions", found.instructions)
+    if outputs and "output_messages" not in columns:
+        found = columns_of(outputs)
+        columns["output_messages"], columns["response_text"], columns["tool_calls"] = found.text, found.response, found.tool_calls
+        if outputs[0].get("finish_reason"):
+            columns.setdefault("finish_reason", outputs[0]["finish_reason"])
+    columns["content_present"] = "input_messages" in columns or "output_messages" in columns
+
+
+def _document(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return document_of({name.removeprefix(f"{_DOCUMENT}."): value for name, value in attributes.items()})

@@ -1,0 +1,12 @@
+"""opentelemetry-instrumentation-openai, of the OpenLLMetry project."""
+
+import sys
+
+from opentelemetry.instrumentation.openai import OpenAIInstrumentor
+
+from tests.clients.conversation import hold
+from tests.clients.exporting import exporting
+
+with exporting(sys.argv[1]) as (traces, logs):
+    OpenAIInstrumentor().instrument(tracer_provider=traces, logger_provider=logs)
+    hold(sys.argv[2])
