@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import msgspec
 import openai
 import pytest
 
 from penstock.config import Settings
 from penstock.edge.application import build_edge_app
+from penstock.ingest.interactions import build_interactions
 from penstock.records.clock import utc_now
 from penstock.records.ids import interaction_id
 from penstock.records.span import Span
@@ -32,9 +34,12 @@ def client(gateway: str) -> Iterator[openai.OpenAI]:
 
 
 def captured(door: RecordingDoor) -> Span:
+    """The one span, with the texts that are read of its messages when it is settled."""
     wait_for(lambda: door.spans)
     assert len(door.spans) == 1
-    return door.spans[0]
+    (interaction,) = build_interactions(door.spans, utc_now())
+    texts = {name: getattr(interaction, name) for name in ("prompt_text", "response_text", "tool_calls")}
+    return msgspec.structs.replace(door.spans[0], **texts)
 
 
 def post_stream(gateway: str, model: str, **fields: Any) -> list[str]:

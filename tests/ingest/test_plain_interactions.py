@@ -1,5 +1,6 @@
 """The plain case gives what going through records gives."""
 
+import json
 from typing import Any
 
 import pyarrow as pa
@@ -13,9 +14,11 @@ from penstock.records.interaction import Interaction
 from penstock.records.span import Span
 from tests.rows import LATER, make_span, trace
 
+CALL = {"type": "tool_call", "id": "c", "name": "look", "arguments": {}}
+MESSAGES = json.dumps([{"role": "user", "parts": [{"type": "text", "content": "hi"}, CALL]}])
 FULL: dict[str, Any] = {
     "session_id": "chat", "user_id": "u_1", "request_id": "r", "response_id": "a", "tags": {"plan": "pro"},
-    "input_messages": '[{"role":"user","parts":[{"type":"text","content":"hi"}]}]', "prompt_text": "hi", "response_text": "ho",
+    "input_messages": MESSAGES, "output_messages": MESSAGES,
     "keys": {"ticket": "7"}, "token_logprobs": [-0.5, -0.1], "content_present": True, "exposure": "simulated",
     "sample_probability": 0.5, "redactions": {"email": 2}, "error_type": "timeout", "dialect": "gateway",
     "application": "shop", "attributes": {"x": "y"},
@@ -26,7 +29,7 @@ def _rows(*spans: Span) -> pa.Table:
     return to_arrow(TABLES["spans"], spans)
 
 
-@pytest.mark.parametrize("fields", [{}, FULL, {"session_id": "chat"}])
+@pytest.mark.parametrize("fields", [{}, FULL, {"session_id": "chat"}, {**FULL, "prompt_text": "ha", "response_text": "ho"}])
 def test_it_is_what_the_records_give(fields: dict[str, Any]) -> None:
     spans = [make_span(trace(number), f"{number + 1:016x}", start=number, **fields) for number in range(3)]
     rows = _rows(*spans)

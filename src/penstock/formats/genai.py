@@ -212,16 +212,15 @@ def _read_own(read: GenAiSpan, name: str, value: Any) -> bool:
 
 
 def _read_content(attributes: Mapping[str, Any], columns: dict[str, Any]) -> None:
-    """Messages as JSON text, with the last user text, the answer and the tool calls that they hold."""
+    """Messages as JSON text; what people read of them is read when the span is settled."""
     inputs = read_messages(attributes.get("gen_ai.input.messages"), "user")
     outputs = read_messages(attributes.get("gen_ai.output.messages"), "assistant")
     instructions = read_parts(attributes.get("gen_ai.system_instructions"))
     if inputs is not None:
-        columns["input_messages"], columns["prompt_text"] = inputs.text, inputs.prompt
+        columns["input_messages"] = inputs.text
         instructions = instructions or inputs.instructions
     if outputs is not None:
-        columns["output_messages"], columns["response_text"] = outputs.text, outputs.response
-        columns["tool_calls"] = outputs.tool_calls
+        columns["output_messages"] = outputs.text
     if instructions is not None:
         columns["system_instructions"] = instructions
     columns["content_present"] = inputs is not None or outputs is not None

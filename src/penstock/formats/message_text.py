@@ -1,7 +1,4 @@
-"""Message columns from what a span carries: JSON that is well formed stays as it came, anything else is written anew.
-
-What people read of the messages (the last user text, the answer, the tool calls) is taken out in the same pass.
-"""
+"""Message columns from what a span carries: JSON that is well formed stays as it came, anything else is written anew."""
 
 from collections.abc import Mapping
 from itertools import takewhile
@@ -13,7 +10,6 @@ from penstock.formats.aliases import finish_reason
 from penstock.formats.content_blocks import block
 from penstock.formats.foreign_messages import to_messages
 from penstock.formats.json_value import encode_json, parse_json
-from penstock.formats.messages import parse_arguments, prompt_text, response_text, tool_calls
 
 
 class _Part(msgspec.Struct):
@@ -35,17 +31,13 @@ class _Message(msgspec.Struct):
 
 
 class ReadMessages(msgspec.Struct, frozen=True):
-    """A message column, and what was found in it."""
+    """A message column, and the instructions that were found in it."""
 
     text: str  # JSON
-    prompt: str | None = None
-    response: str | None = None
-    tool_calls: str | None = None  # JSON
     instructions: str | None = None  # JSON, of a system message that leads
 
 
 _SYSTEM = ("system", "developer")
-_ANSWER = "tool_call_response"
 _decode_fast = msgspec.json.Decoder(list[_Message]).decode
 
 
@@ -60,15 +52,10 @@ def read_messages(value: Any, role: str) -> ReadMessages | None:
             return _read_slowly(parse_json(value), role)
         if not messages:
             return None
-        if len(messages) == 1 and len(parts := messages[0].parts) == 1 and parts[0].type == "text":
-            text = parts[0].content
-            # One text is what most calls send and get; it is its own prompt or answer.
-            if isinstance(text, str) and messages[0].role not in _SYSTEM:
-                return ReadMessages(value, text if messages[0].role == "user" else None, text)
         if not all(map(_is_newest, messages)):
             return _read_slowly(parse_json(value), role)
         leading = _instructions(messages) if messages[0].role in _SYSTEM else None
-        return ReadMessages(value, _last_user_text(messages), _first_text(messages), _calls(messages), leading)
+        return ReadMessages(value, leading)
     return _read_slowly(value, role)
 
 
@@ -82,16 +69,9 @@ def read_parts(value: Any) -> str | None:
 
 
 def columns_of(messages: list[dict[str, Any]]) -> ReadMessages:
-    """Messages of the newest schema as a column, with what is read out of them."""
+    """Messages of the newest schema as a column, with the instructions that lead them."""
     messages = [_with_usual_ending(message) for message in messages]
-    calls = tool_calls(messages[:1])
-    return ReadMessages(
-        encode_json(messages),
-        _clean(prompt_text(messages)),
-        _clean(response_text(messages[:1])),
-        encode_json(calls) if calls else None,
-        _leading_parts(messages),
-    )
+    return ReadMessages(encode_json(messages), _leading_parts(messages))
 
 
 def _with_usual_ending(message: dict[str, Any]) -> dict[str, Any]:
@@ -129,40 +109,3 @@ def _is_newest(message: _Message) -> bool:
 
 def _text_part(item: Any) -> dict[str, Any]:
     return {"type": "text", "content": item if isinstance(item, str) else encode_json(item)}
-
-
-def _last_user_text(messages: list[_Message]) -> str | None:
-    for message in reversed(messages):
-        if message.role == "user" and not _is_tool_answer(message.parts):
-            return _join(message.parts)
-    return None
-
-
-def _is_tool_answer(parts: list[_Part]) -> bool:
-    """Some producers let the user say what a tool gave back; that is no turn of the user's."""
-    return bool(parts) and parts[0].type == _ANSWER and all(part.type == _ANSWER for part in parts)
-
-
-def _first_text(messages: list[_Message]) -> str | None:
-    return _join(messages[0].parts) if messages else None
-
-
-def _join(parts: list[_Part]) -> str | None:
-    if len(parts) == 1 and parts[0].type == "text" and isinstance(parts[0].content, str):
-        return parts[0].content
-    texts = [part.content for part in parts if part.type in ("text", "refusal") and isinstance(part.content, str)]
-    return "\n".join(texts) if texts else None
-
-
-def _calls(messages: list[_Message]) -> str | None:
-    calls = [
-        {"id": part.id, "name": part.name, "arguments": parse_arguments(part.arguments)}
-        for message in messages[:1]
-        for part in message.parts
-        if part.type == "tool_call"
-    ]
-    return encode_json(calls) if calls else None
-
-
-def _clean(text: str | None) -> str | None:
-    return None if text is None else text.encode("utf-8", "replace").decode()

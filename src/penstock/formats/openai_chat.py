@@ -14,9 +14,6 @@ import msgspec
 from penstock.formats.messages import (
     Messages,
     openai_to_otel,
-    prompt_text,
-    response_text,
-    tool_calls,
 )
 
 _PARAMETERS = (
@@ -58,9 +55,6 @@ def capture_fields(request: Mapping[str, Any], response: Mapping[str, Any]) -> d
         "model_version": _text(response.get("system_fingerprint")),
         "input_messages": _json(input_messages),
         "output_messages": _json(output_messages),
-        "prompt_text": prompt_text(input_messages),
-        "response_text": response_text(output_messages[:1]),
-        "tool_calls": _json(tool_calls(output_messages[:1])),
         "finish_reason": _text(first.get("finish_reason")),
         "token_logprobs": _token_logprobs(first.get("logprobs")),
         "parameters": _json({name: request[name] for name in _PARAMETERS if request.get(name) is not None}),

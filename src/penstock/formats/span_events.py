@@ -61,12 +61,11 @@ def _read_messages(events: list[tuple[str, Any, Mapping[str, Any]]], read: GenAi
     columns = read.columns
     if inputs and "input_messages" not in columns:
         found = columns_of(inputs)
-        columns["input_messages"], columns["prompt_text"] = found.text, found.prompt
+        columns["input_messages"] = found.text
         if found.instructions is not None:
             columns.setdefault("system_instructions", found.instructions)
     if outputs and "output_messages" not in columns:
-        found = columns_of(outputs)
-        columns["output_messages"], columns["response_text"], columns["tool_calls"] = found.text, found.response, found.tool_calls
+        columns["output_messages"] = columns_of(outputs).text
         if outputs[0].get("finish_reason"):
             columns.setdefault("finish_reason", outputs[0]["finish_reason"])
     columns["content_present"] = "input_messages" in columns or "output_messages" in columns

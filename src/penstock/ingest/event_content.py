@@ -62,12 +62,11 @@ def _add_messages(draft: dict[str, Any], events: list[Span]) -> None:
     outputs = _decoded(event.output_messages for event in events if is_answer(event.name))
     if inputs and draft["input_messages"] is None:
         found = columns_of(inputs)
-        draft["input_messages"], draft["prompt_text"] = found.text, found.prompt
+        draft["input_messages"] = found.text
         if draft["system_instructions"] is None:
             draft["system_instructions"] = found.instructions
     if outputs and draft["output_messages"] is None:
-        found = columns_of(outputs)
-        draft["output_messages"], draft["response_text"], draft["tool_calls"] = found.text, found.response, found.tool_calls
+        draft["output_messages"] = columns_of(outputs).text
     if draft["finish_reason"] is None:
         draft["finish_reason"] = next((event.finish_reason for event in events if event.finish_reason), None)
 

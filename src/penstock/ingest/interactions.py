@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from penstock.formats.message_readings import read_prompt, read_response
 from penstock.ingest.attachments import attach
 from penstock.ingest.duplicate_calls import merge_duplicates
 from penstock.ingest.event_content import JOINING_EVENTS, add_events
@@ -83,6 +84,7 @@ class _Trace:
         events = self.events.get(span.span_id)
         if events:
             add_events(draft, events)
+        _read_texts(draft)
         top = span
         for ancestor in self._ancestors(span):
             top = ancestor
@@ -128,6 +130,16 @@ class _Trace:
 
 def _order(span: Span) -> tuple[datetime, datetime, str]:
     return span.started_at, span.ended_at, span.span_key
+
+
+def _read_texts(draft: dict[str, Any]) -> None:
+    """What people read of the messages, where the span does not say it itself."""
+    if draft["prompt_text"] is None:
+        draft["prompt_text"] = read_prompt(draft["input_messages"])
+    if draft["response_text"] is None or draft["tool_calls"] is None:
+        text, calls = read_response(draft["output_messages"])
+        draft["response_text"] = text if draft["response_text"] is None else draft["response_text"]
+        draft["tool_calls"] = calls if draft["tool_calls"] is None else draft["tool_calls"]
 
 
 def _finish(span: Span, draft: dict[str, Any], known_at: datetime) -> Interaction:

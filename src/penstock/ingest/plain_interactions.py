@@ -11,6 +11,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.formats.message_readings import read_prompt, read_response
 from penstock.records.interaction import Interaction
 from penstock.records.span import SpanKind
 
@@ -31,6 +32,7 @@ def find_plain(spans: pa.Table) -> Any:
 def plain_interactions(spans: pa.Table, known_at: datetime) -> pa.Table:
     """The interactions of such spans, in their order."""
     rows = spans.num_rows
+    prompts, responses, calls = _read_texts(spans)
     made: dict[str, Any] = {
         "interaction_id": spans.column("span_key"),
         # An interaction without a session belongs to its trace; session_id == trace_id tells that it was so.
@@ -39,6 +41,17 @@ def plain_interactions(spans: pa.Table, known_at: datetime) -> pa.Table:
         "revision": pa.repeat(pa.scalar(0, pa.int64()), rows),
         "turn_index": pa.nulls(rows, pa.int64()),
         "merged_into": pa.nulls(rows, pa.string()),
+        "prompt_text": pc.coalesce(spans.column("prompt_text"), prompts),
+        "response_text": pc.coalesce(spans.column("response_text"), responses),
+        "tool_calls": pc.coalesce(spans.column("tool_calls"), calls),
     }
     columns: list[Any] = [made[name] if name in made else spans.column(name) for name in _COLUMNS]
     return pa.table(columns, names=list(_COLUMNS))
+
+
+def _read_texts(spans: pa.Table) -> Any:
+    """Last user texts, answers and tool calls, read from the messages."""
+    prompts = [read_prompt(text) for text in spans.column("input_messages").to_pylist()]
+    answers = [read_response(text) for text in spans.column("output_messages").to_pylist()]
+    columns = (prompts, [text for text, _ in answers], [calls for _, calls in answers])
+    return tuple(pa.array(values, pa.string()) for values in columns)
