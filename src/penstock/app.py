@@ -11,7 +11,8 @@ from penstock.errors import StorageError
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.registry.registry import Registry
-from penstock.text.redaction import Redactor, load_key
+from penstock.text.redaction import Redactor
+from penstock.text.secret_key import load_key
 
 
 class Penstock:

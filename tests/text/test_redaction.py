@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.errors import StorageError
-from penstock.text.redaction import FAILED, Redactor, load_key
+from penstock.text.redaction import FAILED, Redactor
+from penstock.text.secret_key import load_key
 
 REDACTOR = Redactor(b"k" * 32)
 
@@ -31,10 +32,10 @@ PERSONAL = {
     "key AKIAIOSFODNN7EXAMPLE": "secret",
     "token ghp_abcdefghijklmnopqrstuvwxyz0123456789": "secret",
     "Authorization: Bearer abcdef0123456789abcdef": "secret",
-    "postgres://user:hunter22@db/x": "secret",
+    "postgres://user:hunter22@db/x": "url_password",
     "DB_PASSWORD=correct9horse8battery": "secret",
-    "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----": "secret",
-    "jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc_def": "secret",
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----": "private_key",
+    "jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc_def": "jwt",
 }
 
 HARMLESS = [

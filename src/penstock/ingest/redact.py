@@ -15,8 +15,9 @@ import msgspec
 from penstock.ingest.attribute_length import cut_after_redaction
 from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.span import Span
-from penstock.text.patterns import SEPARATOR, is_credential_name
+from penstock.text.patterns import SEPARATOR
 from penstock.text.redaction import Redactor
+from penstock.text.telling_names import is_credential_name, is_personal_name
 
 _SEPARATOR = SEPARATOR.decode()
 MASKED_CREDENTIAL = "[CREDENTIAL]"

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from penstock.text.check_digits import passes_luhn
+from penstock.text.patterns import Found
+
 _GROUP = re.compile(rb"[0-9]+")
 _MOST_GROUPS = 8
 _ZERO = ord("0")
@@ -35,14 +38,6 @@ _INNER_SHAPES = (
 )
 _BEGINNINGS = frozenset(shape[:2] for shape in _INNER_SHAPES) | frozenset(shape for shape in _INNER_SHAPES if len(shape) == 1)
 _GAPS = {b" ": " ", b"-": "-", b".": ".", b"/": "/"}
-
-
-class Found(NamedTuple):
-    """A part of a run that is personal, in bytes from its start."""
-
-    start: int
-    end: int
-    kind: str
 
 
 class _Window(NamedTuple):
@@ -82,15 +77,6 @@ def find_personal_numbers(run: bytes, *, joined_after: bool) -> list[Found]:
         found.append(Found(start, finish, kind))
         first = end
     return found
-
-
-def passes_luhn(digits: str) -> bool:
-    """Luhn's check sum, which every payment card number satisfies."""
-    total = 0
-    for position, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + position % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
 
 
 def _longest(run: _Run, first: int) -> tuple[int, str] | None:
