@@ -52,39 +52,44 @@ _PARAMETER = (
     rb"[A-Za-z0-9%+/_.~-]{16,})"
 )
 _URL_PASSWORD = rb"://[^\s/@:\"'<>\\\[\]\x1e]{0,64}:(?P<url_password>[^\s/@\"'<>\\\[\]\x1e]{1,128}@)"
+_DIGIT = re.compile(rb"[0-9]")
+_LETTER = re.compile(rb"[A-Za-z\x80-\xff]")
 _LONG_RUN = re.compile(rb"[A-Za-z0-9]{16}")
 _REST_OF_PASSWORD = re.compile(rb"[^\s/@?#\"'<>\\\[\]\x1e]{0,128}@")
 _KINDS = {"jwt": "jwt", "private_key": "private_key"}
 
 
+_SHAPE = LEFT + rb"(?:" + _PRIVATE_KEY + rb"|" + _JWT + rb"|(?P<shape>" + rb"|".join(_SHAPES) + rb"))"
+_SELF_EVIDENT = rb"|".join((_URL_PASSWORD, _PARAMETER, _SHAPE))
+_NAMED = LEFT + rb"(?:" + rb"|".join((_ASSIGNED, _BEARER, _COOKIE)) + rb")"
+
+
 class Credentials:
     """Finds secrets."""
 
-    proposal = rb"|".join(
-        (
-            _URL_PASSWORD,
-            _PARAMETER,
-            LEFT + rb"(?:" + rb"|".join((_PRIVATE_KEY, _JWT, rb"(?P<shape>" + rb"|".join(_SHAPES) + rb")", _ASSIGNED, _BEARER, _COOKIE)) + rb")",
-        )
-    )
+    proposal = _SELF_EVIDENT + rb"|" + _NAMED
 
     def __init__(self) -> None:
         self._search = compile_pattern(self.proposal).search
+        self._search_self_evident = compile_pattern(_SELF_EVIDENT).search
 
     def find(self, data: bytes) -> list[Found]:
         """Every secret; of an assignment only what is assigned."""
+        return self._find(self._search, data, 0, len(data))
+
+    def _find(self, search: Any, data: bytes, position: int, stop: int) -> list[Found]:
         found: list[Found] = []
-        position = 0
-        while position <= len(data) and (match := self._search(data, position)) is not None:
+        while position <= stop and (match := search(data, position, stop)) is not None:
             name = match.lastgroup.decode()
             start, end = match.span(match.lastindex)
             if name == "url_password":
-                end = _end_of_password(data, end) - 1
-                found.append(Found(start, end, "url_password"))
+                end = _end_of_password(data, end)
+                found.append(Found(start, end - 1, "url_password"))
             elif _is_secret(name, match, data):
                 found.append(Found(start, end, _KINDS.get(name, "secret")))
-            else:
-                end = start if name in ("assigned", "bearer") else start + 1
+            elif name in ("assigned", "bearer"):
+                # What is assigned may hold a key or a URL all the same; it is gone through once, whatever it is made of.
+                found.extend(self._find(self._search_self_evident, data, start, end))
             position = max(end, position + 1)
         return found
 
@@ -99,13 +104,13 @@ def _end_of_password(data: bytes, end: int) -> int:
 def _is_secret(name: str, match: Any, data: bytes) -> bool:
     value = match[match.lastindex]
     if name == "shape":
-        return value[:3] not in (b"sk-", b"pk-", b"pk_") or has_letters_and_digits(value) or _LONG_RUN.search(value) is not None
+        return value[:3] not in (b"sk-", b"pk-", b"pk_") or _has_letters_and_digits(value) or _LONG_RUN.search(value) is not None
     if name == "assigned":
         is_code = data[match.end() : match.end() + 1] in (b"(", b"[", b"{") or value[:1] in b"$%*<" or b"://" in value
-        return not is_code and has_letters_and_digits(value)
-    return name not in ("bearer", "parameter") or has_letters_and_digits(value)
+        return not is_code and _has_letters_and_digits(value)
+    return name not in ("bearer", "parameter") or _has_letters_and_digits(value)
 
 
-def has_letters_and_digits(value: bytes) -> bool:
+def _has_letters_and_digits(value: bytes) -> bool:
     """Whether it may be a credential; `password = read_password()` is none."""
-    return any(chr(byte).isdigit() for byte in value) and any(chr(byte).isalpha() for byte in value)
+    return _DIGIT.search(value) is not None and _LETTER.search(value) is not None

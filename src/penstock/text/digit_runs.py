@@ -15,7 +15,7 @@ _G = _GAP + rb"{1,3}"
 _RUN = rb"\+?\(?[0-9](?:" + _GAP + rb"{0,3}[0-9])*"
 _SHAPES = (
     rb"\+\(?[0-9](?:" + _GAP + rb"{0,3}[0-9]){7}",
-    rb"\(?0" + _GAP + rb"{0,3}[0-9](?:" + _GAP + rb"{0,3}[0-9]){7}",
+    rb"\(?0(?:[ ()/-]|\xc2\xa0|\xe2\x80[\x90-\x95\xaf]){0,3}[0-9](?:" + _GAP + rb"{0,3}[0-9]){7}",
     rb"(?:1?[2-9][0-9]{9}|(?:[3-6]|2[2-7])[0-9]{11,18}|(?:1800|2131)[0-9]{11})(?:[^0-9]|$)",
     rb"\(?[0-9]{3}" + _G + rb"[0-9]{3}" + _G + rb"[0-9]{3,4}",
     rb"\(?[0-9]{3}" + _G + rb"(?:[0-9]{7}|[0-9]{4}|[0-9]{2}" + _G + rb"[0-9]{3})",
@@ -30,16 +30,18 @@ _LONGEST_RUN_BYTES = 16_384
 _LONGEST_NUMBER_BYTES = 64
 _NEARBY_BYTES = 40
 
-_CALLS = re.compile(rb"(?i)phone|\btel\b|telef|mobile|\bcell|\bfax|whatsapp|\bsms\b|\bcall|\bdial|contact|\btext me|handy|\bportable")
-_COUNTS_OR_NAMES = re.compile(
+_CALLS = (
+    rb"(?i)phone|\btel\b|telef|mobile|\bcell|\bfax|whatsapp|\bsms\b|\bcall|\bdial|contact|\btext me|handy|\bportable"
+)
+_COUNTS_OR_NAMES = (
     rb"(?i)(?:(?:order|invoice|ticket|case|ref|reference|tracking|sku|part|serial|s/n|account|acct|version|build|commit|revision"
     rb"|isbn|issn|doi|pmid|zip|postcode|postal|plz|tokens?|seq|sequence|batch|transaction|txn|item|product|article|asin|upc|ean|gtin"
     rb"|model|lot|receipt|claim|policy|flight|job|run|request|trace|span|issue|pr|bug|error|code|port|pid|page|row|line|chapter"
     rb"|section|uid|uuid|id|seed|hash|offset|timestamp|epoch|total|count|amount|price|population|size|bytes|number of|sum|balance)"
-    rb"[ _-]?(?:ids?|no|nr|num|numbers?|code|count)?|#)[\"'\\]{0,3}[ .:#=]{0,3}(?:is |was |of )?[\"'\\#]{0,3}\Z"
+    rb"[ _-]?(?:ids?|no|nr|num|numbers?|code|count)?|#)[\"'\\]{0,3}[ .:#=]{0,3}(?:is |was |of )?[\"'\\#]{0,3}\z"
 )
-_MONEY_BEFORE = re.compile(rb"(?:[$]|\xe2\x82\xac|\xc2\xa3|\xc2\xa5|\b(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|JPY|INR))[ ]?\Z")
-_UNIT_AFTER = re.compile(
+_MONEY_BEFORE = rb"(?:[$]|\xe2\x82\xac|\xc2\xa3|\xc2\xa5|\b(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|JPY|INR))[ ]?\z"
+_UNIT_AFTER = (
     rb"(?i)[ -]?(?:%|\xe2\x82\xac|[$]|(?:tokens?|bytes|[kmgt]i?b|m?s|sec|seconds|items|rows|users|requests|records|param(?:eter)?s"
     rb"|(?:[a-z\x80-\xff]+ ){1,3}(?:street|avenue|road|drive|lane|boulevard|st|ave|rd)"
     rb"|eur|usd|gbp|chf|kr|km|people|inhabitants|dollars|euros|times|views|steps|lines|files)\b)"
@@ -53,7 +55,10 @@ class DigitRuns:
 
     def __init__(self) -> None:
         self._search = compile_pattern(self.proposal).search
-        self._match_run = compile_pattern(_RUN + _EXTENSION).match
+        self._match_run = compile_pattern(_RUN + _EXTENSION, with_groups=False).match
+        self._calls = compile_pattern(_CALLS, with_groups=False).search
+        self._counts_or_names = compile_pattern(_COUNTS_OR_NAMES + rb"|" + _MONEY_BEFORE, with_groups=False).search
+        self._unit_after = compile_pattern(_UNIT_AFTER, with_groups=False).match
 
     def find(self, data: bytes) -> list[Found]:
         """Every card and phone number."""
@@ -69,7 +74,7 @@ class DigitRuns:
                 end -= _LONGEST_NUMBER_BYTES
                 here = [number for number in here if number.start < end]
                 end = max([end, *(number.end for number in here)])
-            found.extend(number for number in here if not _is_refuted(number, data))
+            found.extend(number for number in here if not self._is_refuted(number, data))
             position = end
         return found
 
@@ -79,15 +84,13 @@ class DigitRuns:
         before = _BACKWARDS.search(data[first:start])
         return start if before is None else first + before.start()
 
-
-def _is_refuted(number: Found, data: bytes) -> bool:
-    """Whether what looks like a phone number is called something else, or counts something."""
-    value = data[number.start : number.end]
-    if number.kind != "phone" or value[:1] in b"+(":
-        return False
-    before = data[max(number.start - _NEARBY_BYTES, 0) : number.start]
-    if _CALLS.search(before) is not None:
-        return False
-    if _COUNTS_OR_NAMES.search(before) is not None or _MONEY_BEFORE.search(before) is not None:
-        return True
-    return _UNIT_AFTER.match(data, number.end, number.end + _NEARBY_BYTES) is not None
+    def _is_refuted(self, number: Found, data: bytes) -> bool:
+        """Whether what looks like a phone number is called something else, or counts something."""
+        if number.kind != "phone" or data[number.start : number.start + 1] in (b"+", b"("):
+            return False
+        before = data[max(number.start - _NEARBY_BYTES, 0) : number.start]
+        if self._calls(before) is not None:
+            return False
+        return self._counts_or_names(before) is not None or (
+            self._unit_after(data[number.end : number.end + _NEARBY_BYTES]) is not None
+        )

@@ -4,6 +4,7 @@ Patterns are read over raw JSON as well as over text, so the left edge of a word
 They are RE2's, which takes linear time whatever a text holds.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import re2
@@ -45,10 +46,25 @@ class Detector(Protocol):
         ...
 
 
-def compile_pattern(pattern: bytes) -> Pattern:
-    """The pattern over bytes."""
+def compile_pattern(pattern: bytes, *, with_groups: bool = True) -> Pattern:
+    """The pattern over bytes; without groups a match knows only its ends, and is found many times faster."""
+    options = _options()
+    options.never_capture = not with_groups
+    return re2.compile(pattern, options)
+
+
+def compile_set(patterns: Sequence[bytes]) -> Any:
+    """A set whose `Match(data)` gives the indexes of the patterns that match somewhere in the data, or None."""
+    patterns_set = re2.Set.SearchSet(_options())
+    for pattern in patterns:
+        patterns_set.Add(pattern)
+    patterns_set.Compile()
+    return patterns_set
+
+
+def _options() -> Any:
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.max_mem = 64 * 1024 * 1024
     options.log_errors = False
-    return re2.compile(pattern, options)
+    return options

@@ -22,7 +22,7 @@ from penstock.text.home_folders import HomeFolders
 from penstock.text.json_text import map_json_strings
 from penstock.text.national_ids import NationalIds
 from penstock.text.network_addresses import NetworkAddresses
-from penstock.text.patterns import DISGUISE, SEPARATOR, Detector, Found, compile_pattern
+from penstock.text.patterns import DISGUISE, SEPARATOR, Detector, Found, compile_pattern, compile_set
 from penstock.text.placeholders import Placeholders, PlaceholderSpans
 from penstock.text.street_addresses import StreetAddresses
 from penstock.text.telling_names import is_telling_name, is_wholly_secret
@@ -56,7 +56,9 @@ class Redactor:
         settings = settings or RedactSettings()
         self._key = key
         self._detectors = [*([kind() for kind in _DETECTORS] if detectors is None else detectors)]
-        self._anything = compile_pattern(b"|".join([DISGUISE, *(detector.proposal for detector in self._detectors)]))
+        proposals = [DISGUISE, *(detector.proposal for detector in self._detectors)]
+        self._anything = compile_pattern(b"|".join(proposals), with_groups=False)
+        self._which = compile_set([detector.proposal for detector in self._detectors])
         self._custom = CustomPatterns(settings.patterns) if settings.patterns else None
         self._names = names  # finds names and places; looks at every text, once, after all others
         self._allowances = Allowances(settings)
@@ -166,9 +168,9 @@ class Redactor:
 
     def _find(self, data: bytes, skip: int) -> list[Found]:
         """What all detectors find, in order of place; where two overlap, only what comes first in the order of detectors."""
-        detectors = self._detectors if self._custom is None else [self._custom, *self._detectors]
-        taken: list[Found] = []
-        for detector in detectors:
+        taken: list[Found] = [] if self._custom is None else self._look(self._custom, data)
+        for index in sorted(self._which.Match(data) or ()):
+            detector = self._detectors[index]
             taken = _merge(taken, [found for found in self._look(detector, data) if found.start >= skip])
         return taken
 
@@ -181,11 +183,16 @@ class Redactor:
 
     def _take_out(self, data: bytes, found: Sequence[Found], skip: int, session: str, counts: Counter[str]) -> bytes:
         pieces: list[bytes] = []
+        known: dict[tuple[str, bytes], bytes] = {}
         done = 0
         for start, end, kind in found:
             if start < max(done, skip):
                 continue
-            pieces += data[done:start], self._placeholders.replace(kind, data[start:end], session)
+            value = data[start:end]
+            instead = known.get((kind, value))
+            if instead is None:
+                instead = known[kind, value] = self._placeholders.replace(kind, value, session)
+            pieces += data[done:start], instead
             done = end
             counts[kind] += 1
         return b"".join([*pieces, data[done:]])
