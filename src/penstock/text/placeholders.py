@@ -37,9 +37,9 @@ class Placeholders:
             return b"[" + kind.upper().encode() + b"_HASH_" + letters + b"]"
         return f"[{kind.upper()}_{int.from_bytes(digest[:8], 'big') % _NUMBERS}]".encode()
 
-    def is_one(self, text: str) -> bool:
+    def is_one(self, text: bytes) -> bool:
         """Whether the text is a placeholder and nothing else."""
-        return _PLACEHOLDER.fullmatch(text.encode("utf-8", "replace")) is not None
+        return _PLACEHOLDER.fullmatch(text) is not None
 
 
 class PlaceholderSpans:

@@ -25,11 +25,12 @@ from penstock.text.network_addresses import NetworkAddresses
 from penstock.text.patterns import DISGUISE, SEPARATOR, Detector, Found, compile_pattern, compile_set
 from penstock.text.placeholders import Placeholders, PlaceholderSpans
 from penstock.text.street_addresses import StreetAddresses
-from penstock.text.telling_names import is_telling_name, is_wholly_secret
+from penstock.text.telling_names import NAMED_VALUE, is_telling_name, kind_by_name
 
 FAILED = "[REDACTION_FAILED]"
 
 _MOST_PASSES = 8
+_FEWEST_SPACES_OF_PROSE = 2  # a model takes any single word for a name, and a name is given in a sentence
 # In order: where two overlap, the first counts. A secret may contain an "@", an address only digits.
 _DETECTORS: tuple[type[Detector], ...] = (
     Credentials,
@@ -56,7 +57,7 @@ class Redactor:
         settings = settings or RedactSettings()
         self._key = key
         self._detectors = [*([kind() for kind in _DETECTORS] if detectors is None else detectors)]
-        proposals = [DISGUISE, *(detector.proposal for detector in self._detectors)]
+        proposals = [DISGUISE, NAMED_VALUE, *(detector.proposal for detector in self._detectors)]
         self._anything = compile_pattern(b"|".join(proposals), with_groups=False)
         self._which = compile_set([detector.proposal for detector in self._detectors])
         self._custom = CustomPatterns(settings.patterns) if settings.patterns else None
@@ -132,30 +133,33 @@ class Redactor:
         return self._custom is not None and bool(self._custom.find(data))
 
     def _redact_named(self, text: str, name: str, session: str, counts: Counter[str], is_prose: bool) -> str:
-        """What stands under a telling name is looked at together with it: `"ssn": "536228712"`, `"order_id": 4155550134`."""
-        if text and name and is_wholly_secret(name) and not self._placeholders.is_one(text):
-            counts["secret"] += 1
-            return self._placeholders.replace("secret", text.encode("utf-8", "replace"), session).decode()
+        """What stands under a telling name is looked at together with it: `"order_id": 4155550134`."""
+        data = text.encode("utf-8", "replace")
         if not name or not is_telling_name(name):
-            return self._redact_plain(text.encode("utf-8", "replace"), 0, session, counts, is_prose)
+            return self._redact_plain(data, 0, session, counts, is_prose)
+        kind = kind_by_name(name, text)
+        if kind is not None and not self._placeholders.is_one(data) and not self._allowances.allow(kind, data):
+            return self._take_out(data, [Found(0, len(data), kind)], 0, session, counts).decode()
         before = f"{name}: ".encode("utf-8", "replace")
-        return self._redact_plain(before + text.encode("utf-8", "replace"), len(before), session, counts, is_prose)
+        return self._redact_plain(before + data, len(before), session, counts, is_prose)
 
     def _redact_plain(self, data: bytes, skip: int, session: str, counts: Counter[str], is_prose: bool) -> str:
         """The UTF-8 text without its first `skip` bytes, which only tell what the rest is."""
-        if self._names is not None and is_prose:
+        if self._custom is not None or self._anything.search(data) is not None:
+            data = self._mask_disguised(data, skip, session, counts)
+        if self._names is not None and is_prose and data.count(b" ", skip) >= _FEWEST_SPACES_OF_PROSE:
             data = self._take_out(data, self._look(self._names, data), skip, session, counts)
-        if self._custom is None and self._anything.search(data) is None:
-            return data[skip:].decode()
+        return data[skip:].decode("utf-8", "replace")
+
+    def _mask_disguised(self, data: bytes, skip: int, session: str, counts: Counter[str]) -> bytes:
         masked = self._mask(data, skip, session, counts)
         unfolded = unfold(masked)
-        if unfolded != masked and unfolded[:skip] == masked[:skip]:
-            found: Counter[str] = Counter()
-            again = self._mask(unfolded, skip, session, found)
-            if found:
-                counts.update(found)
-                masked = again
-        return masked[skip:].decode("utf-8", "replace")
+        if unfolded == masked or unfolded[:skip] != masked[:skip]:
+            return masked
+        found: Counter[str] = Counter()
+        again = self._mask(unfolded, skip, session, found)
+        counts.update(found)
+        return again if found else masked
 
     def _mask(self, data: bytes, skip: int, session: str, counts: Counter[str]) -> bytes:
         """Mask until nothing is found: a placeholder ends a word, which can lay bare what stood against it."""
