@@ -324,7 +324,9 @@ def require_valid_redaction(redact: RedactSettings) -> None:
                 f"{'it is one already' if name in REDACTION_KINDS else 'use up to 32 small letters, digits and underscores'}."
             )
         if _compile(f"policy.redact.patterns.{name}", pattern).search("") is not None:
-            raise ConfigurationError(f"policy.redact.patterns.{name} = {pattern!r} matches the empty text; make it match something.")
+            raise ConfigurationError(
+                f"policy.redact.patterns.{name} = {pattern!r} matches the empty text; make it match something."
+            )
     for pattern in redact.allow_patterns:
         _compile("policy.redact.allow_patterns", pattern)
     kinds = dict.fromkeys([*REDACTION_KINDS, *redact.patterns])
@@ -332,11 +334,17 @@ def require_valid_redaction(redact: RedactSettings) -> None:
         if kind not in kinds:
             raise ConfigurationError(f"policy.redact.modes sets `{kind}`, which is no kind.{_hint(kind, kinds)}")
         if mode not in REDACTION_MODES:
-            raise ConfigurationError(f"policy.redact.modes.{kind} = {mode!r} is no mode; use one of {', '.join(REDACTION_MODES)}.")
+            raise ConfigurationError(
+                f"policy.redact.modes.{kind} = {mode!r} is no mode; use one of {', '.join(REDACTION_MODES)}."
+            )
     if redact.ner not in ("", *NER_BACKENDS):
-        raise ConfigurationError(f"policy.redact.ner = {redact.ner!r} is no backend; use {' or '.join(NER_BACKENDS)}, or leave it empty.")
+        raise ConfigurationError(
+            f"policy.redact.ner = {redact.ner!r} is no backend; use {' or '.join(NER_BACKENDS)}, or leave it empty."
+        )
     if redact.ner and not redact.ner_model:
-        raise ConfigurationError(f"policy.redact.ner = {redact.ner!r} needs policy.redact.ner_model: a spaCy model's name or folder.")
+        raise ConfigurationError(
+            f"policy.redact.ner = {redact.ner!r} needs policy.redact.ner_model: a spaCy model's name or folder."
+        )
 
 
 def _compile(path: str, pattern: str) -> Any:

@@ -23,7 +23,9 @@ def test_only_long_whole_numbers_are_offered_as_text() -> None:
 
 def test_a_value_is_offered_with_the_key_that_it_stands_under_in_lists_too() -> None:
     seen: list[tuple[str, str]] = []
-    map_json_strings('{"api_key": "abc", "n": {"order_id": [4111111111111111]}}', lambda text, name: seen.append((text, name)) or text)
+    map_json_strings(
+        '{"api_key": "abc", "n": {"order_id": [4111111111111111]}}', lambda text, name: seen.append((text, name)) or text
+    )
     assert ("abc", "api_key") in seen
     assert ("4111111111111111", "order_id") in seen
     assert ("api_key", "") in seen

@@ -89,7 +89,7 @@ class Credentials:
                 found.append(Found(start, end, _KINDS.get(name, "secret")))
             elif name in ("assigned", "bearer"):
                 # What is assigned may hold a key or a URL all the same; it is gone through once, whatever it is made of.
-                found.extend(self._find(self._search_self_evident, data, start, end))
+                found.extend(self._find(self._search_self_evident, data, start - 1, end))
             position = max(end, position + 1)
         return found
 

@@ -21,24 +21,39 @@ _SHAPES = (
     rb"\(?[0-9]{3}" + _G + rb"(?:[0-9]{7}|[0-9]{4}|[0-9]{2}" + _G + rb"[0-9]{3})",
     rb"[0-9]{4}" + _G + rb"(?:[0-9]{4}|[0-9]{6}" + _G + rb"[0-9]{4,5})",
     rb"[0-9]{6}" + _G + rb"[0-9]{4}",
-    rb"\(?[0-9]{2}" + _G + rb"(?:[0-9]{3}" + _G + rb"[0-9]{3}|[0-9]{6}|[0-9]{2}" + _G + rb"[0-9]{2}" + _G + rb"[0-9]{2})",
+    rb"8" + _G + rb"[0-9]{3}" + _G + rb"[0-9]{3}" + _G + rb"[0-9]{2}",
+    rb"[6-9][0-9]{4} [0-9]{5}",
+    rb"\(?[0-9]{2}"
+    + _G
+    + rb"(?:[0-9]{3}"
+    + _G
+    + rb"[0-9]{3}|[0-9]{4,5}"
+    + _G
+    + rb"[0-9]{4}|[0-9]{6}|[0-9]{2}"
+    + _G
+    + rb"[0-9]{2}"
+    + _G
+    + rb"[0-9]{2})",
+)
+# Seven to nine digits together are a phone number only where they are called one.
+_CALLED = (
+    rb"(?i:phone|\btel|\bmobile|\bcell|\bfax|whatsapp|\b(?:call|text|reach) (?:me|us|him|her|them))(?i:(?: |\.|no|nr|number|is|at|on){0,5})"
+    rb"[ :=\"']{1,4}(?P<called>[0-9]{7,9})(?:[^0-9A-Za-z]|$)"
 )
 _EXTENSION = rb"(?: ?(?:x|ext\.? ?)[0-9]{1,6})?"
-_BACKWARDS = re.compile(rb"(?<![A-Za-z0-9])\+?\(?[0-9](?:" + _GAP + rb"{0,3}[0-9])*" + _GAP + rb"{0,3}\Z")
+_BACKWARDS = re.compile(rb"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt]))\+?\(?[0-9](?:" + _GAP + rb"{0,3}[0-9])*" + _GAP + rb"{0,3}\Z")
 _FURTHEST_BACK_BYTES = 64
 _LONGEST_RUN_BYTES = 16_384
 _LONGEST_NUMBER_BYTES = 64
 _NEARBY_BYTES = 40
 
-_CALLS = (
-    rb"(?i)phone|\btel\b|telef|mobile|\bcell|\bfax|whatsapp|\bsms\b|\bcall|\bdial|contact|\btext me|handy|\bportable"
-)
+_CALLS = rb"(?i)phone|\btel\b|telef|mobile|\bcell|\bfax|whatsapp|\bsms\b|\bcall|\bdial|contact|\btext me|handy|\bportable"
 _COUNTS_OR_NAMES = (
     rb"(?i)(?:(?:order|invoice|ticket|case|ref|reference|tracking|sku|part|serial|s/n|account|acct|version|build|commit|revision"
     rb"|isbn|issn|doi|pmid|zip|postcode|postal|plz|tokens?|seq|sequence|batch|transaction|txn|item|product|article|asin|upc|ean|gtin"
     rb"|model|lot|receipt|claim|policy|flight|job|run|request|trace|span|issue|pr|bug|error|code|port|pid|page|row|line|chapter"
     rb"|section|uid|uuid|id|seed|hash|offset|timestamp|epoch|total|count|amount|price|population|size|bytes|number of|sum|balance)"
-    rb"[ _-]?(?:ids?|no|nr|num|numbers?|code|count)?|#)[\"'\\]{0,3}[ .:#=]{0,3}(?:is |was |of )?[\"'\\#]{0,3}\z"
+    rb"[ _-]?(?:ids?|no|nr|num|numbers?|code|count)?|#|=)[\"'\\]{0,3}[ .:#=]{0,3}(?:is |was |of )?[\"'\\#]{0,3}\z"
 )
 _MONEY_BEFORE = rb"(?:[$]|\xe2\x82\xac|\xc2\xa3|\xc2\xa5|\b(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|JPY|INR))[ ]?\z"
 _UNIT_AFTER = (
@@ -51,7 +66,7 @@ _UNIT_AFTER = (
 class DigitRuns:
     """Finds payment cards and phone numbers."""
 
-    proposal = _LEFT + rb"(?P<number>" + rb"|".join(_SHAPES) + rb")"
+    proposal = _LEFT + rb"(?P<number>" + rb"|".join(_SHAPES) + rb")|" + _CALLED
 
     def __init__(self) -> None:
         self._search = compile_pattern(self.proposal).search
@@ -65,6 +80,10 @@ class DigitRuns:
         found: list[Found] = []
         position = 0
         while position <= len(data) and (match := self._search(data, position)) is not None:
+            if match.lastgroup == b"called":
+                position = match.end(2)
+                found.append(Found(match.start(2), position, "phone"))
+                continue
             start = self._begin(data, match.start(1), position)
             end = self._match_run(data, start, start + _LONGEST_RUN_BYTES).end()
             is_cut = end - start == _LONGEST_RUN_BYTES

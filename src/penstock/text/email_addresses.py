@@ -8,7 +8,9 @@ _LOCAL = bytes(range(0x80, 0x100)) + b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 _NOT_FIRST = b"._%+'-"
 _LONGEST_LOCAL_BYTES = 256
 _LONGEST_DOMAIN_BYTES = 512
-_DOMAIN = re.compile(rb"(?=[A-Za-z0-9\x80-\xff])(?:[A-Za-z0-9\x80-\xff_-]+\.)+(?:xn--[A-Za-z0-9-]{2,}|[A-Za-z]{2,24}|[\x80-\xff]{2,48})")
+_DOMAIN = re.compile(
+    rb"(?=[A-Za-z0-9\x80-\xff])(?:[A-Za-z0-9\x80-\xff_-]+\.)+(?:xn--[A-Za-z0-9-]{2,}|[A-Za-z]{2,24}|[\x80-\xff]{2,48})"
+)
 _VERSION = re.compile(rb"[0-9]+\.[0-9]+\.|[0-9]x\.")  # react@18.2.0-beta.rc, icon@2x.png
 
 

@@ -18,7 +18,9 @@ _PIECE = re.compile(r".{1,50000}(?=\s|\Z)|.{1,50000}", re.DOTALL)
 
 def load_names(settings: RedactSettings) -> Detector | None:
     """The detector of names that the settings ask for. Raises ConfigurationError naming what to install."""
-    return PresidioNames(settings.ner_model, settings.ner_language, settings.ner_min_score) if settings.ner == "presidio" else None
+    return (
+        PresidioNames(settings.ner_model, settings.ner_language, settings.ner_min_score) if settings.ner == "presidio" else None
+    )
 
 
 class PresidioNames:

@@ -82,6 +82,7 @@ class NationalIds:
 
     def __init__(self) -> None:
         self._search = compile_pattern(self.proposal).search
+        self._shapes = {name: re.compile(shape) for name, shape in _SHAPES.items()}
 
     def find(self, data: bytes) -> list[Found]:
         """Every id."""
@@ -89,19 +90,27 @@ class NationalIds:
         position = 0
         while position <= len(data) and (match := self._search(data, position)) is not None:
             start, end = match.span(match.lastindex)
-            here = _judge(match.lastgroup.decode(), data, start, end)
+            name = match.lastgroup.decode()
+            here = self._judge_shapes(data, start) if name in self._shapes else _judge(name, data, start, end)
             if here is not None:
                 found.append(here)
             position = max(here.end if here is not None else start + 1, position + 1)
         return found
 
+    def _judge_shapes(self, data: bytes, start: int) -> Found | None:
+        """What begins here in the first shape that holds; several may fit the same signs."""
+        for name, shape in self._shapes.items():
+            match = shape.match(data, start)
+            here = None if match is None else _judge(name, data, start, match.end())
+            if here is not None:
+                return here
+        return None
+
 
 def _judge(name: str, data: bytes, start: int, end: int) -> Found | None:
     if name == "iban":
         return _iban(data, start, end)
-    if data[end : end + 1].isalnum() or data[end : end + 2] == b"-" and data[end + 1 : end + 2].isdigit():
-        return None
-    if data[start - 1 : start] in (b"-", b".") and data[max(start - 2, 0) : start - 1].isdigit() and not name.startswith("named_"):
+    if data[end : end + 1].isalnum() or (not name.startswith("named_") and _goes_on(name, data, start, end)):
         return None
     compact = _PUNCTUATION.sub("", data[start:end].decode("ascii", "replace"))
     if name == "ssn":
@@ -113,6 +122,13 @@ def _judge(name: str, data: bytes, start: int, end: int) -> Found | None:
         return Found(start, end, "national_id") if is_real else None
     kept = data[start:end].decode() if name == "finnish" else compact
     return Found(start, end, "national_id") if _passes(name, kept) else None
+
+
+def _goes_on(name: str, data: bytes, start: int, end: int) -> bool:
+    """Whether it is a part of a longer run of digits, and so nothing by itself."""
+    gaps = (b"-", b".", b" ") if b" " in data[start:end] or name == "indian" else (b"-", b".")
+    is_joined_before = data[max(start - 1, 0) : start] in gaps and data[max(start - 2, 0) : max(start - 1, 0)].isdigit()
+    return is_joined_before or (data[end : end + 1] in gaps and data[end + 1 : end + 2].isdigit())
 
 
 def _named(name: str, compact: str, start: int, end: int) -> Found | None:

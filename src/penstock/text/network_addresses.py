@@ -47,7 +47,7 @@ def _is_address(match: Any, data: bytes, start: int, end: int) -> bool:
         return False
     if match.lastgroup == b"mac":
         has_letter = any(chr(byte).isalpha() for byte in value)
-        goes_on = _HEXADECIMAL_GROUP.match(after) is not None or before[-1:] in (b":", b"-") and before[-2:-1].isalnum()
+        goes_on = _HEXADECIMAL_GROUP.match(after) is not None or (before[-1:] in (b":", b"-") and before[-2:-1].isalnum())
         return not goes_on and (has_letter or b":" in value) and len(set(value)) > 2
     # A number that goes on is a version or an object id.
     if (after[:1] == b"." and after[1:2].isdigit()) or (before[-1:] == b"." and before[-2:-1].isdigit()):

@@ -28,6 +28,7 @@ DISGUISE = rb"|".join(
     )
 )
 
+
 class Found(NamedTuple):
     """A part of a text that is personal or secret, in bytes from its start."""
 

@@ -31,12 +31,18 @@ _LOCAL_SHAPES = {
     (2, 6): " ",
     (2, 2, 2, 2): "-",
     (2, 3, 3, 4): " -",
+    (2, 4, 4): "-",
+    (2, 5, 4): " -",
+    (3, 3, 2, 2): " -",
+    (1, 3, 3, 2, 2): " -",
+    (5, 5): " ",
 }
 # What may stand anywhere in a run; a longer first group is a country's 1, with or without a gap after it.
 _INNER_SHAPES = (
     _CARD_SHAPES | _NORTH_AMERICAN_SHAPES | {_SOCIAL_SECURITY_SHAPE, (11,), (1, 10), (1, 3, 3, 4), (1, 3, 7), (1, 6, 4)}
 )
 _BEGINNINGS = frozenset(shape[:2] for shape in _INNER_SHAPES) | frozenset(shape for shape in _INNER_SHAPES if len(shape) == 1)
+_EVERYBODYS_EXAMPLE = "012345678901234567890 98765432109876543210"
 _GAPS = {b" ": " ", b"-": "-", b".": ".", b"/": "/"}
 
 
@@ -203,6 +209,8 @@ def _is_address(window: _Window) -> bool:
 def _is_phone(window: _Window) -> bool:
     digits, shape = window.digits, window.shape
     total = len(digits)
+    if len(shape) == 1 and digits in _EVERYBODYS_EXAMPLE:
+        return False
     if window.has_plus:
         return total == 11 if digits[0] == "1" else 8 <= total <= 16
     if digits.startswith("00"):
@@ -212,6 +220,8 @@ def _is_phone(window: _Window) -> bool:
     if digits[0] == "0":
         return 9 <= total <= 11 and (len(shape) > 1 or total >= 10)
     gaps = _LOCAL_SHAPES.get(shape)
+    if digits.endswith("000") or (shape == (5, 5) and digits[0] not in "6789"):  # a count in thousands; two numbers
+        return False
     return window.is_whole and gaps is not None and all(gap == "(" or gap in gaps for gap in window.gaps)
 
 

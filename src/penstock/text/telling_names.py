@@ -35,7 +35,9 @@ _PERSONAL = {
         r"(?=.*[0-9])[A-Za-z0-9][A-Za-z0-9 ./-]{4,20}",
     ),
 }  # fmt: skip
-_KINDS = tuple((kind, re.compile(rf"(?i)(?:^|[._ -])(?:{words})$"), re.compile(value)) for kind, (words, value) in _PERSONAL.items())
+_KINDS = tuple(
+    (kind, re.compile(rf"(?i)(?:^|[._ -])(?:{words})$"), re.compile(value)) for kind, (words, value) in _PERSONAL.items()
+)
 _COUNTING = re.compile(
     r"(?i)(?:^|[._ -])(?:order|invoice|ticket|case|tracking|sku|serial|account|version|build|commit|isbn|tokens?|batch|transaction|item"
     r"|product|model|receipt|request|trace|span|page|row|line|id|uid|uuid|seed|hash|offset|timestamp|epoch|total|count|amount|price"
@@ -45,7 +47,9 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 # Such a name as the key of a JSON object, in raw JSON, with its value: RE2, over bytes.
 NAMED_VALUE = (
-    "(?i:" + "|".join([_WHOLLY_SECRET_WORDS, *(words for words, _ in _PERSONAL.values())]) + r')\\*"[ \t\r\n]*:[ \t\r\n\[]*\\*["0-9]'
+    "(?i:"
+    + "|".join([_WHOLLY_SECRET_WORDS, *(words for words, _ in _PERSONAL.values())])
+    + r')\\*"[ \t\r\n]*:[ \t\r\n\[]*\\*["0-9]'
 ).encode()
 
 
