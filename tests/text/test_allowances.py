@@ -17,9 +17,17 @@ ALLOWANCES = Allowances(SETTINGS)
 
 @pytest.mark.parametrize(
     ("kind", "value"),
-    [("email", "help@example.com"), ("ip", "127.0.0.1"), ("ip", "10.1.2.3"), ("email", "x@example.org"), ("email", "X@mail.EXAMPLE.org"),
-     ("email", "x@MÜNCHEN.de"), ("mac", "anything"), ("secret", "TEST-ÉÉ")],
-)  # fmt: skip
+    [
+        ("email", "help@example.com"),
+        ("ip", "127.0.0.1"),
+        ("ip", "10.1.2.3"),
+        ("email", "x@example.org"),
+        ("email", "X@mail.EXAMPLE.org"),
+        ("email", "x@MÜNCHEN.de"),
+        ("mac", "anything"),
+        ("secret", "TEST-ÉÉ"),
+    ],
+)
 def test_allowed_values_stay(kind: str, value: str) -> None:
     assert ALLOWANCES.allow(kind, value.encode())
 

@@ -10,10 +10,17 @@ DATES = BirthDates()
 
 @pytest.mark.parametrize(
     ("text", "date"),
-    [("born on March 3, 1985", "March 3, 1985"), ("DOB: 03/12/1985", "03/12/1985"), ("date of birth 1985-03-12", "1985-03-12"),
-     ("geboren am 12.3.1985", "12.3.1985"), ("She was born 3rd of May 1970.", "3rd of May 1970"), ("Her birthday is 5 June 1990", "5 June 1990"),
-     ('"birth_date": "1985-03-12"', "1985-03-12"), ("né le 3 août 1962", "3 août 1962")],
-)  # fmt: skip
+    [
+        ("born on March 3, 1985", "March 3, 1985"),
+        ("DOB: 03/12/1985", "03/12/1985"),
+        ("date of birth 1985-03-12", "1985-03-12"),
+        ("geboren am 12.3.1985", "12.3.1985"),
+        ("She was born 3rd of May 1970.", "3rd of May 1970"),
+        ("Her birthday is 5 June 1990", "5 June 1990"),
+        ('"birth_date": "1985-03-12"', "1985-03-12"),
+        ("né le 3 août 1962", "3 août 1962"),
+    ],
+)
 def test_dates_beside_a_word_of_birth_are_found(text: str, date: str) -> None:
     assert detected(DATES, text) == [(date, "birth_date")]
 

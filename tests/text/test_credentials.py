@@ -13,12 +13,29 @@ HEX = "0123456789abcdef"
 
 @pytest.mark.parametrize(
     "key",
-    ["sk-ant-api03-AbCdEf0123456789_abc-def", "sk-abcdefghijklmnopqrstuvwx", "AKIAIOSFODNN7EXAMPLE", "glpat-AbCdEfGhIjKlMnOpQrSt",
-     "github_pat_11ABCDEFG0abcdefghijkl_mno", "xoxb-123456789012-abcdefABCDEF", "AIzaSyA0123456789abcdefghijklmnopqrstu",
-     "hf_AbCdEfGhIjKlMnOpQrStUvWx", "gsk_AbCdEfGhIjKlMnOpQrStUvWx", "nvapi-AbCdEfGhIjKlMnOpQrStUvWx", "lsv2_pt_abcdef0123456789abcdef",
-     "SG.abcdefghijklmnopqrst.abcdefghijklmnopqrst", f"dapi{HEX * 2}", f"SK{HEX * 2}", f"shpat_{HEX * 2}", f"key-{HEX * 2}",
-     f"{HEX * 2}-us12", "hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXX", "r8_AbCdEfGhIjKlMnOpQrStUvWx", "sk_live_abcdefghij0"],
-)  # fmt: skip
+    [
+        "sk-ant-api03-AbCdEf0123456789_abc-def",
+        "sk-abcdefghijklmnopqrstuvwx",
+        "AKIAIOSFODNN7EXAMPLE",
+        "glpat-AbCdEfGhIjKlMnOpQrSt",
+        "github_pat_11ABCDEFG0abcdefghijkl_mno",
+        "xoxb-123456789012-abcdefABCDEF",
+        "AIzaSyA0123456789abcdefghijklmnopqrstu",
+        "hf_AbCdEfGhIjKlMnOpQrStUvWx",
+        "gsk_AbCdEfGhIjKlMnOpQrStUvWx",
+        "nvapi-AbCdEfGhIjKlMnOpQrStUvWx",
+        "lsv2_pt_abcdef0123456789abcdef",
+        "SG.abcdefghijklmnopqrst.abcdefghijklmnopqrst",
+        f"dapi{HEX * 2}",
+        f"SK{HEX * 2}",
+        f"shpat_{HEX * 2}",
+        f"key-{HEX * 2}",
+        f"{HEX * 2}-us12",
+        "hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXX",
+        "r8_AbCdEfGhIjKlMnOpQrStUvWx",
+        "sk_live_abcdefghij0",
+    ],
+)
 def test_keys_of_the_common_vendors_are_found(key: str) -> None:
     for text in (key, f"my key is {key} ok", f"KEY={key}\n", f"(x,{key})"):
         assert detected(CREDENTIALS, text) == [(key, "secret")]
@@ -26,11 +43,18 @@ def test_keys_of_the_common_vendors_are_found(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "secret"),
-    [("password=hunter2", "hunter2"), ("password: P@ssw0rd!", "P@ssw0rd!"), ('{"api_key": "abc123def456"}', "abc123def456"),
-     ("Authorization: Basic dXNlcjpwYXNzd29yZDE=", "dXNlcjpwYXNzd29yZDE="), ("Cookie: sid=31d4d96e407a; theme=light", "sid=31d4d96e407a; theme=light"),
-     ("Set-Cookie: id=a3fWa; Secure", "id=a3fWa; Secure"), ("x: Bearer abcdef0123456789abcdef", "abcdef0123456789abcdef"),
-     ("GET /x?a=1&token=abcdef0123456789abcd", "abcdef0123456789abcd"), ("client_secret => 'a1b2c3d4e5'", "a1b2c3d4e5")],
-)  # fmt: skip
+    [
+        ("password=hunter2", "hunter2"),
+        ("password: P@ssw0rd!", "P@ssw0rd!"),
+        ('{"api_key": "abc123def456"}', "abc123def456"),
+        ("Authorization: Basic dXNlcjpwYXNzd29yZDE=", "dXNlcjpwYXNzd29yZDE="),
+        ("Cookie: sid=31d4d96e407a; theme=light", "sid=31d4d96e407a; theme=light"),
+        ("Set-Cookie: id=a3fWa; Secure", "id=a3fWa; Secure"),
+        ("x: Bearer abcdef0123456789abcdef", "abcdef0123456789abcdef"),
+        ("GET /x?a=1&token=abcdef0123456789abcd", "abcdef0123456789abcd"),
+        ("client_secret => 'a1b2c3d4e5'", "a1b2c3d4e5"),
+    ],
+)
 def test_what_is_assigned_sent_or_carried_is_found_without_its_name(text: str, secret: str) -> None:
     assert detected(CREDENTIALS, text) == [(secret, "secret")]
 
@@ -57,10 +81,22 @@ def test_tokens_and_private_keys_are_kinds_of_their_own() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["password = read_password1()", "The password must have 8 characters", "secret: none", "sk-toggleable__label-arrow sk-estimator",
-     "token=os.environ['X1']", "password=${PASSWORD1}", "password=$PASS1", "http://localhost:8080/a@b", "authorization: https://x.org/v2",
-     "Basic knowledge of everything", "pk_orders_customer_name_x", "cookie: two eggs", "https://example.com/?key=short1"],
-)  # fmt: skip
+    [
+        "password = read_password1()",
+        "The password must have 8 characters",
+        "secret: none",
+        "sk-toggleable__label-arrow sk-estimator",
+        "token=os.environ['X1']",
+        "password=${PASSWORD1}",
+        "password=$PASS1",
+        "http://localhost:8080/a@b",
+        "authorization: https://x.org/v2",
+        "Basic knowledge of everything",
+        "pk_orders_customer_name_x",
+        "cookie: two eggs",
+        "https://example.com/?key=short1",
+    ],
+)
 def test_what_only_speaks_of_secrets_is_left_alone(text: str) -> None:
     assert detected(CREDENTIALS, text) == []
 

@@ -10,9 +10,16 @@ EMAILS = EmailAddresses()
 
 @pytest.mark.parametrize(
     "address",
-    ["a.b+c@sub.example.co.uk", "user_name@ex-ample.io", "jörg@münchen.de", "o'neil@example.museum", "1234567@qq.com", "x@пример.рф",
-     "x@xn--mnchen-3ya.de"],
-)  # fmt: skip
+    [
+        "a.b+c@sub.example.co.uk",
+        "user_name@ex-ample.io",
+        "jörg@münchen.de",
+        "o'neil@example.museum",
+        "1234567@qq.com",
+        "x@пример.рф",
+        "x@xn--mnchen-3ya.de",
+    ],
+)
 def test_addresses_are_found_whole_wherever_they_stand(address: str) -> None:
     for text in (address, f"<{address}>,", f"mail {address}.", f"mailto:{address}?subject=x", f'{{"to":"{address}"}}'):
         assert detected(EMAILS, text) == [(address, "email")]

@@ -1,4 +1,4 @@
-"""Names of persons and places are found by a real spaCy pipeline behind Presidio's analyzer; its rules are written here, not learnt."""
+"""Names are found by a real spaCy pipeline behind Presidio's analyzer; its rules are written here, not learnt."""
 
 import sys
 from pathlib import Path

@@ -10,11 +10,17 @@ ADDRESSES = StreetAddresses()
 
 @pytest.mark.parametrize(
     ("text", "address"),
-    [("221B Baker Street", "221B Baker Street"), ("350 Fifth Ave Apt 4B, New York, NY 10118", "350 Fifth Ave Apt 4B, New York, NY 10118"),
-     ("Musterstraße 12, 10115 Berlin", "Musterstraße 12, 10115 Berlin"), ("P.O. Box 123", "P.O. Box 123"), ("Calle Mayor 12", "Calle Mayor 12"),
-     ("12 rue de la Paix", "12 rue de la Paix"), ("PSC 0413, Box 8144\nAPO AA 42323", "PSC 0413, Box 8144\nAPO AA 42323"),
-     ("My address is 5 Nowhere in particular, Leeds. Thanks", "5 Nowhere in particular, Leeds")],
-)  # fmt: skip
+    [
+        ("221B Baker Street", "221B Baker Street"),
+        ("350 Fifth Ave Apt 4B, New York, NY 10118", "350 Fifth Ave Apt 4B, New York, NY 10118"),
+        ("Musterstraße 12, 10115 Berlin", "Musterstraße 12, 10115 Berlin"),
+        ("P.O. Box 123", "P.O. Box 123"),
+        ("Calle Mayor 12", "Calle Mayor 12"),
+        ("12 rue de la Paix", "12 rue de la Paix"),
+        ("PSC 0413, Box 8144\nAPO AA 42323", "PSC 0413, Box 8144\nAPO AA 42323"),
+        ("My address is 5 Nowhere in particular, Leeds. Thanks", "5 Nowhere in particular, Leeds"),
+    ],
+)
 def test_addresses_of_several_countries_are_found(text: str, address: str) -> None:
     assert detected(ADDRESSES, f"so {text}") == [(address, "address")]
 

@@ -12,10 +12,19 @@ REDACTOR = Redactor(b"k" * 32)
 
 @pytest.mark.parametrize(
     ("name", "value", "kind"),
-    [("phone", "4673395", "phone"), ("user.phoneNumber", "98 76 54", "phone"), ("ssn", "536228712", "ssn"), ("dateOfBirth", "1985-03-12T00:00", "birth_date"),
-     ("birth_date", "12 March 85", "birth_date"), ("billingAddress", "Kiannonkatu 98", "address"), ("passport_number", "X12345", "national_id"),
-     ("password", "correct horse", "secret"), ("Set-Cookie", "a", "secret"), ("http.request.header.x-api-key", "a", "secret")],
-)  # fmt: skip
+    [
+        ("phone", "4673395", "phone"),
+        ("user.phoneNumber", "98 76 54", "phone"),
+        ("ssn", "536228712", "ssn"),
+        ("dateOfBirth", "1985-03-12T00:00", "birth_date"),
+        ("birth_date", "12 March 85", "birth_date"),
+        ("billingAddress", "Kiannonkatu 98", "address"),
+        ("passport_number", "X12345", "national_id"),
+        ("password", "correct horse", "secret"),
+        ("Set-Cookie", "a", "secret"),
+        ("http.request.header.x-api-key", "a", "secret"),
+    ],
+)
 def test_the_whole_value_is_what_its_name_says(name: str, value: str, kind: str) -> None:
     assert kind_by_name(name, value) == kind
     assert is_telling_name(name)
@@ -30,9 +39,17 @@ def test_the_whole_value_is_what_its_name_says(name: str, value: str, kind: str)
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("phone", "iPhone 15"), ("phone", "string"), ("server.address", "db-7"), ("date_of_birth", "unknown"), ("ssn", "hidden"), ("telephones", "4673395"),
-     ("total_tokens", "4673395"), ("password", "")],
-)  # fmt: skip
+    [
+        ("phone", "iPhone 15"),
+        ("phone", "string"),
+        ("server.address", "db-7"),
+        ("date_of_birth", "unknown"),
+        ("ssn", "hidden"),
+        ("telephones", "4673395"),
+        ("total_tokens", "4673395"),
+        ("password", ""),
+    ],
+)
 def test_a_value_that_cannot_be_it_is_looked_at_like_any_other(name: str, value: str) -> None:
     assert kind_by_name(name, value) is None
 

@@ -2,14 +2,19 @@
 
 from penstock.text.patterns import LEFT, Found, compile_pattern
 
-_MONTH = rb"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|m(?:\xc3\xa4|ae)r|mai|okt|dez|ene|abr|ago|dic|janv|f(?:\xc3\xa9|e)v|avr|juin|juil|ao(?:\xc3\xbb|u)t)"
+_MONTH = (
+    rb"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|m(?:\xc3\xa4|ae)r|mai|okt|dez|ene|abr|ago|dic"
+    rb"|janv|f(?:\xc3\xa9|e)v|avr|juin|juil|ao(?:\xc3\xbb|u)t)"
+)
 _DATE = (
     rb"(?P<date>(?:19|20)[0-9]{2}[-./][0-9]{1,2}[-./][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./](?:(?:19|20)[0-9]{2}|[0-9]{2})"
-    rb"|[0-9]{1,2}(?:st|nd|rd|th|\.)?[ -](?:of |de )?" + _MONTH + rb"[a-z\xc3\xa9\xa4\xbb]{0,8}\.?[, -]{1,2}(?:de )?(?:19|20)[0-9]{2}"
+    rb"|[0-9]{1,2}(?:st|nd|rd|th|\.)?[ -](?:of "
+    rb"|de )?" + _MONTH + rb"[a-z\xc3\xa9\xa4\xbb]{0,8}\.?[, -]{1,2}(?:de )?(?:19|20)[0-9]{2}"
     rb"|" + _MONTH + rb"[a-z]{0,6}\.? [0-9]{1,2}(?:st|nd|rd|th)?,? (?:19|20)[0-9]{2})"
 )  # fmt: skip
 _WORDS = (
-    rb"(?i:born|birth[ _-]?(?:date|day)|date[ _-]of[ _-]birth|birth|dob|d\.o\.b\.?|geboren|geburtsdatum|geb\.|n(?:\xc3\xa9|e)e?[ ]le"
+    rb"(?i:born|birth[ _-]?(?:date|day)|date[ _-]of[ _-]birth|birth|dob|d\.o\.b\.?|geboren|geburtsdatum|geb\."
+    rb"|n(?:\xc3\xa9|e)e?[ ]le"
     rb"|date de naissance|fecha de nacimiento|nacid[oa] el|data di nascita|nat[oa] il|geboortedatum|data de nascimento)"
 )
 

@@ -20,7 +20,8 @@ _SHAPES = (
     rb"hooks\.slack\.com/(?:services|workflows)/[A-Za-z0-9/]{20,}",
     rb"AIza[A-Za-z0-9_-]{30,}|ya29\.[A-Za-z0-9_-]{20,}|GOCSPX-[A-Za-z0-9_-]{20,}",  # Google
     rb"hf_[A-Za-z0-9]{20,}|npm_[A-Za-z0-9]{30,}|pypi-[A-Za-z0-9_-]{30,}|dckr_pat_[A-Za-z0-9_-]{20,}",
-    rb"(?:gsk|fw|fc)_[A-Za-z0-9]{20,}|(?:xai|pplx|nvapi|tvly|jina)[-_][A-Za-z0-9_-]{20,}|r8_[A-Za-z0-9]{20,}",  # other models' vendors
+    rb"(?:gsk|fw|fc)_[A-Za-z0-9]{20,}|(?:xai|pplx|nvapi|tvly|jina)[-_][A-Za-z0-9_-]{20,}"
+    rb"|r8_[A-Za-z0-9]{20,}",  # other models' vendors
     rb"pcsk_[A-Za-z0-9_]{20,}|lsv2_(?:pt|sk)_[A-Za-z0-9_]{20,}|lin_api_[A-Za-z0-9]{20,}|ntn_[A-Za-z0-9]{30,}",
     rb"secret_[A-Za-z0-9]{32,}|figd_[A-Za-z0-9_-]{20,}|sbp_[a-f0-9]{40}|ATATT3[A-Za-z0-9_=-]{20,}|PMAK-[A-Za-z0-9-]{30,}",
     rb"SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}|key-[a-f0-9]{32}|[a-f0-9]{32}-us[0-9]{1,2}",  # SendGrid, Mailgun, Mailchimp

@@ -37,7 +37,8 @@ _SHAPES = (
 )
 # Seven to nine digits together are a phone number only where they are called one.
 _CALLED = (
-    rb"(?i:phone|\btel|\bmobile|\bcell|\bfax|whatsapp|\b(?:call|text|reach) (?:me|us|him|her|them))(?i:(?: |\.|no|nr|number|is|at|on){0,5})"
+    rb"(?i:phone|\btel|\bmobile|\bcell|\bfax|whatsapp|\b(?:call|text|reach) (?:me|us|him|her|them))(?i:(?: |\.|no|nr"
+    rb"|number|is|at|on){0,5})"
     rb"[ :=\"']{1,4}(?P<called>[0-9]{7,9})(?:[^0-9A-Za-z]|$)"
 )
 _EXTENSION = rb"(?: ?(?:x|ext\.? ?)[0-9]{1,6})?"
@@ -52,12 +53,14 @@ _COUNTS_OR_NAMES = (
     rb"(?i)(?:(?:order|invoice|ticket|case|ref|reference|tracking|sku|part|serial|s/n|account|acct|version|build|commit|revision"
     rb"|isbn|issn|doi|pmid|zip|postcode|postal|plz|tokens?|seq|sequence|batch|transaction|txn|item|product|article|asin|upc|ean|gtin"
     rb"|model|lot|receipt|claim|policy|flight|job|run|request|trace|span|issue|pr|bug|error|code|port|pid|page|row|line|chapter"
-    rb"|section|uid|uuid|id|seed|hash|offset|timestamp|epoch|total|count|amount|price|population|size|bytes|number of|sum|balance)"
+    rb"|section|uid|uuid|id|seed|hash|offset|timestamp|epoch|total|count|amount|price|population|size|bytes|number of"
+    rb"|sum|balance)"
     rb"[ _-]?(?:ids?|no|nr|num|numbers?|code|count)?|#|=)[\"'\\]{0,3}[ .:#=]{0,3}(?:is |was |of )?[\"'\\#]{0,3}\z"
 )
 _MONEY_BEFORE = rb"(?:[$]|\xe2\x82\xac|\xc2\xa3|\xc2\xa5|\b(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|JPY|INR))[ ]?\z"
 _UNIT_AFTER = (
-    rb"(?i)[ -]?(?:%|\xe2\x82\xac|[$]|(?:tokens?|bytes|[kmgt]i?b|m?s|sec|seconds|items|rows|users|requests|records|param(?:eter)?s"
+    rb"(?i)[ -]?(?:%|\xe2\x82\xac|[$]|(?:tokens?|bytes|[kmgt]i?b|m?s|sec|seconds|items|rows|users|requests|records"
+    rb"|param(?:eter)?s"
     rb"|(?:[a-z\x80-\xff]+ ){1,3}(?:street|avenue|road|drive|lane|boulevard|st|ave|rd)"
     rb"|eur|usd|gbp|chf|kr|km|people|inhabitants|dollars|euros|times|views|steps|lines|files)\b)"
 )

@@ -3,16 +3,19 @@
 from penstock.text.patterns import Found, compile_pattern
 
 _NOBODY = frozenset(
-    b"root user users app admin administrator ubuntu debian ec2-user centos runner node python vscode jovyan public shared default www"
-    b" deploy jenkins circleci travis vagrant git service daemon nobody airflow spark hadoop sandbox code workspace me you username"
-    b" your-username yourname linuxbrew".split()
+    (
+        b"root user users app admin administrator ubuntu debian ec2-user centos runner node python vscode jovyan public shared "
+        b"default www deploy jenkins circleci travis vagrant git service daemon nobody airflow spark hadoop sandbox code "
+        b"workspace me you username your-username yourname linuxbrew"
+    ).split()
 )
+_ROOT = rb"(?:^|[^A-Za-z0-9])(?:/home/|/Users/|[A-Za-z]:[\\/]{1,4}Users[\\/]{1,4})"
 
 
 class HomeFolders:
     """Finds the name in /home/name/, /Users/name/ and C:\\Users\\name\\."""
 
-    proposal = rb"(?:^|[^A-Za-z0-9])(?:/home/|/Users/|[A-Za-z]:[\\/]{1,4}Users[\\/]{1,4})(?P<username>[A-Za-z0-9\x80-\xff][A-Za-z0-9\x80-\xff._-]{0,63})[\\/]"
+    proposal = _ROOT + rb"(?P<username>[A-Za-z0-9\x80-\xff][A-Za-z0-9\x80-\xff._-]{0,63})[\\/]"
 
     def __init__(self) -> None:
         self._search = compile_pattern(self.proposal).search

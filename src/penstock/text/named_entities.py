@@ -64,8 +64,8 @@ def _build_engine(model: str, language: str) -> Any:
         ) from error
     if not (spacy.util.is_package(model) or Path(model).is_dir()):
         raise ConfigurationError(
-            f"policy.redact.ner_model = {model!r} is neither an installed spaCy package nor a folder. Install the model's package "
-            f"(a wheel from spaCy's releases), or give the folder that holds its config.cfg."
+            f"policy.redact.ner_model = {model!r} is neither an installed spaCy package nor a folder. Install the model's "
+            f"package (a wheel from spaCy's releases), or give the folder that holds its config.cfg."
         )
     engine = SpacyNlpEngine(models=[{"lang_code": language, "model_name": model}])
     try:

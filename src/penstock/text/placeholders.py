@@ -1,7 +1,7 @@
 """What stands in place of what was taken out: a typed, numbered placeholder, a keyed hash, or nothing.
 
-The number is derived, not counted: a keyed hash of session, kind and value, so that every worker gives the same value of a session
-the same number with no memory between them. Two values of one kind share a number once in 10,000 pairs.
+The number is derived, not counted: a keyed hash of session, kind and value, so that every worker gives the same value of a
+session the same number with no memory between them. Two values of one kind share a number once in 10,000 pairs.
 """
 
 import hmac

@@ -10,11 +10,11 @@ _CREDENTIAL = re.compile(
     r"(?i)authorization|api[_-]?key|access[_-]?key|secret[_-]?key|account[_-]?key|access[_-]?token|auth[_-]?token"
     r"|refresh[_-]?token|client[_-]?secret|private[_-]?key|password|passwd|secret|(?:^|[._-])cookie$"
 )
-_WHOLLY_SECRET_WORDS = (
+_NOTHING_BUT = (
     r"(?:proxy-)?authorization|(?:x-)?api[_-]?key|access[_-]?key|(?:secret|account|private)[_-]?key|password|passwd"
     r"|(?:access|auth|refresh|session)[_-]?token|client[_-]?secret|(?:set-)?cookie"
 )
-_WHOLLY_SECRET = re.compile(rf"(?i)(?:^|[._-])(?:{_WHOLLY_SECRET_WORDS})$")
+_WHOLLY_SECRET = re.compile(rf"(?i)(?:^|[._-])(?:{_NOTHING_BUT})$")
 # Kind: the words that end its name, and what the value has to look like all the same.
 _PERSONAL = {
     "phone": (
@@ -39,17 +39,15 @@ _KINDS = tuple(
     (kind, re.compile(rf"(?i)(?:^|[._ -])(?:{words})$"), re.compile(value)) for kind, (words, value) in _PERSONAL.items()
 )
 _COUNTING = re.compile(
-    r"(?i)(?:^|[._ -])(?:order|invoice|ticket|case|tracking|sku|serial|account|version|build|commit|isbn|tokens?|batch|transaction|item"
-    r"|product|model|receipt|request|trace|span|page|row|line|id|uid|uuid|seed|hash|offset|timestamp|epoch|total|count|amount|price"
+    r"(?i)(?:^|[._ -])(?:order|invoice|ticket|case|tracking|sku|serial|account|version|build|commit|isbn|tokens?|batch"
+    r"|transaction|item|product|model|receipt|request|trace|span|page|row|line|id|uid|uuid|seed|hash|offset|timestamp|epoch|total|count|amount|price"
     r"|population|size|bytes|sum|balance)(?:_?(?:ids?|no|nr|num|numbers?|code|count))?$"
 )
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 # Such a name as the key of a JSON object, in raw JSON, with its value: RE2, over bytes.
 NAMED_VALUE = (
-    "(?i:"
-    + "|".join([_WHOLLY_SECRET_WORDS, *(words for words, _ in _PERSONAL.values())])
-    + r')\\*"[ \t\r\n]*:[ \t\r\n\[]*\\*["0-9]'
+    "(?i:" + "|".join([_NOTHING_BUT, *(words for words, _ in _PERSONAL.values())]) + r')\\*"[ \t\r\n]*:[ \t\r\n\[]*\\*["0-9]'
 ).encode()
 
 
