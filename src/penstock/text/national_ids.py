@@ -18,7 +18,10 @@ _IBANS = (
 )
 _IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBANS.split()}
 _GAP = rb"(?:[ -]|\xc2\xa0)?"
-_IBAN = rb"(?P<iban>[A-Za-z]{2}[0-9]{2}" + _GAP + rb"(?:[A-Za-z0-9]" + _GAP + rb"){11,30})"
+_IBAN = (
+    rb"(?P<iban>(?i:" + "|".join(_IBAN_LENGTHS).encode() + rb")[0-9]{2}"
+    rb"(?:" + _GAP + rb"[A-Za-z0-9]{4}){2,7}(?:" + _GAP + rb"[A-Za-z0-9]{1,4})?)"
+)
 # Shapes that nothing else has; what is checked is the id without its gaps.
 _SHAPES = {
     "british": rb"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?: ?[0-9]{2}){3} ?[A-D]",

@@ -58,7 +58,8 @@ class Redactor:
         self._key = key
         self._detectors = [*([kind() for kind in _DETECTORS] if detectors is None else detectors)]
         proposals = [DISGUISE, NAMED_VALUE, *(detector.proposal for detector in self._detectors)]
-        self._anything = compile_pattern(b"|".join(proposals), with_groups=False)
+        self.pattern = b"|".join(proposals)  # matches in every text in which something may be found
+        self._anything = compile_pattern(self.pattern, with_groups=False)
         self._which = compile_set([detector.proposal for detector in self._detectors])
         self._custom = CustomPatterns(settings.patterns) if settings.patterns else None
         self._names = names  # finds names and places; looks at every text, once, after all others
@@ -91,6 +92,10 @@ class Redactor:
         if self._custom is not None:
             return sorted({*suspects, *self._find_custom_suspects(whole, starts)})
         return suspects
+
+    def find_plain(self, data: bytes) -> list[Found]:
+        """What the detectors find in a UTF-8 text that is no JSON, names apart, as it would be taken out first."""
+        return self._find(data, 0)
 
     def redact(self, text: str | None, session: str, name: str = "") -> tuple[str | None, dict[str, int]]:
         """The text with what is personal taken out, and how often each kind was; `name` is what it stands under."""
