@@ -2,9 +2,9 @@
 
     python benchmarks/redaction/quality.py [--data ../shared/data/presidio] [--mistakes]
 
-A value counts as found where something of its kind overlaps it, as covered where nothing of it is left, whatever took it out; a find
-counts as false where it overlaps no value of its kind. Presidio runs without a language model, so that patterns meet patterns, once
-with everything that it proposes and once from a score of .4 on.
+A value counts as found where something of its kind overlaps it, as covered where nothing of it is left, whatever took it out; a
+find counts as false where it overlaps no value of its kind. Presidio runs without a language model, so that patterns meet
+patterns, once with everything that it proposes and once from a score of .4 on.
 """
 
 import argparse

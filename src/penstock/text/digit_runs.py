@@ -73,7 +73,7 @@ class DigitRuns:
 
     def __init__(self) -> None:
         self._search = compile_pattern(self.proposal).search
-        self._match_run = compile_pattern(_RUN + _EXTENSION, with_groups=False).match
+        self._match_run = re.compile(_RUN + _EXTENSION).match
         self._calls = compile_pattern(_CALLS, with_groups=False).search
         self._counts_or_names = compile_pattern(_COUNTS_OR_NAMES + rb"|" + _MONEY_BEFORE, with_groups=False).search
         self._unit_after = compile_pattern(_UNIT_AFTER, with_groups=False).match

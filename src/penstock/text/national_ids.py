@@ -64,24 +64,18 @@ _NAMED = {
 _AFTER_NAME = rb"(?:[\"'\\]{0,4}[ \t]*(?:is|was|number|no\.?|nr\.?|id|of|:|=|#|-|\(|\x1e)[ \t]*){0,3}[ \t\"'\\]{0,4}"
 _VALUE = rb"[A-Z]{0,3}[0-9](?:[ ./-]?[0-9]){5,13}[A-Z]?"
 _PUNCTUATION = re.compile(r"[^A-Za-z0-9]")
+_NAMED_VALUES = [
+    b"(?i:" + words + b")" + _AFTER_NAME + b"(?P<named_" + name.encode() + b">" + _VALUE + b")"
+    for name, (words, _) in _NAMED.items()
+]
+# Three groups of four begin most cards too, which are not worth a second look.
+_PROPOSED = [shape + rb"(?:$|[^0-9 ]| $| [^0-9])" if name == "indian" else shape for name, shape in _SHAPES.items()]
 
 
 class NationalIds:
     """Finds IBANs, social security numbers and other national ids."""
 
-    proposal = (
-        LEFT
-        + rb"(?:"
-        + rb"|".join(
-            [
-                *(b"(?i:" + words + b")" + _AFTER_NAME + b"(?P<named_" + name.encode() + b">" + _VALUE + b")"
-                  for name, (words, _) in _NAMED.items()),
-                *(b"(?P<" + name.encode() + b">" + shape + b")" for name, shape in _SHAPES.items()),
-                _IBAN,
-            ]
-        )
-        + rb")"
-    )  # fmt: skip
+    proposal = LEFT + rb"(?:" + rb"|".join([*_NAMED_VALUES, rb"(?P<shape>" + rb"|".join(_PROPOSED) + rb")", _IBAN]) + rb")"
 
     def __init__(self) -> None:
         self._search = compile_pattern(self.proposal).search
@@ -94,7 +88,7 @@ class NationalIds:
         while position <= len(data) and (match := self._search(data, position)) is not None:
             start, end = match.span(match.lastindex)
             name = match.lastgroup.decode()
-            here = self._judge_shapes(data, start) if name in self._shapes else _judge(name, data, start, end)
+            here = self._judge_shapes(data, start) if name == "shape" else _judge(name, data, start, end)
             if here is not None:
                 found.append(here)
             position = max(here.end if here is not None else start + 1, position + 1)

@@ -57,10 +57,10 @@ class Redactor:
         settings = settings or RedactSettings()
         self._key = key
         self._detectors = [*([kind() for kind in _DETECTORS] if detectors is None else detectors)]
-        proposals = [DISGUISE, NAMED_VALUE, *(detector.proposal for detector in self._detectors)]
+        proposals = [*(detector.proposal for detector in self._detectors), DISGUISE, NAMED_VALUE]
         self.pattern = b"|".join(proposals)  # matches in every text in which something may be found
         self._anything = compile_pattern(self.pattern, with_groups=False)
-        self._which = compile_set([detector.proposal for detector in self._detectors])
+        self._which = compile_set(proposals)
         self._custom = CustomPatterns(settings.patterns) if settings.patterns else None
         self._names = names  # finds names and places; looks at every text, once, after all others
         self._allowances = Allowances(settings)
@@ -133,7 +133,7 @@ class Redactor:
         return mapped if mapped is not None else change(text, "")
 
     def _may_hold_something(self, data: bytes, name: str) -> bool:
-        if self._names is not None or self._anything.search(data) is not None or (name and is_telling_name(name)):
+        if self._names is not None or self._which.Match(data) is not None or (name and is_telling_name(name)):
             return True
         return self._custom is not None and bool(self._custom.find(data))
 
@@ -150,7 +150,7 @@ class Redactor:
 
     def _redact_plain(self, data: bytes, skip: int, session: str, counts: Counter[str], is_prose: bool) -> str:
         """The UTF-8 text without its first `skip` bytes, which only tell what the rest is."""
-        if self._custom is not None or self._anything.search(data) is not None:
+        if self._custom is not None or self._which.Match(data) is not None:
             data = self._mask_disguised(data, skip, session, counts)
         if self._names is not None and is_prose and data.count(b" ", skip) >= _FEWEST_SPACES_OF_PROSE:
             data = self._take_out(data, self._look(self._names, data), skip, session, counts)
@@ -179,6 +179,8 @@ class Redactor:
         """What all detectors find, in order of place; where two overlap, only what comes first in the order of detectors."""
         taken: list[Found] = [] if self._custom is None else self._look(self._custom, data)
         for index in sorted(self._which.Match(data) or ()):
+            if index >= len(self._detectors):
+                break
             detector = self._detectors[index]
             taken = _merge(taken, [found for found in self._look(detector, data) if found.start >= skip])
         return taken
