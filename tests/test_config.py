@@ -155,3 +155,44 @@ def test_a_file_that_cannot_be_read_is_a_configuration_error() -> None:
     path.write_bytes(b"home = '\xe9'")
     with pytest.raises(ConfigurationError, match="not valid TOML"):
         load_settings(environment={}, file=path)
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        (
+            'patterns = {employee = "EMP-([0-9]+"}',
+            r"policy.redact.patterns.employee = 'EMP-\(\[0-9\]\+' is no RE2 pattern: missing \)",
+        ),
+        ('patterns = {employee = "(?<=x)y"}', "is no RE2 pattern: invalid perl operator"),
+        ('patterns = {employee = "x*"}', "matches the empty text"),
+        ('patterns = {"Employee Id" = "x"}', "use up to 32 small letters"),
+        ('patterns = {email = "x"}', "it is one already"),
+        ('allow_patterns = ["["]', "policy.redact.allow_patterns = '\\[' is no RE2 pattern"),
+        ('modes = {emial = "hash"}', "`emial`, which is no kind. Did you mean `email`?"),
+        ('modes = {email = "erase"}', "'erase' is no mode; use one of mask, hash, drop, keep"),
+        ('ner = "bert"', "'bert' is no backend; use presidio"),
+        ('ner = "presidio"', "needs policy.redact.ner_model"),
+    ],
+)
+def test_a_redaction_policy_that_cannot_work_is_refused_when_it_is_read(tmp_path: Path, toml: str, says: str) -> None:
+    file = tmp_path / "penstock.toml"
+    file.write_text(f"[policy.redact]\n{toml}\n")
+    with pytest.raises(ConfigurationError, match=says):
+        load_settings(environment={}, file=file)
+
+
+def test_a_redaction_policy_is_read_from_file_and_variables(tmp_path: Path) -> None:
+    file = tmp_path / "penstock.toml"
+    file.write_text("""
+[policy.redact]
+allow_domains = ["example.com"]
+[policy.redact.modes]
+email = "hash"
+employee = "drop"
+[policy.redact.patterns]
+employee = 'EMP-\\d{6}'
+""")
+    redact = load_settings(environment={"PENSTOCK_POLICY_REDACT_HASHED_KEYS": '["ticket"]'}, file=file).settings.policy.redact
+    assert (redact.modes, redact.hashed_keys) == ({"email": "hash", "employee": "drop"}, ["ticket"])
+    assert redact.patterns == {"employee": r"EMP-\d{6}"}

@@ -11,7 +11,9 @@ from penstock.errors import StorageError
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.registry.registry import Registry
-from penstock.text.redaction import Redactor, load_key
+from penstock.text.named_entities import load_names
+from penstock.text.redaction import Redactor
+from penstock.text.secret_key import load_key
 
 
 class Penstock:
@@ -48,8 +50,9 @@ class Penstock:
 
     @cached_property
     def redactor(self) -> Redactor:
-        """The redactor with this home's key."""
-        return Redactor(load_key(self.home))
+        """The redactor with this home's key and policy."""
+        policy = self.settings.policy.redact
+        return Redactor(load_key(self.home), policy, names=load_names(policy))
 
     @property
     def artifacts(self) -> Path:

@@ -26,7 +26,7 @@ def build_edge_services(settings: Settings, _worker: int) -> EdgeServices:
 
     flush = FlushThread(build_flusher, settings.edge.flush_interval_s, folder, settings.edge.spool_max_bytes)
     flush.start()
-    redaction = Redaction(penstock.redactor, settings.ingest.hashed_keys)
+    redaction = Redaction(penstock.redactor, settings.policy.redact.hashed_keys)
     door = Door(spool, redaction, penstock.clock, capture_queue=settings.edge.capture_queue, flush=flush)
 
     def close(timeout_s: float) -> None:

@@ -5,6 +5,7 @@ Every setting is declared once, below, with its help; `penstock config` and docs
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +13,33 @@ from types import UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
+import re2
 from msgspec import Meta, Struct, field
 
 from penstock.errors import ConfigurationError
+
+REDACTION_KINDS = (
+    "email",
+    "phone",
+    "card",
+    "iban",
+    "ssn",
+    "national_id",
+    "ip",
+    "mac",
+    "url_password",
+    "secret",
+    "jwt",
+    "private_key",
+    "address",
+    "birth_date",
+    "username",
+    "person",
+    "place",
+)
+REDACTION_MODES = ("mask", "hash", "drop", "keep")
+NER_BACKENDS = ("presidio",)
+_KIND_NAME = re.compile("[a-z][a-z0-9_]{0,31}")
 
 
 class EdgeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,9 +112,39 @@ class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     settle_interval_s: Annotated[float, Meta(description="How often new spans and feedback are settled.")] = 2.0
     pending_expiry_h: Annotated[float, Meta(description="How long feedback waits for its target.")] = 168.0
+
+
+class RedactSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is taken out of every text before it is stored; docs/policy.md says how."""
+
+    modes: Annotated[
+        dict[str, str], Meta(description="What happens to a kind: mask (where nothing is said), hash, drop or keep; KIND = MODE.")
+    ] = field(default_factory=dict)
+    patterns: Annotated[dict[str, str], Meta(description="Kinds of one's own: NAME = an RE2 pattern.")] = field(
+        default_factory=dict
+    )
+    allow: Annotated[list[str], Meta(description="Values that are left as they are, whatever kind they look like.")] = field(
+        default_factory=lambda: ["127.0.0.1", "0.0.0.0"]  # noqa: S104 - a text to leave alone, not an address to bind
+    )
+    allow_patterns: Annotated[
+        list[str], Meta(description="RE2 patterns; a value that one of them matches whole is left as it is.")
+    ] = field(default_factory=list)
+    allow_domains: Annotated[
+        list[str], Meta(description="Domains whose e-mail addresses are left as they are, those below them included.")
+    ] = field(default_factory=list)
     hashed_keys: Annotated[list[str], Meta(description="Business keys that are stored as keyed hashes.")] = field(
         default_factory=list
     )
+    ner: Annotated[str, Meta(description="Backend that finds names and places: presidio; empty for none.")] = ""
+    ner_model: Annotated[str, Meta(description="The backend's spaCy model: an installed package's name, or a folder.")] = ""
+    ner_language: Annotated[str, Meta(description="Language of that model.")] = "en"
+    ner_min_score: Annotated[float, Meta(description="Confidence from which on a name or place is taken out.")] = 0.5
+
+
+class PolicySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What happens to everything that comes in, before it is stored."""
+
+    redact: RedactSettings = field(default_factory=RedactSettings)
 
 
 class TrafficSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -166,6 +221,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lake: LakeSettings = field(default_factory=LakeSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
     traffic: TrafficSettings = field(default_factory=TrafficSettings)
     reward: RewardSettings = field(default_factory=RewardSettings)
     dataset: DatasetSettings = field(default_factory=DatasetSettings)
@@ -272,7 +328,50 @@ def load_settings(
         settings = msgspec.convert(tree, Settings)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"A setting has the wrong type: {error}. `penstock config` lists types and defaults.") from error
+    require_valid_redaction(settings.policy.redact)
     return LoadedSettings(settings=settings, origins=origins)
+
+
+def require_valid_redaction(redact: RedactSettings) -> None:
+    """Raise ConfigurationError naming the first mode, kind or pattern that cannot be used, and why."""
+    for name, pattern in redact.patterns.items():
+        if name in REDACTION_KINDS or not _KIND_NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"policy.redact.patterns sets `{name}`, which cannot be the name of a kind: "
+                f"{'it is one already' if name in REDACTION_KINDS else 'use up to 32 small letters, digits and underscores'}."
+            )
+        if _compile(f"policy.redact.patterns.{name}", pattern).search("") is not None:
+            raise ConfigurationError(
+                f"policy.redact.patterns.{name} = {pattern!r} matches the empty text; make it match something."
+            )
+    for pattern in redact.allow_patterns:
+        _compile("policy.redact.allow_patterns", pattern)
+    kinds = dict.fromkeys([*REDACTION_KINDS, *redact.patterns])
+    for kind, mode in redact.modes.items():
+        if kind not in kinds:
+            raise ConfigurationError(f"policy.redact.modes sets `{kind}`, which is no kind.{_hint(kind, kinds)}")
+        if mode not in REDACTION_MODES:
+            raise ConfigurationError(
+                f"policy.redact.modes.{kind} = {mode!r} is no mode; use one of {', '.join(REDACTION_MODES)}."
+            )
+    if redact.ner not in ("", *NER_BACKENDS):
+        raise ConfigurationError(
+            f"policy.redact.ner = {redact.ner!r} is no backend; use {' or '.join(NER_BACKENDS)}, or leave it empty."
+        )
+    if redact.ner and not redact.ner_model:
+        raise ConfigurationError(
+            f"policy.redact.ner = {redact.ner!r} needs policy.redact.ner_model: a spaCy model's name or folder."
+        )
+
+
+def _compile(path: str, pattern: str) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error
+        raise ConfigurationError(f"{path} = {pattern!r} is no RE2 pattern: {reason}.") from error
 
 
 def _find_file(file: Path | None, flags: Mapping[str, Any], environment: Mapping[str, str]) -> Path | None:

@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from penstock.assembly import build_edge_services
-from penstock.config import LakeSettings, Settings
+from penstock.config import LakeSettings, PolicySettings, RedactSettings, Settings
 from penstock.edge.application import build_edge_app
 from penstock.lake.lake import Lake
 from penstock.records.clock import utc_now
@@ -41,9 +41,9 @@ def rows(settings: Settings) -> Rows:
 @pytest.fixture
 def whole(gateway_settings: Settings, rows: Rows) -> Iterator[str]:
     assert rows("spans") == []
-    ingest = msgspec.structs.replace(gateway_settings.ingest, hashed_keys=["ticket_id"])
+    policy = PolicySettings(redact=RedactSettings(hashed_keys=["ticket_id"]))
     edge = msgspec.structs.replace(gateway_settings.edge, flush_interval_s=0.05)
-    settings = msgspec.structs.replace(gateway_settings, ingest=ingest, edge=edge)
+    settings = msgspec.structs.replace(gateway_settings, policy=policy, edge=edge)
     services = build_edge_services(settings, 0)
     services.registry.checkpoints.put(checkpoint("one", "m1"))
     services.registry.routes.set_stable("assistant", "c_one", utc_now())

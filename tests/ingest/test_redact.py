@@ -1,12 +1,18 @@
 """One redaction for everything that is stored."""
 
+import json
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from penstock.config import RedactSettings
 from penstock.ingest.redact import _SPAN_TEXTS, MASKED_CREDENTIAL, Redaction
-from penstock.text.redaction import Redactor
+from penstock.text.email_addresses import EmailAddresses
+from penstock.text.redaction import FAILED, Redactor
 from tests.rows import make_feedback, make_span, trace
+from tests.text.test_redaction import Raising
 
 PERSONAL = {
     "email": "jane.doe@example.com",
@@ -56,6 +62,70 @@ def test_hashed_keys_join_feedback_to_spans() -> None:
 def test_a_clean_span_comes_out_as_it_went_in() -> None:
     span = make_span(trace(1), "s", prompt_text="what is the time", attributes={"a": "b"})
     assert REDACTION.redact_spans([span]) == [span]
+
+
+def test_a_detector_that_fails_costs_a_span_only_the_text_that_it_failed_on() -> None:
+    redaction = Redaction(Redactor(b"k" * 32, detectors=[EmailAddresses(), Raising()]))
+    raw = make_span(
+        trace(1),
+        "s",
+        prompt_text="boom",
+        response_text="fine",
+        session_id="boom",
+        attributes={"a": "boom", "b": "jane@example.com"},
+    )
+    (span,) = redaction.redact_spans([raw])
+    assert (span.prompt_text, span.response_text, span.attributes["a"]) == (FAILED, "fine", FAILED)
+    assert span.redactions == {"failed": 2, "email": 1}
+    assert "boom" not in repr(span)
+    (report,) = redaction.redact_feedback([make_feedback("thumb", "session", "boom", text="boom", metadata={"k": "boom"})])
+    assert "boom" not in repr(report)
+    assert report.target_id == span.session_id
+    assert report.redactions == {"failed": 2}
+
+
+def test_exceptions_and_headers_among_attributes_are_redacted() -> None:
+    attributes = {
+        "exception.stacktrace": 'File "/home/jdoe/a.py", line 3\n  raise Denied("jane@example.com")',
+        "llm.headers": '{"Authorization": "Bearer x", "Cookie": "sid=1", "Accept": "*/*"}',
+        "http.request.header.cookie": "sid=1",
+        "enduser.phone": "4673395",
+        "order.id": "4155550134",
+    }
+    (span,) = REDACTION.redact_spans([make_span(trace(1), "s", attributes=attributes)])
+    assert span.redactions == {"username": 1, "email": 1, "secret": 3, "phone": 1}
+    assert re.fullmatch(
+        r'File "/home/\[USERNAME_\d+\]/a.py", line 3\n  raise Denied\("\[EMAIL_\d+\]"\)', span.attributes["exception.stacktrace"]
+    )
+    assert json.loads(span.attributes["llm.headers"])["Accept"] == "*/*"
+    assert span.attributes["http.request.header.cookie"] == MASKED_CREDENTIAL
+    assert span.attributes["enduser.phone"].startswith("[PHONE_")
+    assert span.attributes["order.id"] == "4155550134"
+
+
+def test_the_hash_of_a_value_is_alike_in_traces_and_feedback_whatever_the_session() -> None:
+    redaction = Redaction(Redactor(b"k" * 32, RedactSettings(modes={"email": "hash"})), ["customer"])
+    (span,) = redaction.redact_spans(
+        [make_span(trace(1), "s", session_id="one", prompt_text="I am jane@example.com", keys={"customer": "jane@example.com"})]
+    )
+    (report,) = redaction.redact_feedback(
+        [make_feedback("thumb", "key", "jane@example.com", key="customer", session_id="two", text="Jane@example.com wrote")]
+    )
+    assert span.prompt_text is not None
+    assert report.text is not None
+    assert span.prompt_text.split()[-1] == report.text.split()[0]
+    assert span.keys["customer"] == report.target_id
+
+
+def test_numbers_of_placeholders_hold_within_a_session_across_batches_and_workers() -> None:
+    def shown(session: str | None, trace_number: int) -> str | None:
+        raw = make_span(trace(trace_number), "s", session_id=session, prompt_text="mail jane@example.com")
+        return Redaction(Redactor(b"k" * 32)).redact_spans([raw])[0].prompt_text
+
+    assert shown("one", 1) == shown("one", 2)
+    assert shown("one", 1) != shown("two", 1)
+    assert shown(None, 1) == shown(None, 1)
+    assert shown(None, 1) != shown(None, 2)
 
 
 @settings(max_examples=30, deadline=None)

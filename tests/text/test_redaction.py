@@ -1,15 +1,16 @@
 """Redaction masks what is personal, leaves the rest, keeps JSON valid, changes nothing the second time, and fails closed."""
 
 import json
-import stat
-from pathlib import Path
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.errors import StorageError
-from penstock.text.redaction import FAILED, Redactor, load_key
+from penstock.config import RedactSettings
+from penstock.text.email_addresses import EmailAddresses
+from penstock.text.patterns import Found
+from penstock.text.redaction import FAILED, Redactor
 
 REDACTOR = Redactor(b"k" * 32)
 
@@ -31,10 +32,10 @@ PERSONAL = {
     "key AKIAIOSFODNN7EXAMPLE": "secret",
     "token ghp_abcdefghijklmnopqrstuvwxyz0123456789": "secret",
     "Authorization: Bearer abcdef0123456789abcdef": "secret",
-    "postgres://user:hunter22@db/x": "secret",
+    "postgres://user:hunter22@db/x": "url_password",
     "DB_PASSWORD=correct9horse8battery": "secret",
-    "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----": "secret",
-    "jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc_def": "secret",
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\n-----END RSA PRIVATE KEY-----": "private_key",
+    "jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.abc_def": "jwt",
 }
 
 HARMLESS = [
@@ -136,6 +137,83 @@ def test_half_a_surrogate_pair_never_reaches_a_row() -> None:
     assert "jane" not in masked
 
 
+class Raising:
+    """A detector that comes upon something that it cannot bear."""
+
+    proposal = b"boom"
+
+    def find(self, data: bytes) -> list[Found]:
+        raise RuntimeError(f"cannot read {data!r}")
+
+
+def test_a_detector_that_raises_costs_the_text_and_nothing_else() -> None:
+    redactor = Redactor(b"k" * 32, detectors=[EmailAddresses(), Raising()])
+    assert redactor.find_suspects([b"calm", b"a boom", b"jane@example.com"]) == [1, 2]
+    assert redactor.redact("jane@example.com, boom", "s") == (FAILED, {"failed": 1})
+    assert redactor.redact('{"a": "boom", "b": "jane@example.com"}', "s") == (FAILED, {"failed": 1})
+    assert redactor.redact("jane@example.com", "s")[1] == {"email": 1}
+    assert redactor.redact("calm", "s") == ("calm", {})
+    assert redactor.redact_id("boom", "session").startswith("s_")
+
+
+@pytest.mark.parametrize("mode", ["hash", "drop", "keep"])
+def test_modes_are_chosen_by_kind(mode: str) -> None:
+    redactor = Redactor(b"k" * 32, RedactSettings(modes={"email": mode}))
+    masked, counts = redactor.redact("a jane@example.com b 10.1.2.3", "s")
+    assert masked is not None
+    assert "[IP_" in masked
+    assert counts == ({"ip": 1} if mode == "keep" else {"email": 1, "ip": 1})
+    assert ("jane@example.com" in masked) is (mode == "keep")
+    assert masked.startswith({"hash": "a [EMAIL_HASH_", "drop": "a  b", "keep": "a jane"}[mode])
+    assert redactor.redact(masked, "s") == (masked, {})
+
+
+def test_a_join_key_is_hashed_whatever_the_mode_of_its_kind() -> None:
+    for mode in ("mask", "hash", "drop"):
+        redactor = Redactor(b"k" * 32, RedactSettings(modes={"email": mode}))
+        assert redactor.redact_id("jane@example.com", "session") == redactor.hash_id("jane@example.com", "session")
+
+
+def test_what_a_dropped_value_lays_bare_is_found_too() -> None:
+    redactor = Redactor(b"k" * 32, RedactSettings(modes={"email": "drop", "card": "drop"}))
+    masked, _ = redactor.redact("411111a@b.co1111111111", "s")
+    assert masked is not None
+    assert "4111111111111111" not in masked
+
+
+TRACE = """Traceback (most recent call last):
+  File "/home/jdoe/app/main.py", line 3, in <module>
+    send(to="jane@example.com", token="ghp_abcdefghijklmnopqrstuvwxyz0123456789")
+ConnectionError: postgres://admin:hunter2@10.1.2.3:5432/db refused
+  request headers: {'Authorization': 'Bearer abcdef0123456789abcdef', 'Cookie': 'sid=31d4d96e407aad42', 'X-Trace': 'ok'}
+"""
+
+
+def test_stack_traces_and_headers_keep_their_form_and_lose_what_is_personal() -> None:
+    masked, counts = REDACTOR.redact(TRACE, "s")
+    assert counts == {"username": 1, "email": 1, "secret": 3, "url_password": 1, "ip": 1}
+    assert masked is not None
+    for gone in ("jdoe", "jane", "ghp_", "hunter2", "10.1.2.3", "abcdef0123", "31d4d"):
+        assert gone not in masked
+    assert "line 3, in <module>" in masked
+    assert "'X-Trace': 'ok'" in masked
+    headers, counts = REDACTOR.redact('{"authorization": "x", "cookie": ["a", "b"], "accept": "*/*"}', "s")
+    assert headers is not None
+    assert counts == {"secret": 3}
+    assert json.loads(headers)["accept"] == "*/*"
+
+
+def test_a_very_large_text_takes_no_more_than_its_share_of_time() -> None:
+    prose = "the quick brown fox jumps over 12 lazy dogs at 10:15 on 2026-11-24, version 1.2.3 of it; " * 90
+    text = json.dumps([{"role": "user", "content": prose * 1000 + "jane@example.com"}])
+    begun = time.process_time()
+    masked, counts = REDACTOR.redact(text, "s")
+    assert time.process_time() - begun < 4
+    assert counts == {"email": 1}
+    assert masked is not None
+    assert len(masked) > 8_000_000
+
+
 def test_a_text_that_cannot_be_redacted_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     redactor = Redactor(b"k" * 32)
     monkeypatch.setattr(redactor, "_mask", lambda *_: 1 / 0)
@@ -155,20 +233,6 @@ def test_an_id_with_something_personal_becomes_a_hash_that_joins() -> None:
     assert hashed == REDACTOR.redact_id("jane@example.com", "session") == REDACTOR.hash_id("jane@example.com", "session")
     assert hashed.startswith("s_")
     assert Redactor(b"other" * 8).hash_id("jane", "user") != REDACTOR.hash_id("jane", "user")
-
-
-def test_the_key_of_a_home_is_made_once_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
-    key = load_key(tmp_path / "home")
-    assert load_key(tmp_path / "home") == key
-    assert len(key) == 32
-    assert stat.S_IMODE((tmp_path / "home" / "secret.key").stat().st_mode) == 0o600
-    assert [path.name for path in (tmp_path / "home").iterdir()] == ["secret.key"]
-
-
-def test_a_damaged_key_is_refused_rather_than_replaced(tmp_path: Path) -> None:
-    (tmp_path / "secret.key").write_bytes(b"short")
-    with pytest.raises(StorageError, match="holds 5 bytes"):
-        load_key(tmp_path)
 
 
 PIECES = st.sampled_from(

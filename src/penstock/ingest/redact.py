@@ -15,8 +15,9 @@ import msgspec
 from penstock.ingest.attribute_length import cut_after_redaction
 from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.span import Span
-from penstock.text.patterns import SEPARATOR, is_credential_name
+from penstock.text.patterns import SEPARATOR
 from penstock.text.redaction import Redactor
+from penstock.text.telling_names import is_credential_name, is_personal_name
 
 _SEPARATOR = SEPARATOR.decode()
 MASKED_CREDENTIAL = "[CREDENTIAL]"
@@ -173,8 +174,8 @@ def _joined_texts(span: Span) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _is_telling(name: str) -> bool:
-    """Whether the name alone says that its value may not be stored."""
-    return is_credential_name(name) or _USER_NAMES.search(name) is not None
+    """Whether the name alone says that its value may not be stored, or not unseen."""
+    return is_credential_name(name) or is_personal_name(name) or _USER_NAMES.search(name) is not None
 
 
 class _Draft:
@@ -221,12 +222,13 @@ class _Draft:
             return MASKED_CREDENTIAL
         if value and _USER_NAMES.search(name) is not None:
             return value if _HASHED_USER.fullmatch(value) else self._redactor.hash_id(value, "user")
-        return self._mask(value)
+        return self._mask(value, name)
 
-    def _mask(self, text: str) -> str:
-        if text not in self._suspects:
+    def _mask(self, text: str, name: str = "") -> str:
+        """The text redacted where it or the name that it stands under is suspected."""
+        if text not in self._suspects and name not in self._suspects:
             return text
-        masked, counts = self._redactor.redact(text, self._session)
+        masked, counts = self._redactor.redact(text, self._session, name)
         self._counts.update(counts)
         return masked or ""
 

@@ -1,7 +1,7 @@
 """Changing the strings inside a JSON text, so that it stays valid JSON.
 
 Texts are decoded first, because an escape can hide or split what a pattern would see. Keys count as strings, long whole
-numbers too, and JSON within a string is treated the same way.
+numbers too, and JSON within a string is treated the same way. A value comes with its key, which may say what it is.
 """
 
 import json
@@ -10,12 +10,10 @@ from typing import Any
 
 import msgspec
 
-from penstock.text.patterns import is_credential_name
-
 _SHORTEST_PERSONAL_NUMBER = 7
 _DEEPEST = 64
 
-Change = Callable[[str], str]
+Change = Callable[[str, str], str]  # a string, and the key that it stands under, empty where there is none
 
 
 def map_json_strings(text: str, change: Change) -> str | None:
@@ -30,7 +28,7 @@ def map_json_strings(text: str, change: Change) -> str | None:
     except (ValueError, RecursionError):
         return None
     try:
-        return _encode(_map(tree, change, 0))
+        return _encode(_map(tree, "", change, 0))
     except RecursionError:
         return None
 
@@ -50,31 +48,22 @@ def _encode(tree: Any) -> str:
         return msgspec.json.encode(json.loads(whole)).decode()
 
 
-def _map(value: Any, change: Change, depth: int) -> Any:
+def _map(value: Any, name: str, change: Change, depth: int) -> Any:
     if depth > _DEEPEST:
         raise RecursionError
     if isinstance(value, str):
-        return _map_text(value, change)
+        return _map_text(value, name, change)
     if isinstance(value, list):
-        return [_map(item, change, depth + 1) for item in value]
+        return [_map(item, name, change, depth + 1) for item in value]
     if isinstance(value, dict):
-        return {change(key): _map_entry(key, item, change, depth) for key, item in value.items()}
+        return {change(key, ""): _map(item, key, change, depth + 1) for key, item in value.items()}
     if isinstance(value, int) and abs(value) >= 10**_SHORTEST_PERSONAL_NUMBER:
         digits = str(value)
-        changed = change(digits)
+        changed = change(digits, name)
         return value if changed == digits else changed
     return value
 
 
-def _map_text(text: str, change: Change) -> str:
+def _map_text(text: str, name: str, change: Change) -> str:
     nested = map_json_strings(text, change) if text[:1] in ("{", "[") else None
-    return change(text) if nested is None else nested
-
-
-def _map_entry(key: str, value: Any, change: Change, depth: int) -> Any:
-    """A secret is known by the name that it stands under, so both are looked at together."""
-    if isinstance(value, str) and is_credential_name(key):
-        together = change(f"{key}={value}")
-        if together.startswith(f"{key}="):
-            value = together[len(key) + 1 :]
-    return _map(value, change, depth + 1)
+    return change(text, name) if nested is None else nested

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from penstock.text.check_digits import passes_luhn
+from penstock.text.patterns import Found
+
 _GROUP = re.compile(rb"[0-9]+")
 _MOST_GROUPS = 8
 _ZERO = ord("0")
@@ -28,21 +31,19 @@ _LOCAL_SHAPES = {
     (2, 6): " ",
     (2, 2, 2, 2): "-",
     (2, 3, 3, 4): " -",
+    (2, 4, 4): "-",
+    (2, 5, 4): " -",
+    (3, 3, 2, 2): " -",
+    (1, 3, 3, 2, 2): " -",
+    (5, 5): " ",
 }
 # What may stand anywhere in a run; a longer first group is a country's 1, with or without a gap after it.
 _INNER_SHAPES = (
     _CARD_SHAPES | _NORTH_AMERICAN_SHAPES | {_SOCIAL_SECURITY_SHAPE, (11,), (1, 10), (1, 3, 3, 4), (1, 3, 7), (1, 6, 4)}
 )
 _BEGINNINGS = frozenset(shape[:2] for shape in _INNER_SHAPES) | frozenset(shape for shape in _INNER_SHAPES if len(shape) == 1)
+_EVERYBODYS_EXAMPLE = "012345678901234567890 98765432109876543210"
 _GAPS = {b" ": " ", b"-": "-", b".": ".", b"/": "/"}
-
-
-class Found(NamedTuple):
-    """A part of a run that is personal, in bytes from its start."""
-
-    start: int
-    end: int
-    kind: str
 
 
 class _Window(NamedTuple):
@@ -82,15 +83,6 @@ def find_personal_numbers(run: bytes, *, joined_after: bool) -> list[Found]:
         found.append(Found(start, finish, kind))
         first = end
     return found
-
-
-def passes_luhn(digits: str) -> bool:
-    """Luhn's check sum, which every payment card number satisfies."""
-    total = 0
-    for position, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + position % 2)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
 
 
 def _longest(run: _Run, first: int) -> tuple[int, str] | None:
@@ -217,6 +209,8 @@ def _is_address(window: _Window) -> bool:
 def _is_phone(window: _Window) -> bool:
     digits, shape = window.digits, window.shape
     total = len(digits)
+    if len(shape) == 1 and digits in _EVERYBODYS_EXAMPLE:
+        return False
     if window.has_plus:
         return total == 11 if digits[0] == "1" else 8 <= total <= 16
     if digits.startswith("00"):
@@ -226,6 +220,8 @@ def _is_phone(window: _Window) -> bool:
     if digits[0] == "0":
         return 9 <= total <= 11 and (len(shape) > 1 or total >= 10)
     gaps = _LOCAL_SHAPES.get(shape)
+    if digits.endswith("000") or (shape == (5, 5) and digits[0] not in "6789"):  # a count in thousands; two numbers
+        return False
     return window.is_whole and gaps is not None and all(gap == "(" or gap in gaps for gap in window.gaps)
 
 

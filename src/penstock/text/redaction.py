@@ -1,75 +1,70 @@
-"""Redaction: personal data and secrets become typed, numbered placeholders, ids become keyed hashes.
+"""Redaction: personal data and secrets become typed, numbered placeholders, keyed hashes or nothing; ids become keyed hashes.
 
 It fails closed: a text that cannot be redacted is dropped. JSON stays valid JSON, because only its strings are touched.
 Redacting twice changes nothing, because it goes on until a pass finds nothing and no placeholder looks personal.
 """
 
 import hmac
-import ipaddress
-import os
-import secrets
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
-from pathlib import Path
-from typing import Any
 
-from penstock.errors import StorageError
+from penstock.config import RedactSettings
+from penstock.text.allowances import Allowances
+from penstock.text.birth_dates import BirthDates
+from penstock.text.credentials import Credentials
+from penstock.text.custom_patterns import CustomPatterns
+from penstock.text.digit_runs import DigitRuns
 from penstock.text.disguise import unfold
+from penstock.text.email_addresses import EmailAddresses
+from penstock.text.home_folders import HomeFolders
 from penstock.text.json_text import map_json_strings
-from penstock.text.patterns import ANYTHING, IN_ORDER, SEPARATOR, Pattern, compile_pattern
-from penstock.text.personal_numbers import Found, find_personal_numbers
+from penstock.text.national_ids import NationalIds
+from penstock.text.network_addresses import NetworkAddresses
+from penstock.text.patterns import DISGUISE, SEPARATOR, Detector, Found, compile_pattern, compile_set
+from penstock.text.placeholders import Placeholders, PlaceholderSpans
+from penstock.text.street_addresses import StreetAddresses
+from penstock.text.telling_names import NAMED_VALUE, is_telling_name, kind_by_name
 
 FAILED = "[REDACTION_FAILED]"
 
 _MOST_PASSES = 8
-_PLACEHOLDER_NUMBERS = 10_000  # four digits are never a phone number
-_KEY_BYTES = 32
-_AFTER_DIGITS = (b"@", b"%", b"+", b"_", b"'")
-
-
-def load_key(home: Path) -> bytes:
-    """The key of this home, made at the first call; whoever has it can recognise a hashed user."""
-    path = home / "secret.key"
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        _create_key(path)
-        key = path.read_bytes()
-    except OSError as error:
-        raise StorageError(f"The key {path} can be neither read nor made: {error}. Without it nothing may be stored.") from error
-    if len(key) < _KEY_BYTES:
-        raise StorageError(
-            f"The key {path} holds {len(key)} bytes instead of {_KEY_BYTES}; restore it, or hashed ids will not join."
-        )
-    return key
-
-
-def _create_key(path: Path) -> None:
-    """Write it aside and link it into place, so that two processes that start together agree on one."""
-    if path.exists():
-        return
-    draft = path.with_name(f"secret.key.{secrets.token_hex(4)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(secrets.token_bytes(_KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
+_FEWEST_SPACES_OF_PROSE = 2  # a model takes any single word for a name, and a name is given in a sentence
+# In order: where two overlap, the first counts. A secret may contain an "@", an address only digits.
+_DETECTORS: tuple[type[Detector], ...] = (
+    Credentials,
+    EmailAddresses,
+    NationalIds,
+    NetworkAddresses,
+    BirthDates,
+    StreetAddresses,
+    HomeFolders,
+    DigitRuns,
+)
 
 
 class Redactor:
     """Masks texts and hashes ids with one key."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        settings: RedactSettings | None = None,
+        detectors: Sequence[Detector] | None = None,
+        names: Detector | None = None,
+    ) -> None:
+        settings = settings or RedactSettings()
         self._key = key
-        self._anything = compile_pattern(ANYTHING)
-        self._in_order = [compile_pattern(pattern) for pattern in IN_ORDER]
+        self._detectors = [*([kind() for kind in _DETECTORS] if detectors is None else detectors)]
+        proposals = [*(detector.proposal for detector in self._detectors), DISGUISE, NAMED_VALUE]
+        self.pattern = b"|".join(proposals)  # matches in every text in which something may be found
+        self._anything = compile_pattern(self.pattern, with_groups=False)
+        self._which = compile_set(proposals)
+        self._custom = CustomPatterns(settings.patterns) if settings.patterns else None
+        self._names = names  # finds names and places; looks at every text, once, after all others
+        self._allowances = Allowances(settings)
+        self._placeholders = Placeholders(key, settings.modes)
 
     def hash_id(self, value: str, kind: str) -> str:
         """A keyed hash that is the same wherever the same id of this kind turns up."""
@@ -78,123 +73,150 @@ class Redactor:
 
     def redact_id(self, value: str, kind: str) -> str:
         """The id itself, or its keyed hash where it holds something personal: unlike a placeholder, that still joins."""
-        return self.hash_id(value, kind) if self.redact(value, "")[1] else value
+        return self.hash_id(value, kind) if self._redact_counted(value, "", "", is_prose=False)[1] else value
 
     def find_suspects(self, texts: Sequence[bytes]) -> list[int]:
         """Which of these UTF-8 texts, plain or JSON, may hold something; all the others surely do not."""
+        if self._names is not None:
+            return list(range(len(texts)))
         whole = SEPARATOR.join(texts)
         starts = [0, *accumulate(len(text) + 1 for text in texts)]
         suspects: list[int] = []
-        search, position = self._anything.search, 0
-        while position < len(whole) and (match := search(whole, position)) is not None:
-            found, position = _examine(match, whole)
-            if not found and not _may_begin_address(match, whole):
-                continue
+        position = 0
+        while position < len(whole) and (match := self._anything.search(whole, position)) is not None:
             # A match may begin on the separator before its text, and a credential's name may stand in the text before.
             last = bisect_right(starts, match.end() - 1) - 1
             first = min(bisect_right(starts, match.start() + 1) - 1, last)
             suspects.extend(index for index in range(first, last + 1) if not suspects or index > suspects[-1])
             position = starts[last + 1] - 1
+        if self._custom is not None:
+            return sorted({*suspects, *self._find_custom_suspects(whole, starts)})
         return suspects
 
-    def redact(self, text: str | None, session: str) -> tuple[str | None, dict[str, int]]:
-        """The text with what is personal masked, and how often each kind was."""
+    def find_plain(self, data: bytes) -> list[Found]:
+        """What the detectors find in a UTF-8 text that is no JSON, names apart, as it would be taken out first."""
+        return self._find(data, 0)
+
+    def redact(self, text: str | None, session: str, name: str = "") -> tuple[str | None, dict[str, int]]:
+        """The text with what is personal taken out, and how often each kind was; `name` is what it stands under."""
         if text is None:
             return None, {}
+        return self._redact_counted(text, session, name, is_prose=True)
+
+    def _find_custom_suspects(self, whole: bytes, starts: Sequence[int]) -> set[int]:
+        assert self._custom is not None  # noqa: S101 - the caller has looked
+        suspects: set[int] = set()
         try:
-            return self._redact(text, session)
+            found = self._custom.find(whole.replace(SEPARATOR, b"\n"))
+        except Exception:  # noqa: BLE001 - fails closed: each text is then tried by itself, and dropped if it fails again
+            return set(range(len(starts) - 1))
+        for start, end, _ in found:
+            suspects.update(range(bisect_right(starts, start) - 1, bisect_right(starts, end - 1)))
+        return suspects
+
+    def _redact_counted(self, text: str, session: str, name: str, *, is_prose: bool) -> tuple[str, dict[str, int]]:
+        try:
+            counts: Counter[str] = Counter()
+            return self._redact(text, session, name, counts, is_prose), dict(counts)
         except Exception:  # noqa: BLE001 - fails closed: whatever went wrong, the text must not be written
             return FAILED, {"failed": 1}
 
-    def _redact(self, text: str, session: str) -> tuple[str, dict[str, int]]:
+    def _redact(self, text: str, session: str, name: str, counts: Counter[str], is_prose: bool) -> str:
         data = text.encode("utf-8", "replace")
-        if self._anything.search(data) is None:
-            return (text if data.isascii() else data.decode()), {}
-        counts: Counter[str] = Counter()
-        mapped = map_json_strings(text, lambda leaf: self._redact_plain(leaf, session, counts))
-        return (mapped if mapped is not None else self._redact_plain(text, session, counts)), dict(counts)
+        if not self._may_hold_something(data, name):
+            return text if data.isascii() else data.decode()
 
-    def _redact_plain(self, text: str, session: str, counts: Counter[str]) -> str:
+        def change(leaf: str, leaf_name: str) -> str:
+            return self._redact_named(leaf, leaf_name or name, session, counts, is_prose)
+
+        mapped = map_json_strings(text, change)
+        return mapped if mapped is not None else change(text, "")
+
+    def _may_hold_something(self, data: bytes, name: str) -> bool:
+        if self._names is not None or self._which.Match(data) is not None or (name and is_telling_name(name)):
+            return True
+        return self._custom is not None and bool(self._custom.find(data))
+
+    def _redact_named(self, text: str, name: str, session: str, counts: Counter[str], is_prose: bool) -> str:
+        """What stands under a telling name is looked at together with it: `"order_id": 4155550134`."""
         data = text.encode("utf-8", "replace")
-        if self._anything.search(data) is None:
-            return data.decode()
-        masked = self._mask(data, session, counts)
+        if not name or not is_telling_name(name):
+            return self._redact_plain(data, 0, session, counts, is_prose)
+        kind = kind_by_name(name, text)
+        if kind is not None and not self._placeholders.is_one(data) and not self._allowances.allow(kind, data):
+            return self._take_out(data, [Found(0, len(data), kind)], 0, session, counts).decode()
+        before = f"{name}: ".encode("utf-8", "replace")
+        return self._redact_plain(before + data, len(before), session, counts, is_prose)
+
+    def _redact_plain(self, data: bytes, skip: int, session: str, counts: Counter[str], is_prose: bool) -> str:
+        """The UTF-8 text without its first `skip` bytes, which only tell what the rest is."""
+        if self._custom is not None or self._which.Match(data) is not None:
+            data = self._mask_disguised(data, skip, session, counts)
+        if self._names is not None and is_prose and data.count(b" ", skip) >= _FEWEST_SPACES_OF_PROSE:
+            data = self._take_out(data, self._look(self._names, data), skip, session, counts)
+        return data[skip:].decode("utf-8", "replace")
+
+    def _mask_disguised(self, data: bytes, skip: int, session: str, counts: Counter[str]) -> bytes:
+        masked = self._mask(data, skip, session, counts)
         unfolded = unfold(masked)
-        if unfolded != masked:
-            found: Counter[str] = Counter()
-            again = self._mask(unfolded, session, found)
-            if found:
-                counts.update(found)
-                masked = again
-        return masked.decode("utf-8", "replace")
+        if unfolded == masked or unfolded[:skip] != masked[:skip]:
+            return masked
+        found: Counter[str] = Counter()
+        again = self._mask(unfolded, skip, session, found)
+        counts.update(found)
+        return again if found else masked
 
-    def _mask(self, data: bytes, session: str, counts: Counter[str]) -> bytes:
+    def _mask(self, data: bytes, skip: int, session: str, counts: Counter[str]) -> bytes:
         """Mask until nothing is found: a placeholder ends a word, which can lay bare what stood against it."""
         for _ in range(_MOST_PASSES):
-            before = data
-            for pattern in self._in_order:
-                data = self._mask_with(pattern, data, session, counts)
-            if data == before or not self.find_suspects([data]):
+            found = self._find(data, skip)
+            if not found:
                 return data
+            data = self._take_out(data, found, skip, session, counts)
         raise RuntimeError("masking did not come to an end")
 
-    def _mask_with(self, pattern: Pattern, data: bytes, session: str, counts: Counter[str]) -> bytes:
+    def _find(self, data: bytes, skip: int) -> list[Found]:
+        """What all detectors find, in order of place; where two overlap, only what comes first in the order of detectors."""
+        taken: list[Found] = [] if self._custom is None else self._look(self._custom, data)
+        for index in sorted(self._which.Match(data) or ()):
+            if index >= len(self._detectors):
+                break
+            detector = self._detectors[index]
+            taken = _merge(taken, [found for found in self._look(detector, data) if found.start >= skip])
+        return taken
+
+    def _look(self, detector: Detector, data: bytes) -> list[Found]:
+        found = [one for one in detector.find(data) if not self._allowances.allow(one.kind, data[one.start : one.end])]
+        if not found:
+            return found
+        placeholders = PlaceholderSpans(data)
+        return [one for one in found if not placeholders.overlap(one.start, one.end)]
+
+    def _take_out(self, data: bytes, found: Sequence[Found], skip: int, session: str, counts: Counter[str]) -> bytes:
         pieces: list[bytes] = []
-        done = position = 0
-        while position <= len(data) and (match := pattern.search(data, position)) is not None:
-            found, position = _examine(match, data)
-            for start, end, kind in found:
-                pieces += data[done:start], self._placeholder(kind, data[start:end], session)
-                done = end
-                counts[kind] += 1
-        return b"".join([*pieces, data[done:]]) if pieces else data
-
-    def _placeholder(self, kind: str, value: bytes, session: str) -> bytes:
-        """Typed and numbered; the number is the same for the same value in the same session, and tells nothing of it."""
-        same = bytes(byte for byte in value if chr(byte).isalnum()) if kind in ("phone", "card") else value.lower()
-        message = b"\0".join((session.encode("utf-8", "replace"), kind.encode(), same))
-        number = int.from_bytes(hmac.digest(self._key, message, "sha256")[:8], "big") % _PLACEHOLDER_NUMBERS
-        return f"[{kind.upper()}_{number}]".encode()
+        known: dict[tuple[str, bytes], bytes] = {}
+        done = 0
+        for start, end, kind in found:
+            if start < max(done, skip):
+                continue
+            value = data[start:end]
+            instead = known.get((kind, value))
+            if instead is None:
+                instead = known[kind, value] = self._placeholders.replace(kind, value, session)
+            pieces += data[done:start], instead
+            done = end
+            counts[kind] += 1
+        return b"".join([*pieces, data[done:]])
 
 
-def _examine(match: Any, data: bytes) -> tuple[list[Found], int]:
-    """What a proposal really holds, and where to go on: after it, or just inside it where it was refused."""
-    name = match.lastgroup.decode()
-    start, end = match.span(match.lastindex)
-    value = data[start:end]
-    joined_after = data[end : end + 1].isalnum()
-    if name == "number":
-        numbers = find_personal_numbers(value, joined_after=joined_after)
-        # The last digit is looked at again: with what follows, it may be the beginning of a disguise.
-        return [Found(start + found.start, start + found.end, found.kind) for found in numbers], end if numbers else end - 1
-    if name in ("ipv4", "ipv6"):
-        is_address = not joined_after and _is_address(value, data[end : end + 2])
-        return ([Found(start, end, "ip")], end) if is_address else ([], start + 1)
-    if name in ("assigned", "bearer"):
-        return ([Found(start, end, "secret")], end) if _looks_random(value) else ([], start - 1)
-    return [Found(start, end, "secret" if name in ("secret", "login") else name)], end
-
-
-def _may_begin_address(match: Any, data: bytes) -> bool:
-    """Whether a run of digits goes on as the local part of an e-mail address does."""
-    after = data[match.end() : match.end() + 2]
-    return match.lastgroup == b"number" and (after[:1] in _AFTER_DIGITS or (after[:1] in (b".", b"-") and after[1:].isalnum()))
-
-
-def _is_address(value: bytes, after: bytes) -> bool:
-    """A number that goes on is a version or an object id; `a::b` is more often code than an address."""
-    if after[:1] == b"." and after[1:].isdigit():
-        return False
-    digits = sum(chr(byte).isalnum() for byte in value)
-    if b":" in value and (digits < 4 or not any(chr(byte).isdigit() for byte in value)):
-        return False
-    try:
-        ipaddress.ip_address(value.decode())
-    except ValueError:
-        return False
-    return True
-
-
-def _looks_random(value: bytes) -> bool:
-    """A credential has digits and letters; `password = read_password()` has not."""
-    return any(chr(byte).isdigit() for byte in value) and any(chr(byte).isalpha() for byte in value)
+def _merge(taken: Sequence[Found], more: Sequence[Found]) -> list[Found]:
+    """Both lists in order of place, without those of the second that overlap one of the first."""
+    if not taken or not more:
+        return list(taken or more)
+    ends = [found.end for found in taken]
+    free = []
+    for found in more:
+        at = bisect_right(ends, found.start)
+        if at == len(taken) or taken[at].start >= found.end:
+            free.append(found)
+    return sorted([*taken, *free])
