@@ -193,3 +193,9 @@ def test_where_all_parents_came_a_neighbours_session_is_not_taken() -> None:
         make_span("batch", kind="other"), make_span("one", "batch", session_id="s1"), make_span("other", "batch", at=1)
     )
     assert (one.session_id, other.session_id) == ("s1", TRACE)
+
+
+def test_nesting_without_end_is_followed_only_so_far() -> None:
+    nested = [make_span(f"s{number}", f"s{number - 1}", kind="agent") for number in range(1, 2_000)]
+    (interaction,) = build(make_span("s0", kind="agent", user_id="u_1"), *nested, make_span("call", "s1999"))
+    assert interaction.user_id is None
