@@ -62,6 +62,7 @@ def test_a_chat_completion_goes_through_a_route_and_is_captured(
     assert (span.request_model, span.response_model, span.provider, span.operation) == ("assistant", "m1", "scripted", "chat")
     assert (span.checkpoint_id, span.release_arm, span.arm_probability) == ("c_one", "stable", 1.0)
     assert (span.prompt_text, span.response_text, span.finish_reason) == ("Say hello", TEXT, "stop")
+    assert json.loads(span.parameters or "") == {"temperature": 0.5}
     assert (span.input_tokens, span.output_tokens, span.response_id) == (7, 4, "answer-1")
     assert span.token_logprobs == LOGPROBS
     assert (span.user_id, span.exposure, span.error_type) == ("user-1", "served", None)

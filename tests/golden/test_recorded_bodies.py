@@ -1,11 +1,15 @@
 """Every recorded body becomes the record that was read and found right, and one scenario the same record whoever recorded it."""
 
 import json
+import random
 from typing import Any
 
 import pytest
 
-from tests.golden.records import OTLP, PRODUCERS, read_producer
+from penstock.ingest.settle import settle_interactions
+from penstock.lake.lake import Lake
+from penstock.records.clock import WriterClock
+from tests.golden.records import OTLP, PRODUCERS, bodies, canonical, decode_body, interactions_of, read_producer
 from tests.golden.scenarios import ANSWERS, REFERENCE, SAME_WORDS, SCENARIOS, by_words, documented_gaps, in_order
 
 # What the program that drove OpenInference said about its calls and the others had no way to say.
@@ -61,6 +65,23 @@ def test_a_gap_in_what_the_model_answered_is_one(producer: str) -> None:
         for words, answer in answers.items():
             differing |= {name for name, value in answer.items() if found[words].get(name) != value}
     assert differing == documented_gaps()[producer]
+
+
+@pytest.mark.parametrize(
+    "producer", ["openai_v2-2.1b0_legacy_events", "genai_openai-1.3b0_span_and_event", "vercel_ai-7.0.173_genai_json"]
+)
+def test_bodies_in_any_order_and_in_requests_of_their_own_settle_to_the_same(
+    producer: str, lake: Lake, clock: WriterClock
+) -> None:
+    arriving = bodies(producer)
+    random.Random(producer).shuffle(arriving)
+    for body in arriving:
+        lake.append("spans", decode_body(body).spans)
+        settle_interactions(lake, clock)
+    settled = lake.to_records("interactions", lake.current("interactions"))
+    expected = interactions_of(producer)
+    assert len(settled) == len(expected)
+    assert {row.interaction_id: canonical(row) for row in settled} == {row.interaction_id: canonical(row) for row in expected}
 
 
 def test_every_recording_is_among_the_documented_ones() -> None:

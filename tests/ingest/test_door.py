@@ -42,6 +42,14 @@ async def test_accepted_spans_are_on_disk_and_counted(spool: Spool, clock: Write
     door.close(10)
 
 
+async def test_spans_are_counted_by_dialect_also_those_of_none_that_is_known(spool: Spool, clock: WriterClock) -> None:
+    door = open_door(spool, clock)
+    for attributes in (CHAT, {"openinference.span.kind": "LLM"}, {"llm.from.the.future": "x"}, {"http.route": "/"}, CHAT):
+        await door.accept_traces(trace_request(attributes))
+    assert door.status()["dialects"] == {"genai": 2, "openinference": 1, "unknown": 1, "none": 1}
+    door.close(10)
+
+
 async def test_an_empty_request_is_accepted(spool: Spool, clock: WriterClock) -> None:
     door = open_door(spool, clock)
     empty = trace_request()

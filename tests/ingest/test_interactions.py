@@ -177,3 +177,25 @@ def test_a_call_that_failed_for_both_is_one_failed_call() -> None:
 
 def test_spans_without_ids_are_no_interactions() -> None:
     assert build(make_span("", reason="span id is missing")) == []
+
+
+def test_where_a_parent_never_came_what_the_rest_of_the_trace_agrees_upon_stands_in() -> None:
+    root = make_span("root", kind="other", session_id="s", user_id="u_1", segment="pro")
+    orphan = make_span("call", "never-came")
+    (interaction,) = build(root, orphan)
+    assert (interaction.session_id, interaction.user_id, interaction.segment) == ("s", "u_1", "pro")
+    (interaction,) = build(root, make_span("other", kind="other", session_id="another"), orphan)
+    assert (interaction.session_id, interaction.user_id) == (TRACE, "u_1")
+
+
+def test_where_all_parents_came_a_neighbours_session_is_not_taken() -> None:
+    one, other = build(
+        make_span("batch", kind="other"), make_span("one", "batch", session_id="s1"), make_span("other", "batch", at=1)
+    )
+    assert (one.session_id, other.session_id) == ("s1", TRACE)
+
+
+def test_nesting_without_end_is_followed_only_so_far() -> None:
+    nested = [make_span(f"s{number}", f"s{number - 1}", kind="agent") for number in range(1, 2_000)]
+    (interaction,) = build(make_span("s0", kind="agent", user_id="u_1"), *nested, make_span("call", "s1999"))
+    assert interaction.user_id is None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from penstock.formats.json_value import encode_json
+from penstock.formats.json_value import decoded, encode_json
 
 Convert = Callable[[Any], Any]
 
@@ -42,6 +42,9 @@ def count_of(value: Any) -> int | None:
 
 
 def _first_text(value: Any) -> str | None:
+    """The first of several, also where the list was put down as JSON."""
+    if isinstance(value, str) and value[:1] == "[":
+        value = decoded(value)
     return text_of(value[0] if value else None) if isinstance(value, list) else text_of(value)
 
 
@@ -75,7 +78,7 @@ COLUMNS: dict[str, tuple[tuple[str, ...], Convert]] = {
     "model_version": (
         (
             "openai.response.system_fingerprint", "gen_ai.openai.response.system_fingerprint",
-            "gen_ai.openai.system_fingerprint",
+            "gen_ai.openai.system_fingerprint", "gen_ai.response.system_fingerprint",
         ),
         text_of,
     ),
@@ -147,15 +150,18 @@ ATTRIBUTES: dict[str, tuple[str, Convert, bool]] = {
 
 # Entries of free metadata and baggage that mean a column; spelled without case, dots, dashes and underscores.
 METADATA_COLUMNS = {
-    **dict.fromkeys(("sessionid", "conversationid", "threadid", "chatid"), "session_id"),
-    **dict.fromkeys(("userid", "enduserid", "user"), "user_id"),
+    **dict.fromkeys(("sessionid", "conversationid", "threadid", "chatid", "langfusesessionid"), "session_id"),
+    **dict.fromkeys(("userid", "enduserid", "user", "langfuseuserid"), "user_id"),
     **dict.fromkeys(("segment", "usersegment", "customersegment"), "segment"),
     **dict.fromkeys(("tenant", "tenantid"), "tenant"),
     **dict.fromkeys(("promptname", "promptid"), "prompt_name"),
     "promptversion": "prompt_version",
 }
 # What instrumentations write into metadata for themselves.
-OWN_METADATA = ("ls_", "lc_", "LANGSMITH_", "LANGCHAIN_", "langgraph_", "_", "resourceAttributes", "checkpoint_ns")
+OWN_METADATA = (
+    "ls_", "lc_", "LANGSMITH_", "LANGCHAIN_", "langgraph_", "langfuse_tags", "is_langchain_root", "_", "resourceAttributes",
+    "checkpoint_", "revision_id", "run_id", "graph_id", "assistant_id",
+)  # fmt: skip
 
 _FINISH_REASONS = {
     **dict.fromkeys(("stop", "end_turn", "stop_sequence", "completed", "complete", "eos", "finish", "finished"), "stop"),
@@ -264,9 +270,21 @@ def usage_columns(usage: Any) -> dict[str, int]:
     for name in _USAGE_DETAILS:
         if isinstance(usage.get(name), Mapping):
             flat.update(usage[name])
-    found: dict[str, int] = {}
+    found: dict[str, int] = _sums(flat)
     for column, names in _USAGE.items():
+        if column in found:
+            continue
         count = next((count for name in names if (count := count_of(flat.get(name))) is not None), None)
         if count is not None:
             found[column] = count
     return found
+
+
+def _sums(usage: Mapping[str, Any]) -> dict[str, int]:
+    """Langfuse takes what it knows closer (`input_cache_read`) out of `input`; where the total tells so, it goes back in."""
+    counts = {name: count for name, value in usage.items() if (count := count_of(value)) is not None}
+    told = counts.get("total")
+    if told is None or "input" not in counts or told == counts["input"] + counts.get("output", 0):
+        return {}
+    sums = {side: sum(counts[name] for name in counts if name.startswith(side)) for side in ("input", "output")}
+    return {f"{side}_tokens": count for side, count in sums.items()} if sum(sums.values()) == told else {}

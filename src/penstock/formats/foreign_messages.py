@@ -23,13 +23,18 @@ _MOST_DEPTH = 8
 def to_messages(value: Any, role: str, depth: int = 0) -> Messages:
     """Messages out of anything; what names no role itself has this one."""
     value = decoded(value)
-    if value is None or value == "" or value == [] or value == {}:
+    if value is None or value == "" or value == [] or _is_empty(value):
         return []
     if depth > _MOST_DEPTH or not isinstance(value, list | Mapping):
         return [{"role": role, "parts": [{"type": "text", "content": text_of(value) or ""}]}]
     if isinstance(value, list):
         return _from_list(value, role, depth)
     return _from_mapping(value, role, depth)
+
+
+def _is_empty(value: Any) -> bool:
+    """An object that says nothing: none of its fields holds a value."""
+    return isinstance(value, Mapping) and all(item is None for item in value.values())
 
 
 def response_facts(value: Any) -> dict[str, Any]:
@@ -44,6 +49,17 @@ def response_facts(value: Any) -> dict[str, Any]:
             if text is not None:
                 found.setdefault(name, text)
     return found
+
+
+def tool_outcome(value: Any) -> tuple[Any, str | None]:
+    """What a tool gave back, and which call it answers where it says so: LangChain wraps both into a message of its own."""
+    value = decoded(value)
+    inner = value.get("output", value) if isinstance(value, Mapping) else value
+    message = _unwrapped(inner)
+    if "tool_call_id" not in message or "content" not in message:
+        return value, None
+    identifier = message["tool_call_id"]
+    return decoded(message["content"]), identifier if isinstance(identifier, str) else None
 
 
 _FACTS = (

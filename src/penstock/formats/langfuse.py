@@ -50,6 +50,8 @@ def translate(attributes: dict[str, Any], name: str) -> None:
 
 def _read_call(attributes: dict[str, Any]) -> None:
     given, answer = attributes.pop(_PREFIX + "input", None), attributes.pop(_PREFIX + "output", None)
+    given = _without_tools(attributes, decoded(given))
+    put(attributes, "gen_ai.system", decoded(attributes.get(_PREFIX + "metadata.ls_provider")))
     reason = decoded(attributes.pop(_PREFIX + "metadata.finish_reason", None))
     put(attributes, "gen_ai.response.finish_reasons", [reason] if isinstance(reason, str) else None)
     put(attributes, "gen_ai.tool.definitions", decoded_map(given).get("tools"))
@@ -59,6 +61,20 @@ def _read_call(attributes: dict[str, Any]) -> None:
         attributes["gen_ai.output.messages"] = [{"finish_reason": reason, **message} for message in outputs]
     put(attributes, "penstock.first_token_at", decoded(attributes.pop(_PREFIX + "completion_start_time", None)))
     _read_model(attributes, answer)
+
+
+def _without_tools(attributes: dict[str, Any], given: Any) -> Any:
+    """Its LangChain handler puts the tools on offer behind the messages, as if tools had said them."""
+    if not isinstance(given, list):
+        return given
+    offered = [item["content"] for item in given if _offers_a_tool(item)]
+    put(attributes, "gen_ai.tool.definitions", offered or None)
+    return [item for item in given if not _offers_a_tool(item)]
+
+
+def _offers_a_tool(item: Any) -> bool:
+    content = item.get("content") if isinstance(item, dict) and item.get("role") == "tool" else None
+    return isinstance(content, dict) and isinstance(content.get("function"), dict)
 
 
 def _read_model(attributes: dict[str, Any], answer: Any = None) -> None:

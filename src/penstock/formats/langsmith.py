@@ -58,6 +58,10 @@ def _read_call(attributes: dict[str, Any], given: Any, answer: Any) -> None:
         if name.startswith(_METADATA) and _is_parameter(name[len(_METADATA) :])
     }
     translation.put_parameters(attributes, values)
+    translation.put_parameters(attributes, attributes.pop(_METADATA + "ls_invocation_params", None))
+    for name in ("temperature", "max_tokens"):
+        put(attributes, f"gen_ai.request.{name}", attributes.get(f"{_METADATA}ls_{name}"))
+    put(attributes, "gen_ai.request.stream", attributes.pop("langsmith.request.streaming", None) in (True, "true") or None)
     translation.put_facts(attributes, usage_columns(decoded(attributes.pop(_METADATA + "usage_metadata", None))))
     put(attributes, "gen_ai.request.model", attributes.get(_METADATA + "ls_model_name"))
     put(attributes, "gen_ai.tool.definitions", decoded_map(given).get("tools"))

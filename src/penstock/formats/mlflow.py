@@ -28,6 +28,7 @@ def translate(attributes: dict[str, Any], name: str) -> None:
     kind = str(attributes.pop("mlflow.spanType", None)).upper()
     translation.set_operation(attributes, _OPERATIONS.get(kind, kind.lower()))
     _read_prompt(attributes)
+    translation.spread_metadata(attributes, attributes.pop("metadata", None))
     given, answer = attributes.pop("mlflow.spanInputs", None), attributes.pop("mlflow.spanOutputs", None)
     if kind in ("CHAT_MODEL", "LLM"):
         _read_call(attributes, decoded(given), answer)
@@ -51,9 +52,12 @@ def _read_call(attributes: dict[str, Any], given: Any, answer: Any) -> None:
     tools = attributes.pop("mlflow.chat.tools", None) or repeated.pop("tools", None)
     if isinstance(given, dict) and "prompt" in given and "messages" not in given:
         translation.set_operation(attributes, "text_completion")
+    translation.put_parameters(attributes, attributes.pop("invocation_params", None))
     translation.put_parameters(attributes, given)
     translation.put_parameters(attributes, repeated)
     put(attributes, "gen_ai.tool.definitions", tools)
+    if answer is None:  # what failed has one model only, the one that was asked for
+        put(attributes, "gen_ai.request.model", attributes.pop("mlflow.llm.model", None))
     _read_usage(attributes)
     _read_provider(attributes)
     translation.put_content(attributes, given, answer)

@@ -11,10 +11,13 @@ from typing import Any
 
 import msgspec
 
+from penstock.formats.aliases import finish_reason, parameter
+from penstock.formats.message_text import columns_of
 from penstock.formats.messages import (
     Messages,
     openai_to_otel,
 )
+from penstock.formats.tool_definitions import read_tools
 
 _PARAMETERS = (
     "temperature",
@@ -55,13 +58,21 @@ def capture_fields(request: Mapping[str, Any], response: Mapping[str, Any]) -> d
         "model_version": _text(response.get("system_fingerprint")),
         "input_messages": _json(input_messages),
         "output_messages": _json(output_messages),
-        "finish_reason": _text(first.get("finish_reason")),
+        "system_instructions": columns_of(input_messages).instructions if input_messages else None,
+        "finish_reason": finish_reason(reason) if (reason := _text(first.get("finish_reason"))) else None,
         "token_logprobs": _token_logprobs(first.get("logprobs")),
-        "parameters": _json({name: request[name] for name in _PARAMETERS if request.get(name) is not None}),
+        "parameters": _json(_parameters(request)),
         "content_present": bool(input_messages or output_messages),
         **_usage(response.get("usage")),
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _parameters(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What the request asked of the model, under the names that instrumentations report it by."""
+    found = {parameter(name) or name: request[name] for name in _PARAMETERS if request.get(name) is not None}
+    tools = read_tools(found.get("tools"))
+    return {**found, "tools": tools} if tools else found
 
 
 def error_fields(status: int, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,10 @@ Logfire's own instrumentation of model clients stores the request and the respon
 from typing import Any
 
 from penstock.formats import translation
+from penstock.formats.aliases import count_of, usage_columns
 from penstock.formats.json_value import decoded, decoded_map
 from penstock.formats.message_events import messages_of_events
-from penstock.formats.translation import put
+from penstock.formats.translation import put, put_facts
 
 DIALECT = "pydantic-ai"
 MARKERS = (
@@ -20,6 +21,7 @@ MARKERS = (
     "gen_ai.agent.call.id",
     "request_data",
 )
+_ERROR_LEVEL = 17
 
 
 def translate(attributes: dict[str, Any], name: str) -> None:
@@ -27,11 +29,14 @@ def translate(attributes: dict[str, Any], name: str) -> None:
     attributes.pop("logfire.json_schema", None)
     translation.spread_metadata(attributes, attributes.pop("metadata", None))
     if "gen_ai.operation.name" not in attributes:
-        _guess_operation(attributes, name)
+        _guess_operation(attributes)
+    if attributes.get("logfire.span_type") == "pending_span":
+        translation.set_operation(attributes, "pending")  # says that a span has begun, which is still to come
     if "events" in attributes:
         _read_events(attributes)
     if "request_data" in attributes:
         _read_client(attributes)
+    put_facts(attributes, usage_columns(decoded(attributes.pop("gen_ai.usage.raw", None))))
     if "tool_arguments" in attributes or "tool_response" in attributes:
         arguments, result = attributes.pop("tool_arguments", None), attributes.pop("tool_response", None)
         translation.put_tool(attributes, name, arguments, result)
@@ -40,7 +45,7 @@ def translate(attributes: dict[str, Any], name: str) -> None:
         put(attributes, "gen_ai.tool.definitions", offered.get("function_tools") or None)
 
 
-def _guess_operation(attributes: dict[str, Any], name: str) -> None:
+def _guess_operation(attributes: dict[str, Any]) -> None:
     """What an older form left unsaid."""
     if "agent_name" in attributes or "all_messages_events" in attributes or "pydantic_ai.all_messages" in attributes:
         attributes["gen_ai.operation.name"] = "invoke_agent"
@@ -48,9 +53,7 @@ def _guess_operation(attributes: dict[str, Any], name: str) -> None:
         attributes["gen_ai.operation.name"] = "execute_tool"
     elif "request_data" in attributes and "gen_ai.request.model" in attributes:
         is_embedding = "embedding" in str(attributes["gen_ai.request.model"])
-        # A stream is followed by a second record of the same call, which alone has its text but is no call of its own.
-        streamed = name.startswith("streaming response")
-        attributes["gen_ai.operation.name"] = "stream_record" if streamed else "embeddings" if is_embedding else "chat"
+        attributes["gen_ai.operation.name"] = "embeddings" if is_embedding else "chat"
 
 
 def _read_events(attributes: dict[str, Any]) -> None:
@@ -65,5 +68,10 @@ def _read_client(attributes: dict[str, Any]) -> None:
     """Logfire's `request_data` and `response_data`, the latter of which is the response without its envelope."""
     request, response = decoded_map(attributes.pop("request_data")), decoded_map(attributes.pop("response_data", None))
     translation.put_parameters(attributes, request)
+    failed = (count_of(attributes.get("logfire.level_num")) or 0) >= _ERROR_LEVEL
+    answered = response or "gen_ai.output.messages" in attributes or "gen_ai.usage.raw" in attributes
+    if attributes.get("logfire.span_type") == "span" and not answered and not failed:
+        # It was a stream: this span ended when the answer began, and the record that follows at its end is the call.
+        translation.set_operation(attributes, "open_stream")
     text = response.get("combined_chunk_content")
     translation.put_content(attributes, request, response if text is None else text)

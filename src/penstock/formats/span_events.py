@@ -15,7 +15,8 @@ from penstock.records.span import SpanKind
 Event = tuple[str, Mapping[str, Any], int]  # name, attributes, time in ns
 
 FIRST_TOKEN = frozenset({"First Token Stream Event", "new_token", "ai.stream.firstChunk"})
-_PIECES = frozenset({"llm.content.completion.chunk", "gen_ai.content.completion.chunk", "new_token"})
+_NUMBERED_PIECE = "mlflow.chunk.item"
+_PIECES = frozenset({"llm.content.completion.chunk", "gen_ai.content.completion.chunk", "new_token", _NUMBERED_PIECE})
 _DOCUMENT = "db.query.result"
 _MOST_EVENTS = 64
 
@@ -25,7 +26,8 @@ def read_events(events: Iterable[Event], started_ns: int, read: GenAiSpan) -> No
     counts: Counter[str] = Counter()
     messages: list[tuple[str, Any, Mapping[str, Any]]] = []
     documents: list[dict[str, Any]] = []
-    for name, attributes, at_ns in events:
+    for full_name, attributes, at_ns in events:
+        name = _NUMBERED_PIECE if full_name.startswith(_NUMBERED_PIECE) else full_name
         counts[name] += 1
         if name in FIRST_TOKEN or name in _PIECES:
             if 0 < started_ns <= at_ns:
@@ -36,15 +38,19 @@ def read_events(events: Iterable[Event], started_ns: int, read: GenAiSpan) -> No
             documents.append(_document(attributes))
         elif counts[name] <= _MOST_EVENTS:
             _keep(name, counts[name], attributes, read)
-    for name, count in counts.items():
-        if name in _PIECES or count > _MOST_EVENTS:
-            read.rest[f"event.{name}.count"] = str(count)
+    _keep_counts(counts, read)
     if messages:
         _read_messages(messages, read)
     if documents:
         read.columns.setdefault("retrieved_documents", encode_json(documents))
         if read.kind == SpanKind.OTHER:
             read.kind = SpanKind.RETRIEVAL
+
+
+def _keep_counts(counts: Counter[str], read: GenAiSpan) -> None:
+    for name, count in counts.items():
+        if name in _PIECES or count > _MOST_EVENTS:
+            read.rest[f"event.{name}.count"] = str(count)
 
 
 def _keep(name: str, count: int, attributes: Mapping[str, Any], read: GenAiSpan) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from penstock.formats.foreign_messages import tool_outcome
 from penstock.records.span import Span, SpanKind
 
 Chain = Callable[[Span], Sequence[str]]  # the ids above a span, from the parent upwards
@@ -98,6 +99,10 @@ def _attachment(span: Span) -> tuple[str, list[Any]]:
     if not any(named.values()):
         return "tool_calls", []
     called = {key: _value(value) for key, value in named.items() if value is not None}
+    if "result" in called:
+        called["result"], identifier = tool_outcome(called["result"])
+        if identifier is not None:
+            called.setdefault("id", identifier)
     return "tool_calls", [{**called, **({"error": span.error_type} if span.error_type else {})}]
 
 

@@ -22,6 +22,7 @@ from penstock.records.span import Span, SpanKind
 
 _FIELDS = tuple(field.name for field in msgspec.structs.fields(Inference))
 _MAPS = ("tags", "keys")
+_MOST_LEVELS = 256  # no application nests so deep; what is nested without end must not cost without end
 _FROM_THE_TRACE = ("session_id", "user_id", "segment", "tenant")
 _FROM_ANCESTORS = (*_FROM_THE_TRACE, "request_id", "application")
 
@@ -117,7 +118,10 @@ class _Trace:
         """From the parent upwards, as far as spans have arrived, each one once."""
         visited = {span.span_id}
         parent = span.parent_span_id
-        while parent and parent not in visited and (ancestor := self.by_id.get(parent)) is not None:
+        while parent and parent not in visited and len(visited) <= _MOST_LEVELS:
+            ancestor = self.by_id.get(parent)
+            if ancestor is None:
+                return
             visited.add(parent)
             yield ancestor
             parent = ancestor.parent_span_id

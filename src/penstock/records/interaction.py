@@ -33,4 +33,4 @@ class Interaction(Inference, frozen=True, kw_only=True):
     revision: int = 0
     dialect: str
     redactions: dict[str, int] = field(default_factory=dict)
-    merged_into: str | None = None  # another interaction that is the same call seen from the gateway
+    merged_into: str | None = None  # another interaction that is the same call, seen nearer to the model

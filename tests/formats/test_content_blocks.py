@@ -1,0 +1,115 @@
+"""A piece of a message, whoever's."""
+
+from typing import Any
+
+import pytest
+
+from penstock.formats.content_blocks import answer_part, block, call_part
+
+CALL = {"type": "tool_call", "id": "c1", "name": "look", "arguments": {"at": 1}}
+ANSWER = {"type": "tool_call_response", "id": "c1", "response": {"ok": True}}
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        {"type": "text", "text": "hi"},
+        {"type": "input_text", "text": "hi"},
+        {"type": "output_text", "text": "hi", "annotations": []},
+        {"type": "text", "content": "hi"},
+        {"text": "hi"},
+        "hi",
+    ],
+)
+def test_texts(piece: Any) -> None:
+    assert block(piece) == {"type": "text", "content": "hi"}
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        CALL,
+        {**CALL, "arguments": '{"at": 1}'},
+        {"type": "function", "id": "c1", "function": {"name": "look", "arguments": '{"at":1}'}},
+        {"type": "tool_use", "id": "c1", "name": "look", "input": {"at": 1}},
+        {"type": "tool-call", "toolCallId": "c1", "toolName": "look", "input": {"at": 1}},
+        {"type": "tool-call", "toolCallId": "c1", "toolName": "look", "args": '{"at":1}'},
+        {"type": "function_call", "call_id": "c1", "id": "fc_9", "name": "look", "arguments": '{"at": 1}'},
+        {"type": "tool_call", "id": "c1", "name": "look", "args": {"at": 1}},
+    ],
+)
+def test_tool_calls(piece: dict[str, Any]) -> None:
+    assert block(piece) == CALL
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        ANSWER,
+        {"type": "tool_call_response", "id": "c1", "result": {"ok": True}},
+        {"type": "tool_result", "tool_use_id": "c1", "content": {"ok": True}},
+        {"type": "tool-result", "toolCallId": "c1", "output": {"type": "json", "value": {"ok": True}}},
+        {"type": "tool-result", "toolCallId": "c1", "result": {"ok": True}},
+        {"type": "function_call_output", "call_id": "c1", "output": {"ok": True}},
+    ],
+)
+def test_what_tools_gave_back(piece: dict[str, Any]) -> None:
+    assert block(piece) == ANSWER
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        {"type": "reasoning", "content": "hm"},
+        {"type": "thinking", "thinking": "hm", "signature": "x"},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]},
+        {"text": "hm", "thought": True},
+    ],
+)
+def test_reasoning(piece: dict[str, Any]) -> None:
+    assert block(piece) == {"type": "reasoning", "content": "hm"}
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        {"type": "image_url", "image_url": {"url": "https://e.com/a.png"}},
+        {"type": "image_url", "image_url": "https://e.com/a.png"},
+        {"type": "input_image", "image_url": "https://e.com/a.png"},
+        {"type": "image", "image": "https://e.com/a.png"},
+        {"type": "image", "source": {"type": "url", "url": "https://e.com/a.png"}},
+    ],
+)
+def test_links_to_images(piece: dict[str, Any]) -> None:
+    assert block(piece) == {"type": "uri", "modality": "image", "uri": "https://e.com/a.png"}
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}},
+        {"type": "file", "data": "AAAA", "mediaType": "image/png"},
+        {"inlineData": {"mimeType": "image/png", "data": "AAAA"}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+    ],
+)
+def test_images_themselves(piece: dict[str, Any]) -> None:
+    assert block(piece) == {"type": "blob", "modality": "image", "mime_type": "image/png", "content": "AAAA"}
+
+
+def test_gemini_calls_and_answers() -> None:
+    assert block({"functionCall": {"name": "look", "args": {"at": 1}}}) == {**CALL, "id": None}
+    answer = block({"functionResponse": {"name": "look", "response": {"ok": True}}})
+    assert answer == {"type": "tool_call_response", "id": None, "response": {"ok": True}}
+
+
+@pytest.mark.parametrize("piece", [{"type": "weather", "degrees": 3}, {"type": ["list"]}, {"type": "image"}, 7, None, []])
+def test_an_unknown_piece_is_kept(piece: Any) -> None:
+    kept = block(piece)
+    assert kept["type"]
+    assert all(value in kept.values() for value in piece.values()) if isinstance(piece, dict) else "content" in kept
+
+
+def test_arguments_that_are_no_json_stay_text() -> None:
+    assert call_part({"name": "look", "arguments": "{broken"})["arguments"] == "{broken"
+    assert answer_part({"tool_call_id": "c", "content": "text"})["response"] == "text"

@@ -1,0 +1,96 @@
+"""Which dialect a span speaks, and that whatever it says, it is read."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penstock.formats import aliases, langfuse, langsmith, mlflow, openinference, openllmetry, pydantic_ai, vercel_ai
+from penstock.formats.dialects import read_span
+from penstock.records.span import SpanKind
+
+START = 1_700_000_000_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("attributes", "dialect"),
+    [
+        ({}, "none"),
+        ({"http.request.method": "POST"}, "none"),
+        ({"gen_ai.provider.name": "openai"}, "genai"),
+        ({"gen_ai.system": "openai"}, "genai-legacy"),
+        ({"gen_ai.prompt": "[]", "gen_ai.system": "openai"}, "genai-legacy"),
+        ({"openinference.span.kind": "LLM"}, "openinference"),
+        ({"gen_ai.prompt.0.role": "user", "gen_ai.system": "OpenAI"}, "openllmetry"),
+        ({"gen_ai.is_streaming": False, "gen_ai.provider.name": "openai"}, "openllmetry"),
+        ({"ai.operationId": "ai.generateText", "gen_ai.system": "openai.chat"}, "vercel-ai"),
+        ({"logfire.msg": "x", "gen_ai.provider.name": "openai"}, "pydantic-ai"),
+        ({"langfuse.observation.type": "generation", "gen_ai.system": "openai"}, "langfuse"),
+        ({"langsmith.span.kind": "llm", "gen_ai.prompt": "{}", "gen_ai.system": "openai"}, "langsmith"),
+        ({"mlflow.spanType": '"LLM"'}, "mlflow"),
+        ({"llm.something": "new"}, "unknown"),
+        ({"lk.agent": "x"}, "unknown"),
+    ],
+)
+def test_the_attributes_tell_the_dialect(attributes: dict[str, Any], dialect: str) -> None:
+    assert read_span(attributes, "span", START).dialect == dialect
+
+
+def test_attributes_are_left_as_they_were() -> None:
+    attributes = {"openinference.span.kind": "LLM", "llm.model_name": "m", "metadata": "{}"}
+    read_span(attributes, "span", START)
+    assert attributes == {"openinference.span.kind": "LLM", "llm.model_name": "m", "metadata": "{}"}
+
+
+_MODULES = (langfuse, langsmith, mlflow, openinference, openllmetry, vercel_ai, pydantic_ai)
+_NAMES = [
+    *(marker for module in _MODULES for marker in module.MARKERS), *aliases.ATTRIBUTES, "gen_ai.prompt", "gen_ai.completion",
+    "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.tool.definitions", "events",
+    "llm.input_messages.0.message", "llm.input_messages.0.message.contents.0.message_content.type", "llm.prompts.0",
+    "llm.output_messages.0.message.tool_calls.0.tool_call.id", "llm.tools.0.tool", "retrieval.documents.0", "output.value",
+    "retrieval.documents.0.document.metadata", "embedding.embeddings.0.embedding.vector", "input.value", "metadata", "tag.tags",
+    "llm.invocation_parameters", "gen_ai.prompt.0.tool_calls.0.id", "langfuse.observation.input", "langfuse.observation.output",
+    "langfuse.observation.usage_details", "langfuse.observation.model.parameters", "langfuse.observation.metadata",
+    "langfuse.observation.completion_start_time", "langfuse.trace.tags", "mlflow.spanInputs", "mlflow.spanOutputs",
+    "mlflow.chat.tokenUsage", "mlflow.linkedPrompts", "mlflow.llm.cost", "langsmith.span.tags", "request_data", "response_data",
+    "langsmith.metadata.usage_metadata", "ai.prompt.messages", "ai.response.toolCalls", "ai.embeddings", "ai.prompt.tools",
+    "tool_arguments", "model_request_parameters", "penstock.exposure", "penstock.key.a", "baggage.user_id", "ticket_id",
+]  # fmt: skip
+_KEYS = st.sampled_from(
+    [
+        "role", "content", "parts", "type", "messages", "generations", "choices", "message", "kwargs", "data", "tool_calls", "id",
+        "function", "arguments", "name", "output", "input", "usage", "documents", "metadata", "finish_reason", "text", "image",
+        "source", "candidates", "system", "function_call", "event.name", "summary", "tools", "model",
+    ]
+)  # fmt: skip
+_SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=5),
+    st.sampled_from(
+        ["user", "tool", "text", "tool_call", "tool_result", "reasoning", "image", "ai", "gen_ai.choice", "[", '"x"']
+    ),
+)
+_VALUES = st.recursive(
+    _SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(_KEYS, inner, max_size=4)), max_leaves=10
+)
+_KINDS = st.sampled_from(["LLM", "EMBEDDING", "RETRIEVER", "TOOL", "generation", "retriever", "tool", "llm", "ai.x.doGenerate"])
+_ATTRIBUTES = st.one_of(_VALUES, _KINDS, _VALUES.map(json.dumps), _VALUES.map(json.dumps).map(json.dumps))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(_NAMES), _ATTRIBUTES, max_size=8))
+def test_whatever_a_span_says_it_is_read_and_what_is_kept_is_well_formed(attributes: dict[str, Any]) -> None:
+    read = read_span(attributes, "span", START)
+    assert isinstance(read.kind, SpanKind)
+    assert all(isinstance(value, str) for value in read.rest.values())
+    for column in ("input_messages", "output_messages", "tool_calls", "parameters", "system_instructions"):
+        if read.columns.get(column) is not None:
+            json.loads(read.columns[column])
+    for column in ("tags", "keys"):
+        assert all(isinstance(value, str) for value in read.columns.get(column, {}).values())
+    assert not [problem for problem in read.problems if "misshapen" in problem]

@@ -1,0 +1,64 @@
+"""One message per event."""
+
+from typing import Any
+
+import pytest
+
+from penstock.formats.message_events import messages_of_event, messages_of_events
+
+CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"a": 1}'}}
+
+
+def text(role: str, content: str) -> dict[str, Any]:
+    return {"role": role, "parts": [{"type": "text", "content": content}]}
+
+
+@pytest.mark.parametrize("role", ["system", "user", "assistant"])
+def test_the_name_says_the_role(role: str) -> None:
+    assert messages_of_event(f"gen_ai.{role}.message", {"content": "Hi"}, {}) == [text(role, "Hi")]
+
+
+@pytest.mark.parametrize(
+    ("body", "attributes"),
+    [
+        ({"content": "Hi"}, {}),
+        ('{"content": "Hi"}', {}),
+        ("Hi", {}),
+        (None, {"content": "Hi"}),
+        (None, {"gen_ai.event.content": '{"content": "Hi", "role": "user"}'}),
+        (None, {"gen_ai.message.content": "Hi", "gen_ai.message.role": "user"}),
+    ],
+)
+def test_the_message_stands_in_the_body_or_in_the_attributes(body: Any, attributes: dict[str, Any]) -> None:
+    assert messages_of_event("gen_ai.user.message", body, attributes) == [text("user", "Hi")]
+
+
+def test_a_tools_message_answers_the_call_that_it_names() -> None:
+    for name in ("id", "tool_call_id"):
+        (message,) = messages_of_event("gen_ai.tool.message", {"content": "7", name: "c1"}, {})
+        assert message == {"role": "tool", "parts": [{"type": "tool_call_response", "id": "c1", "response": "7"}]}
+
+
+def test_a_choice_is_what_the_model_said() -> None:
+    body = {"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "tool_calls": [CALL]}}
+    (message,) = messages_of_event("gen_ai.choice", body, {})
+    assert message["parts"] == [{"type": "tool_call", "id": "c1", "name": "look", "arguments": {"a": 1}}]
+    assert message["finish_reason"] == "tool_calls"
+    beside = {"index": 0, "finish_reason": "stop", "message": '{"content": "Hi"}'}
+    assert messages_of_event("gen_ai.choice", None, beside) == [{**text("assistant", "Hi"), "finish_reason": "stop"}]
+
+
+def test_the_oldest_form_holds_all_messages_in_one_event() -> None:
+    asked = '[{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]'
+    prompt = ("gen_ai.content.prompt", None, {"gen_ai.prompt": asked})
+    completion = ("gen_ai.content.completion", None, {"gen_ai.completion": '[{"role": "assistant", "content": "Yes"}]'})
+    assert messages_of_events([prompt, completion]) == (
+        [text("system", "Be brief."), text("user", "Hi")],
+        [text("assistant", "Yes")],
+    )
+
+
+@pytest.mark.parametrize("body", [None, {}, {"role": "user"}, {"id": "c1"}, {"index": 0, "finish_reason": "stop", "message": {}}])
+def test_an_event_whose_content_was_not_captured_has_no_message(body: Any) -> None:
+    for name in ("gen_ai.user.message", "gen_ai.tool.message", "gen_ai.choice"):
+        assert messages_of_event(name, body, {}) == []

@@ -1,0 +1,57 @@
+"""OpenLLMetry's attributes as columns, old and new."""
+
+import json
+
+from penstock.formats.dialects import read_span
+from penstock.records.span import SpanKind
+
+
+def test_flattened_messages_are_put_together() -> None:
+    read = read_span(
+        {
+            "llm.request.type": "chat",
+            "gen_ai.system": "OpenAI",
+            "gen_ai.prompt.0.role": "user",
+            "gen_ai.prompt.0.content": '[{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": "https://e.com/a"}}]',
+            "gen_ai.prompt.1.role": "assistant",
+            "gen_ai.prompt.1.tool_calls.0.id": "c1",
+            "gen_ai.prompt.1.tool_calls.0.name": "look",
+            "gen_ai.prompt.1.tool_calls.0.arguments": "{}",
+            "gen_ai.prompt.2.role": "tool",
+            "gen_ai.prompt.2.tool_call_id": "c1",
+            "gen_ai.prompt.2.content": '[{"type": "row"}]',
+            "gen_ai.completion.0.finish_reason": "stop",
+            "gen_ai.completion.0.role": "assistant",
+            "gen_ai.completion.0.content": "A cat.",
+            "llm.is_streaming": True,
+            "llm.user": "jane",
+            "traceloop.association.properties.session_id": "s1",
+            "traceloop.association.properties.ticket_id": "T-1",
+            "llm.headers": "None",
+        },
+        "openai.chat",
+        1,
+    )  # fmt: skip
+    columns = read.columns
+    assert read.kind == SpanKind.INFERENCE
+    assert (columns["prompt_text"], columns["response_text"], columns["finish_reason"]) == ("What is this?", "A cat.", "stop")
+    assert [message["role"] for message in json.loads(columns["input_messages"])] == ["user", "assistant", "tool"]
+    assert json.loads(columns["input_messages"])[2]["parts"][0]["response"] == '[{"type": "row"}]'
+    assert json.loads(columns["parameters"]) == {"stream": True}
+    assert (columns["provider"], read.rest["penstock.raw.provider"]) == ("openai", "OpenAI")
+    assert (columns["user_id"], columns["session_id"], columns["keys"]) == ("jane", "s1", {"ticket_id": "T-1"})
+    assert "llm.headers" not in read.rest
+
+
+def test_wrappers_and_helpers_are_told_apart() -> None:
+    kinds = {"workflow": SpanKind.OTHER, "task": SpanKind.OTHER, "agent": SpanKind.AGENT, "tool": SpanKind.TOOL}
+    assert {kind: read_span({"traceloop.span.kind": kind}, "x", 1).kind for kind in kinds} == kinds
+    requests = {"completion": SpanKind.INFERENCE, "embedding": SpanKind.EMBEDDING, "rerank": SpanKind.OTHER}
+    assert {kind: read_span({"llm.request.type": kind}, "x", 1).kind for kind in requests} == requests
+
+
+def test_a_tool_of_a_workflow_says_what_it_did() -> None:
+    attributes = {"traceloop.span.kind": "tool", "traceloop.entity.name": "look", "traceloop.entity.input": '{"a": 1}',
+                  "traceloop.entity.output": "7"}  # fmt: skip
+    rest = read_span(attributes, "look.tool", 1).rest
+    assert (rest["gen_ai.tool.name"], rest["gen_ai.tool.call.result"]) == ("look", "7")

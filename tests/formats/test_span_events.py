@@ -1,0 +1,55 @@
+"""What the events of a span add to it."""
+
+import json
+from typing import Any
+
+from penstock.formats.genai import GenAiSpan, read_genai
+from penstock.formats.span_events import read_events
+from penstock.records.span import SpanKind
+
+START = 1_700_000_000_000_000_000
+
+
+def read(*events: tuple[str, dict[str, Any], int], **attributes: Any) -> GenAiSpan:
+    found = read_genai(attributes)
+    read_events(events, START, found)
+    return found
+
+
+def test_an_exception_names_the_error_and_is_kept() -> None:
+    found = read(("exception", {"exception.type": "Timeout", "exception.message": "late"}, START))
+    assert found.columns["error_type"] == "Timeout"
+    assert found.rest["event.exception.exception.message"] == "late"
+
+
+def test_the_first_piece_of_an_answer_tells_the_time_to_it_and_the_others_are_only_counted() -> None:
+    pieces = [("llm.content.completion.chunk", {"x": "y"}, START + number * 5_000_000) for number in range(1, 4)]
+    found = read(*pieces)
+    assert found.columns["first_token_ms"] == 5.0
+    assert found.rest == {"event.llm.content.completion.chunk.count": "3"}
+    assert read(("First Token Stream Event", {}, START + 2_000_000)).columns["first_token_ms"] == 2.0
+    assert "first_token_ms" not in read(("new_token", {}, START - 1)).columns
+
+
+def test_messages_in_events_are_the_spans_content_where_it_has_none() -> None:
+    asked = ("gen_ai.user.message", {"content": "Hi"}, START)
+    answered = ("gen_ai.choice", {"message": '{"content": "Yes"}', "finish_reason": "stop", "index": 0}, START)
+    columns = read(asked, answered).columns
+    assert (columns["prompt_text"], columns["response_text"], columns["finish_reason"]) == ("Hi", "Yes", "stop")
+    assert columns["content_present"] is True
+    own = read(asked, **{"gen_ai.input.messages": '[{"role":"user","parts":[{"type":"text","content":"own"}]}]'}).columns
+    assert own["prompt_text"] == "own"
+
+
+def test_rows_of_a_vector_database_are_documents() -> None:
+    row = {"db.query.result.id": "d1", "db.query.result.score": 0.5, "db.query.result.document": "text"}
+    found = read(("db.query.result", row, START), ("db.query.result", {"db.query.result.id": "d2"}, START))
+    assert found.kind == SpanKind.RETRIEVAL
+    documents = json.loads(found.columns["retrieved_documents"])
+    assert documents == [{"id": "d1", "content": "text", "score": 0.5}, {"id": "d2"}]
+
+
+def test_events_without_end_are_counted_and_not_kept() -> None:
+    found = read(*[("tick", {"n": number}, START) for number in range(500)])
+    assert found.rest["event.tick.count"] == "500"
+    assert len(found.rest) < 200
