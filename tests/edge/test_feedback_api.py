@@ -6,8 +6,6 @@ from typing import Any
 import httpx
 import pytest
 
-from penstock.edge.feedback_api import read_time
-from penstock.errors import BadInputError
 from tests.edge.recording_door import RecordingDoor
 
 TRACE, SPAN = "A" * 32, "b" * 16
@@ -129,16 +127,3 @@ def test_a_full_spool_asks_to_come_back(edge: str, door: RecordingDoor) -> None:
     response = send(edge, {"request_id": "r", "name": "n"})
     assert response.status_code == 503 and "retry-after" in response.headers
     assert "spool" in response.json()["error"]
-
-
-@pytest.mark.parametrize(
-    "given", [1_770_000_000, 1_770_000_000_000, 1_770_000_000_000_000, 1.77e18, "2026-02-02T02:40:00Z", "2026-02-02T02:40:00"]
-)
-def test_times_are_iso_or_an_epoch_of_any_unit(given: str | float) -> None:
-    assert read_time(given) == datetime(2026, 2, 2, 2, 40, tzinfo=UTC)
-
-
-@pytest.mark.parametrize("given", ["", "x", float("nan"), float("inf"), -1e30, "9999-99-99"])
-def test_what_is_no_time_is_told(given: str | float) -> None:
-    with pytest.raises(BadInputError, match="occurred_at"):
-        read_time(given)

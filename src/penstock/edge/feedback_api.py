@@ -6,7 +6,7 @@ report: its id comes from the idempotency key, which is derived from the content
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -19,6 +19,7 @@ from penstock.edge.keys import KeyGuard
 from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
 from penstock.edge.request_body import media_type, read_body
 from penstock.errors import BadInputError, PenstockError
+from penstock.formats.report_time import read_time
 from penstock.ingest.attribute_length import cut_before_redaction
 from penstock.records import access
 from penstock.records.clock import utc_now
@@ -28,8 +29,6 @@ from penstock.records.ids import digest, feedback_id
 _MAX_ITEMS = 10_000
 _TRACE_HEX = 32
 _SPAN_HEX = 16
-# Epoch times are seconds, milliseconds, microseconds or nanoseconds; each is a thousand times the one before.
-_LARGEST_EPOCH_S = 1e11
 
 logger = logging.getLogger(__name__)
 
@@ -145,20 +144,6 @@ def build_feedback(item: Any, now: datetime) -> Feedback:
             {name: _metadata_text(value) for name, value in report.metadata.items() if value is not None}
         ),
     )
-
-
-def read_time(given: str | float) -> datetime:
-    """ISO 8601 (UTC where it names no zone) or an epoch in seconds, ms, us or ns, told apart by its size."""
-    try:
-        if isinstance(given, str):
-            moment = datetime.fromisoformat(given.strip())
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = float(given)
-        for _ in range(3):
-            seconds = seconds / 1000.0 if abs(seconds) > _LARGEST_EPOCH_S else seconds
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise BadInputError(f"occurred_at {given!r} is neither an ISO 8601 time nor an epoch.") from error
 
 
 def _target(report: FeedbackReport) -> tuple[TargetKind, str, str | None]:
