@@ -122,7 +122,7 @@ def test_langfuse_comes_back_after_a_full_spool(langfuse: Langfuse, door: Record
 @pytest.mark.parametrize("path", ["/api/v1", ""])
 def test_langsmith_sends_feedback_with_a_correction(edge: str, key: str, door: RecordingDoor, path: str) -> None:
     run_id = uuid.uuid4()
-    client = Client(api_url=f"{edge}{path}", api_key=key, auto_batch_tracing=False)
+    client = Client(api_url=f"{edge}{path}", api_key=key)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         created = client.create_feedback(
@@ -140,14 +140,14 @@ def test_langsmith_sends_feedback_with_a_correction(edge: str, key: str, door: R
 
 
 def test_langsmith_is_told_why_feedback_is_refused(edge: str, key: str, door: RecordingDoor) -> None:
-    client = Client(api_url=f"{edge}/api/v1", api_key=key, auto_batch_tracing=False)
+    client = Client(api_url=f"{edge}/api/v1", api_key=key)
     with pytest.raises(LangSmithError, match="whole project"):
         client.create_feedback(project_id=uuid.uuid4(), key="x", score=1, stop_after_attempt=1)
     assert not door.feedback
 
 
 def test_langsmith_without_a_valid_key_is_refused(edge: str, key: str, door: RecordingDoor) -> None:
-    client = Client(api_url=f"{edge}/api/v1", api_key="lsv2_wrong", auto_batch_tracing=False)
+    client = Client(api_url=f"{edge}/api/v1", api_key="lsv2_wrong")
     with pytest.raises(LangSmithError), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         client.create_feedback(uuid.uuid4(), key="x", score=1, stop_after_attempt=1)

@@ -118,7 +118,9 @@ def test_a_key_with_the_scope_is_needed_once_there_is_one(edge: str, registry: R
     assert all(httpx.post(edge + path, json=GOOD[path], headers=headers).is_success for headers in ways)
 
 
-@pytest.mark.parametrize("path", ["/api/public/projects", "/api/public/health", "/api/v1/info", "/info"])
+@pytest.mark.parametrize(
+    "path", ["/api/public/projects", "/api/public/health", "/api/v1/info", "/info", "/arize_phoenix_version"]
+)
 def test_what_clients_ask_for_first_is_answered_to_whoever_has_a_key(edge: str, registry: Registry, path: str) -> None:
     keys = [registry.keys.create(scope, {scope}) for scope in (Scope.INGEST, Scope.FEEDBACK, Scope.GATEWAY)]
     statuses = [httpx.get(edge + path, headers={"x-api-key": key}).status_code for key in (*keys, "wrong")]

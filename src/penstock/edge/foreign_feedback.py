@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from penstock.edge.answers import send_json, send_refusal
+from penstock.edge.answers import send_answer, send_json, send_refusal
 from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard
 from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
@@ -49,11 +49,22 @@ _PATHS: Mapping[str, Ecosystem] = {
 # TensorZero's path is also LangSmith's where its client is given a base URL without /api/v1.
 _SHARED_PATH = "/feedback"
 _PROJECT = {"id": "penstock", "name": "penstock", "organization": {"id": "penstock", "name": "penstock"}, "metadata": {}}
+# LangSmith's clients ask once; a missing limit ends the thread by which they send.
+_BATCHES = {
+    "use_multipart_endpoint": False,
+    "scale_up_qsize_trigger": 1000,
+    "scale_up_nthreads_limit": 16,
+    "scale_down_nempty_trigger": 4,
+    "size_limit": 100,
+    "size_limit_bytes": 20_971_520,
+}
+_LANGSMITH = {"version": "", "batch_ingest_config": _BATCHES}
 _INFORMATION: Mapping[str, Any] = {
     "/api/public/projects": {"data": [_PROJECT]},  # what Langfuse's clients ask to learn whether their keys hold
     "/api/public/health": {"status": "OK", "version": "3.0.0"},
-    "/api/v1/info": {"version": "", "batch_ingest_config": {"use_multipart_endpoint": False}},  # LangSmith's clients, once
-    "/info": {"version": "", "batch_ingest_config": {"use_multipart_endpoint": False}},
+    "/api/v1/info": _LANGSMITH,
+    "/info": _LANGSMITH,
+    "/arize_phoenix_version": "12.0.0",  # the first whose clients may annotate sessions
 }
 
 logger = logging.getLogger(__name__)
@@ -133,7 +144,10 @@ class InformationEndpoint:
         except PenstockError as error:
             await send_refusal(send, refuse(error))
             return
-        await send_json(send, 200, self._content)
+        if isinstance(self._content, str):
+            await send_answer(send, 200, b"text/plain", self._content.encode())
+        else:
+            await send_json(send, 200, self._content)
 
 
 class _RefusedByError(PenstockError):
