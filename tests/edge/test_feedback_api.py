@@ -21,6 +21,7 @@ def send(url: str, content: Any) -> httpx.Response:
         ({"request_id": "r1"}, ("request", "r1", None)),
         ({"response_id": "resp-1"}, ("response", "resp-1", None)),
         ({"trace_id": TRACE, "span_id": SPAN}, ("span", f"{'a' * 32}:{SPAN}", None)),
+        ({"trace_id": TRACE}, ("trace", "a" * 32, None)),
         ({"session_id": "s1"}, ("session", "s1", None)),
         ({"key": {"name": "ticket_id", "value": "T-1"}}, ("key", "T-1", "ticket_id")),
     ],
@@ -76,7 +77,7 @@ def test_bad_reports_are_told_with_index_and_reason_and_the_good_ones_are_kept(e
     [
         ({"name": "n"}, "exactly one way, this one has none"),
         ({"name": "n", "request_id": "r", "session_id": "s"}, "request and session"),
-        ({"name": "n", "trace_id": TRACE}, "span_id"),
+        ({"name": "n", "span_id": SPAN}, "trace_id"),
         ({"name": "n", "trace_id": "xyz", "span_id": SPAN}, "hex"),
         ({"request_id": "r"}, "name"),
         ({"request_id": "r", "name": ""}, "length"),

@@ -19,6 +19,7 @@ from penstock.edge.keys import KeyGuard
 from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
 from penstock.edge.request_body import media_type, read_body
 from penstock.errors import BadInputError, PenstockError
+from penstock.formats.foreign_report import trace_target
 from penstock.formats.report_time import read_time
 from penstock.ingest.attribute_length import cut_before_redaction
 from penstock.records import access
@@ -153,8 +154,10 @@ def _target(report: FeedbackReport) -> tuple[TargetKind, str, str | None]:
         named.append((TargetKind.REQUEST, report.request_id, None))
     if report.response_id is not None:
         named.append((TargetKind.RESPONSE, report.response_id, None))
-    if report.trace_id is not None or report.span_id is not None:
+    if report.span_id is not None:
         named.append((TargetKind.SPAN, _span_target(report), None))
+    elif report.trace_id is not None:
+        named.append((*trace_target(report.trace_id), None))
     if report.session_id is not None:
         named.append((TargetKind.SESSION, report.session_id, None))
     if report.key is not None:
@@ -163,7 +166,7 @@ def _target(report: FeedbackReport) -> tuple[TargetKind, str, str | None]:
         given = " and ".join(str(kind) for kind, _, _ in named) or "none"
         raise BadInputError(
             f"A report names its target in exactly one way, this one has {given}: "
-            "request_id, response_id, trace_id with span_id, session_id, or key with name and value."
+            "request_id, response_id, trace_id with or without span_id, session_id, or key with name and value."
         )
     return named[0]
 

@@ -94,7 +94,8 @@ def _waiting(lake: Lake, named: Iterable[Named], expired_before: datetime) -> li
     revisions = lake.revisions("feedback")
     waited = revisions.filter(revisions.status == FeedbackStatus.PENDING)
     on_spans = waited.filter(waited.target_kind == TargetKind.SPAN)  # hexadecimal, and may be given in capitals
-    above = revisions.filter(
+    settled = revisions.filter(revisions.status.isin((FeedbackStatus.PENDING, FeedbackStatus.MATCHED, FeedbackStatus.AMBIGUOUS)))
+    above = settled.filter(
         revisions.target_kind.isin((TargetKind.TRACE, TargetKind.RUN))
         | (
             (revisions.target_kind == TargetKind.SPAN)
@@ -113,7 +114,8 @@ def _waiting(lake: Lake, named: Iterable[Named], expired_before: datetime) -> li
     if candidates.num_rows == 0:
         return []
     current = lake.current("feedback", ids=candidates)
-    rows: list[Feedback] = lake.to_records("feedback", current.filter(current.status != FeedbackStatus.EXPIRED))
+    is_open = current.status.isin((FeedbackStatus.PENDING, FeedbackStatus.MATCHED, FeedbackStatus.AMBIGUOUS))
+    rows: list[Feedback] = lake.to_records("feedback", current.filter(is_open))
     directory = Directory(named)
     return [row for row in rows if _is_to_be_looked_at(row, directory, traces, expired_before)]
 
