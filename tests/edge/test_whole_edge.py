@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -146,6 +149,42 @@ def test_a_correction_sent_by_langfuses_client_is_an_edit_of_the_answer_that_cam
     found = {row.name: row for row in rows("signals")}
     assert (found["edit"].text, round(found["edit"].value, 3)) == ("It is A-1002.", 0.077)
     assert found["edit"].interaction_id == rows("interactions")[0].interaction_id
+
+
+LANGSMITH_PROGRAM = """
+import uuid
+from langsmith import Client, traceable
+
+client = Client()
+
+@traceable(run_type="llm", name="model", client=client)
+def ask(messages):
+    return {"role": "assistant", "content": "It is A-1001."}
+
+@traceable(name="chain", client=client)
+def answer(question):
+    return ask([{"role": "user", "content": question}])
+
+run_id = uuid.uuid4()
+answer("Which order?", langsmith_extra={"run_id": run_id, "metadata": {"penstock.request.id": str(run_id)}})
+client.flush()
+client.create_feedback(run_id, key="rating", score=True, correction={"output": "It is A-1002."})
+"""
+
+
+def test_what_langsmiths_client_traces_and_reports_joins(whole: str, rows: Rows, settings: Settings) -> None:
+    variables = {"LANGSMITH_ENDPOINT": whole, "LANGSMITH_API_KEY": "any", "LANGSMITH_TRACING": "true"}
+    modes = {"LANGSMITH_OTEL_ENABLED": "true", "LANGSMITH_OTEL_ONLY": "true"}
+    subprocess.run([sys.executable, "-c", LANGSMITH_PROGRAM], env={**os.environ, **variables, **modes}, check=True, timeout=60)
+    wait_for(lambda: len(rows("spans")) == 2 and len(rows("feedback")) == 2)
+    lake, clock = Lake(settings.home_path / "lake", LakeSettings()), WriterClock()
+    settle_interactions(lake, clock)
+    settle_feedback(lake, clock, 24)
+    run_signals(lake, clock)
+    (interaction,) = rows("interactions")
+    found = {row.name: row for row in rows("signals")}
+    assert {row.interaction_id for row in found.values()} == {interaction.interaction_id}
+    assert (found["rating"].value, found["edit"].text) == (1.0, "It is A-1002.")
 
 
 def test_a_full_spool_answers_503_and_recovers_once_the_lake_takes_some(settings: Settings, rows: Rows) -> None:

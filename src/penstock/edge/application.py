@@ -71,15 +71,13 @@ def build_edge_app(
         "/healthz": HealthEndpoint(routes),
         **information_endpoints(guard),
     }
-    app = Starlette(
-        routes=[
-            *(Route(path, endpoint, methods=["POST"]) for path, endpoint in posts.items()),
-            *(Route(path, endpoint, methods=["GET"]) for path, endpoint in gets.items()),
-        ],
-        lifespan=lifespan,
-    )
+    app = Starlette(routes=[*_serving("POST", posts), *_serving("GET", gets)], lifespan=lifespan)
     setattr(app.state, ROUTES_STATE, routes)
     return app
+
+
+def _serving(method: str, endpoints: Mapping[str, ASGIApp]) -> list[Route]:
+    return [Route(path, endpoint, methods=[method]) for path, endpoint in endpoints.items()]
 
 
 def is_ready(app: Starlette) -> bool:
