@@ -117,7 +117,8 @@ async def running_edge(workers: int, upstream_port: int) -> AsyncIterator[str]:
         (home / "penstock.toml").write_text(
             f'[gateway]\ndefault_upstream = "fake"\n[gateway.upstreams.fake]\nbase_url = "http://127.0.0.1:{upstream_port}/v1"\n'
         )
-        environment = {**os.environ, "PENSTOCK_HOME": folder, "PENSTOCK_EDGE_PORT": "0", "PENSTOCK_EDGE_WORKERS": str(workers)}
+        ports = {"PENSTOCK_EDGE_PORT": "0", "PENSTOCK_EDGE_GRPC": "false"}
+        environment = {**os.environ, "PENSTOCK_HOME": folder, **ports, "PENSTOCK_EDGE_WORKERS": str(workers)}
         process = subprocess.Popen([sys.executable, "-m", "penstock.cli", "edge"], env=environment)
         try:
             while (running := read_run_file(home)) is None:

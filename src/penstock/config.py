@@ -47,6 +47,8 @@ class EdgeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     host: Annotated[str, Meta(description="Address to listen on; anything but loopback needs an API key.")] = "127.0.0.1"
     port: Annotated[int, Meta(description="Port for OTLP/HTTP, feedback and the gateway; 0 takes a free one.")] = 4318
+    grpc: Annotated[bool, Meta(description="Whether OTLP/gRPC is served besides HTTP.")] = True
+    grpc_port: Annotated[int, Meta(description="Port for OTLP/gRPC; 0 takes a free one.")] = 4317
     workers: Annotated[int, Meta(description="Stateless edge processes, each with its own spool.")] = 1
     max_body_bytes: Annotated[int, Meta(description="Largest request body, also after decompression.")] = 64 * 1024 * 1024
     spool_max_bytes: Annotated[int, Meta(description="A fuller spool answers 503 with Retry-After.")] = 4 * 1024**3

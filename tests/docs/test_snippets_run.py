@@ -14,6 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from penstock.cli import build_cli
+from penstock.edge.run_file import RunningEdge
 from penstock.records.clock import utc_now
 from penstock.records.release import ReleaseState
 from penstock.records.turn import TurnState
@@ -32,8 +33,8 @@ LOG = {
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A folder as a reader would have it, and the URL of the edge that runs on its home."""
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, RunningEdge]]:
+    """A folder as a reader would have it, and the edge that runs on its home."""
     folder = tmp_path_factory.mktemp("house")
     home = folder / ".penstock"
     home.mkdir()
@@ -44,7 +45,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]
             f'[gateway]\ndefault_upstream = "big"\n[gateway.upstreams.big]\nbase_url = "{upstream.base_url}"\n'
         )
         with running_edge(home) as (_process, running):
-            yield folder, running.url
+            yield folder, running
 
 
 def _fill_registry(home: Path) -> None:
@@ -81,18 +82,19 @@ def _write_files(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("text", snippets("python"))
-def test_python_runs_against_a_real_edge(text: str, house: tuple[Path, str]) -> None:
-    _folder, url = house
-    assert "http://127.0.0.1:4318" in text
+def test_python_runs_against_a_real_edge(text: str, house: tuple[Path, RunningEdge]) -> None:
+    _folder, running = house
+    pointed = text.replace("http://127.0.0.1:4318", running.url).replace("127.0.0.1:4317", f"127.0.0.1:{running.grpc_port}")
+    assert pointed != text, "it names no edge"
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(text.replace("http://127.0.0.1:4318", url), "snippet", "exec"), {"__name__": "snippet"})
+        exec(compile(pointed, "snippet", "exec"), {"__name__": "snippet"})
     assert printed.getvalue().strip()
 
 
 @pytest.mark.parametrize("line", [line for line in command_lines() if not any(word in line.values[0] for word in NOT_RUN)])
-def test_a_command_runs_as_it_is_printed(line: str, house: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, _url = house
+def test_a_command_runs_as_it_is_printed(line: str, house: tuple[Path, RunningEdge], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _running = house
     monkeypatch.chdir(folder)
     monkeypatch.delenv("PENSTOCK_HOME", raising=False)
     _penstock, name, *rest = shlex.split(line, comments=True)

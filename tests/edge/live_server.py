@@ -1,4 +1,4 @@
-"""A real uvicorn in a thread, on a free port, for as long as a `with` lasts."""
+"""A real uvicorn, and a gRPC server beside it, in a thread, on free ports, for as long as a `with` lasts."""
 
 import threading
 import time
@@ -9,15 +9,16 @@ from typing import Any
 from starlette.applications import Starlette
 
 from penstock.edge.application import is_ready
+from penstock.edge.otlp_grpc import OtlpGrpcServer
 from penstock.edge.server import EdgeServer, bind_listener, uvicorn_config
 
 
 @contextmanager
-def serve(app: Starlette, *, wait_until_ready: bool = True) -> Iterator[str]:
+def serve(app: Starlette, *, wait_until_ready: bool = True, grpc: OtlpGrpcServer | None = None) -> Iterator[str]:
     listener = bind_listener("127.0.0.1", 0)
     port = listener.getsockname()[1]
     ready = threading.Event()
-    server = EdgeServer(uvicorn_config(app), lambda: is_ready(app), ready.set)
+    server = EdgeServer(uvicorn_config(app), lambda: is_ready(app), ready.set, grpc)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

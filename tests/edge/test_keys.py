@@ -1,5 +1,6 @@
 """API keys: who is let in where, and what happens when the registry cannot tell."""
 
+import base64
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -80,6 +81,21 @@ def test_a_key_opens_what_its_scope_says_and_nothing_else(guarded: tuple[str, st
     assert (otlp.status_code, otlp.json()["code"]) == (403, 7)
     chat = httpx.post(f"{url}/v1/chat/completions", json={"model": "m"}, headers=headers)
     assert (chat.status_code, chat.json()["error"]["type"]) == (403, "permission_error")
+
+
+def test_a_key_is_taken_in_every_way_in_which_clients_show_one(guarded: tuple[str, str]) -> None:
+    url, key = guarded
+    ways: list[dict[str, str]] = [
+        {"authorization": "Basic " + base64.b64encode(f"pk-public:{key}".encode()).decode()},
+        {"authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode()},
+        {"authorization": f"bearer {key}"},
+        {"api_key": key},
+        {"dd-api-key": key},
+    ]
+    for headers in ways:
+        assert httpx.post(f"{url}/v1/feedback", json=[], headers=headers).status_code == 200, headers
+    for wrong in ("Basic", "Basic %%%", "Basic " + base64.b64encode(b"pk:wrong").decode(), f"Digest {key}"):
+        assert httpx.post(f"{url}/v1/feedback", json=[], headers={"authorization": wrong}).status_code == 401, wrong
 
 
 def test_a_wrong_key_is_refused(guarded: tuple[str, str]) -> None:

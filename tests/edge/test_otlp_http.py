@@ -8,6 +8,7 @@ import socket
 
 import httpx
 import pytest
+from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -80,6 +81,18 @@ def test_metrics_are_answered_with_success_and_dropped(edge: str, door: Recordin
     assert not door.traces and not door.logs
 
 
+def test_profiles_are_answered_with_success_and_dropped(edge: str, door: RecordingDoor) -> None:
+    response = post(edge, b"", path="/v1development/profiles")
+    assert (response.status_code, response.content) == (200, b"")
+    assert not door.traces and not door.logs
+
+
+@pytest.mark.parametrize("path", ["/api/public/otel/v1/traces", "/otel/v1/traces", "/api/v1/otel/v1/traces"])
+def test_spans_are_taken_where_the_clients_of_langfuse_and_langsmith_send_them(edge: str, door: RecordingDoor, path: str) -> None:
+    assert post(edge, trace_request().SerializeToString(), path=path).status_code == 200
+    assert door.traces == [trace_request()]
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "answer"), [(b"", PROTOBUF, b""), (b'{"resourceSpans":[]}', "application/json", b"{}")]
 )
@@ -123,6 +136,9 @@ def test_truncated_protobuf_is_refused_with_a_status_in_protobuf(edge: str, door
     assert response.status_code == 400
     assert status_of(response).code == 3
     assert "protobuf" in status_of(response).message
+    details = BadRequest()
+    assert status_of(response).details[0].Unpack(details)
+    assert details.field_violations[0].description == status_of(response).message
     assert not door.traces
 
 
@@ -142,6 +158,44 @@ def test_truncated_protobuf_is_refused_with_a_status_in_protobuf(edge: str, door
 def test_undecodable_json_is_refused_with_a_status_in_json(edge: str, body: bytes) -> None:
     response = post(edge, body, "application/json")
     assert (response.status_code, response.headers["content-type"], response.json()["code"]) == (400, "application/json", 3)
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        ({"resource_spans": []}, "resource_spans"),
+        ({"resourceSpans": [{"scope_spans": []}]}, "scope_spans"),
+        ({"resourceSpans": [{"scopeSpans": [{"spans": [{"trace_id": "5b8e"}]}]}]}, "trace_id"),
+        ({"resourceLogs": [{"scopeLogs": [{"log_records": []}]}]}, "log_records"),
+    ],
+)
+def test_json_with_keys_of_another_mapping_is_refused_and_the_key_named(edge: str, body: object, key: str) -> None:
+    path = "/v1/logs" if "resourceLogs" in str(body) else "/v1/traces"
+    response = post(edge, json.dumps(body).encode(), "application/json", path)
+    assert response.status_code == 400 and key in response.json()["message"]
+
+
+def test_json_values_are_read_as_the_mapping_of_otlp_has_them(edge: str, door: RecordingDoor) -> None:
+    attributes = [
+        {"key": "n", "value": {"intValue": "9007199254740993"}},
+        {"key": "m", "value": {"intValue": 7}},
+        {"key": "b", "value": {"bytesValue": "AAE="}},
+    ]
+    span = {
+        "traceId": "5B8efff798038103d269b633813fc60c",
+        "spanId": "eee19b7ec3c1b174",
+        "kind": 3,
+        "attributes": attributes,
+        "startTimeUnixNano": "1544712660000000000",
+        "endTimeUnixNano": 1544712661000000000,
+        "fromTheFuture": {"x": 1},
+    }
+    body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}], "unknown": []}
+    assert post(edge, json.dumps(body).encode(), "application/json").status_code == 200
+    read = door.traces[0].resource_spans[0].scope_spans[0].spans[0]
+    assert (read.kind, read.start_time_unix_nano, read.end_time_unix_nano) == (3, 1544712660000000000, 1544712661000000000)
+    assert [item.value.int_value for item in read.attributes[:2]] == [9007199254740993, 7]
+    assert read.attributes[2].value.bytes_value == b"\0\1"
 
 
 @pytest.mark.parametrize(
@@ -195,6 +249,8 @@ def test_a_full_spool_asks_to_come_back_and_recovers(edge: str, door: RecordingD
     assert response.status_code == 503
     assert int(response.headers["retry-after"]) > 0
     assert status_of(response).code == 14
+    retry = RetryInfo()
+    assert status_of(response).details[0].Unpack(retry) and retry.retry_delay.seconds == int(response.headers["retry-after"])
     door.failure = None
     assert post(edge, trace_request().SerializeToString()).status_code == 200
 

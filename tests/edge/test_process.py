@@ -11,7 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SpanExportResult
 
 from penstock.config import LakeSettings
 from penstock.edge.run_file import RunningEdge, read_run_file, remove_run_file, run_file, write_run_file
@@ -22,7 +25,13 @@ from tests.edge.live_server import wait_for
 
 @contextmanager
 def running_edge(home: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[bytes], RunningEdge]]:
-    environment = {**os.environ, "PENSTOCK_HOME": str(home), "PENSTOCK_EDGE_PORT": "0", **settings}
+    environment = {
+        **os.environ,
+        "PENSTOCK_HOME": str(home),
+        "PENSTOCK_EDGE_PORT": "0",
+        "PENSTOCK_EDGE_GRPC_PORT": "0",
+        **settings,
+    }
     with (home / "edge.log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "penstock.cli", "edge"], env=environment, stdout=log, stderr=log)
     try:
@@ -65,6 +74,42 @@ def test_one_worker_says_where_it_is_and_leaves_everything_in_the_lake(home: Pat
     assert len(spans_in_lake(home)) == 3
 
 
+def send_spans_by_grpc(port: int, count: int) -> None:
+    provider = TracerProvider()
+    exporter = OTLPSpanExporter(endpoint=f"127.0.0.1:{port}", insecure=True)
+    spans = [provider.get_tracer("x").start_span(f"x{number}") for number in range(count)]
+    for span in spans:
+        span.end()
+    assert exporter.export(spans) is SpanExportResult.SUCCESS  # type: ignore[arg-type]  # spans of the SDK are readable
+    exporter.shutdown()
+
+
+def test_grpc_is_served_beside_http_and_leaves_everything_in_the_lake_as_well(home: Path) -> None:
+    with running_edge(home) as (process, running):
+        assert running.grpc_port
+        send_spans_by_grpc(running.grpc_port, 3)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0
+    assert len(spans_in_lake(home)) == 3
+
+
+def test_grpc_can_be_left_out(home: Path) -> None:
+    with running_edge(home, PENSTOCK_EDGE_GRPC="false") as (_process, running):
+        assert running.grpc_port is None
+        assert httpx.get(f"{running.url}/healthz").status_code == 200
+
+
+@pytest.mark.slow
+def test_several_workers_share_the_port_of_grpc(home: Path) -> None:
+    with running_edge(home, PENSTOCK_EDGE_WORKERS="2") as (process, running):
+        assert running.grpc_port
+        for _ in range(20):
+            send_spans_by_grpc(running.grpc_port, 5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert len(spans_in_lake(home)) == 100
+
+
 @pytest.mark.slow
 def test_several_workers_share_the_port_and_one_that_is_killed_is_replaced_without_loss(home: Path) -> None:
     with running_edge(home, PENSTOCK_EDGE_WORKERS="2", PENSTOCK_EDGE_FLUSH_INTERVAL_S="60.0") as (process, running):
@@ -100,7 +145,7 @@ def test_workers_stop_when_their_parent_is_killed(home: Path) -> None:
 
 
 def refused(home: Path, **settings: str) -> str:
-    environment = {**os.environ, "PENSTOCK_HOME": str(home), **settings}
+    environment = {**os.environ, "PENSTOCK_HOME": str(home), "PENSTOCK_EDGE_GRPC_PORT": "0", **settings}
     ended = subprocess.run([sys.executable, "-m", "penstock.cli", "edge"], env=environment, capture_output=True, timeout=60)
     assert ended.returncode == 1
     return ended.stderr.decode()
@@ -115,7 +160,14 @@ def test_the_network_is_not_listened_on_without_a_key(home: Path, registry: Regi
 def test_a_port_that_is_taken_is_told(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         message = refused(home, PENSTOCK_EDGE_PORT=str(taken.getsockname()[1]))
-    assert "Cannot listen" in message and "Traceback" not in message
+    assert "Cannot listen" in message and "edge.port" in message and "Traceback" not in message
+
+
+def test_a_port_for_grpc_that_is_taken_is_told(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        message = refused(home, PENSTOCK_EDGE_PORT="0", PENSTOCK_EDGE_GRPC_PORT=str(taken.getsockname()[1]))
+    assert "Cannot listen" in message and "edge.grpc_port" in message and "Traceback" not in message
+    assert not run_file(home).exists()
 
 
 @pytest.mark.slow

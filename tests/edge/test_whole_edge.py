@@ -1,6 +1,10 @@
 """The edge with its real door, spool and lake: what a client sends is what the lake holds, redacted and joinable."""
 
+import json
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,20 +12,28 @@ import httpx
 import msgspec
 import openai
 import pytest
+from langfuse import Langfuse
 from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
 from penstock.assembly import build_edge_services
 from penstock.config import LakeSettings, PolicySettings, RedactSettings, Settings
 from penstock.edge.application import build_edge_app
+from penstock.edge.keys import KeyGuard
+from penstock.edge.otlp_grpc import OtlpGrpcServer
+from penstock.edge.server import hold_port
+from penstock.ingest.settle import settle_interactions
+from penstock.ingest.settle_feedback import settle_feedback
 from penstock.lake.lake import Lake
-from penstock.records.clock import utc_now
+from penstock.records.clock import WriterClock, utc_now
+from penstock.signals.run import run_signals
 from tests.edge.conftest import checkpoint
 from tests.edge.live_server import serve, wait_for
 
@@ -39,7 +51,13 @@ def rows(settings: Settings) -> Rows:
 
 
 @pytest.fixture
-def whole(gateway_settings: Settings, rows: Rows) -> Iterator[str]:
+def grpc_port() -> Iterator[int]:
+    with hold_port("127.0.0.1", 0, "edge.grpc_port") as port:
+        yield port
+
+
+@pytest.fixture
+def whole(gateway_settings: Settings, rows: Rows, grpc_port: int) -> Iterator[str]:
     assert rows("spans") == []
     policy = PolicySettings(redact=RedactSettings(hashed_keys=["ticket_id"]))
     edge = msgspec.structs.replace(gateway_settings.edge, flush_interval_s=0.05)
@@ -48,7 +66,10 @@ def whole(gateway_settings: Settings, rows: Rows) -> Iterator[str]:
     services.registry.checkpoints.put(checkpoint("one", "m1"))
     services.registry.routes.set_stable("assistant", "c_one", utc_now())
     try:
-        with serve(build_edge_app(services.door, services.registry, settings)) as url:
+        grpc = OtlpGrpcServer(
+            services.door, KeyGuard(services.registry.keys, host="127.0.0.1"), f"127.0.0.1:{grpc_port}", 1_000_000
+        )
+        with serve(build_edge_app(services.door, services.registry, settings), grpc=grpc) as url:
             yield url
     finally:
         services.close(10.0)
@@ -102,6 +123,68 @@ def test_what_passes_through_the_gateway_joins_with_its_feedback_and_is_redacted
     kept = str(span) + str(feedback)
     assert "example.com" not in kept and "'jane'" not in kept
     assert span.token_logprobs
+
+
+def test_a_correction_sent_by_langfuses_client_is_an_edit_of_the_answer_that_came_by_grpc(
+    grpc_port: int, whole: str, rows: Rows, settings: Settings
+) -> None:
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(GrpcSpanExporter(endpoint=f"127.0.0.1:{grpc_port}", insecure=True)))
+    answer = [{"role": "assistant", "parts": [{"type": "text", "content": "It is A-1001."}]}]
+    tracer = provider.get_tracer("app")
+    with tracer.start_as_current_span("agent") as agent, tracer.start_as_current_span("chat m") as span:
+        span.set_attributes({"gen_ai.operation.name": "chat", "gen_ai.output.messages": json.dumps(answer)})
+    provider.shutdown()
+    client = Langfuse(public_key="pk-lf-whole", secret_key="any", base_url=whole, tracer_provider=TracerProvider())
+    trace_id, span_id = (f"{agent.get_span_context().trace_id:032x}", f"{agent.get_span_context().span_id:016x}")
+    correction = {"name": "output", "value": "It is A-1002.", "data_type": "CORRECTION"}
+    client.create_score(**correction, trace_id=trace_id, observation_id=span_id)
+    client.flush()
+    wait_for(lambda: len(rows("spans")) == 2 and rows("feedback"))
+    client.shutdown()
+    lake, clock = Lake(settings.home_path / "lake", LakeSettings()), WriterClock()
+    settle_interactions(lake, clock)
+    settle_feedback(lake, clock, 24)
+    run_signals(lake, clock)
+    found = {row.name: row for row in rows("signals")}
+    assert (found["edit"].text, round(found["edit"].value, 3)) == ("It is A-1002.", 0.077)
+    assert found["edit"].interaction_id == rows("interactions")[0].interaction_id
+
+
+LANGSMITH_PROGRAM = """
+import uuid
+from langsmith import Client, traceable
+
+client = Client()
+
+@traceable(run_type="llm", name="model", client=client)
+def ask(messages):
+    return {"role": "assistant", "content": "It is A-1001."}
+
+@traceable(name="chain", client=client)
+def answer(question):
+    return ask([{"role": "user", "content": question}])
+
+run_id = uuid.uuid4()
+answer("Which order?", langsmith_extra={"run_id": run_id, "metadata": {"penstock.request.id": str(run_id)}})
+client.flush()
+client.create_feedback(run_id, key="rating", score=True, correction={"output": "It is A-1002."})
+"""
+
+
+def test_what_langsmiths_client_traces_and_reports_joins(whole: str, rows: Rows, settings: Settings) -> None:
+    variables = {"LANGSMITH_ENDPOINT": whole, "LANGSMITH_API_KEY": "any", "LANGSMITH_TRACING": "true"}
+    modes = {"LANGSMITH_OTEL_ENABLED": "true", "LANGSMITH_OTEL_ONLY": "true"}
+    subprocess.run([sys.executable, "-c", LANGSMITH_PROGRAM], env={**os.environ, **variables, **modes}, check=True, timeout=60)
+    wait_for(lambda: len(rows("spans")) == 2 and len(rows("feedback")) == 2)
+    lake, clock = Lake(settings.home_path / "lake", LakeSettings()), WriterClock()
+    settle_interactions(lake, clock)
+    settle_feedback(lake, clock, 24)
+    run_signals(lake, clock)
+    (interaction,) = rows("interactions")
+    found = {row.name: row for row in rows("signals")}
+    assert {row.interaction_id for row in found.values()} == {interaction.interaction_id}
+    assert (found["rating"].value, found["edit"].text) == (1.0, "It is A-1002.")
 
 
 def test_a_full_spool_answers_503_and_recovers_once_the_lake_takes_some(settings: Settings, rows: Rows) -> None:

@@ -47,5 +47,5 @@ def test_full_success_leaves_partial_success_unset() -> None:
 
 
 def test_a_refusal_is_a_status_in_the_encoding_of_the_question() -> None:
-    assert Status.FromString(encode_status(3, "no", Encoding.PROTOBUF)) == Status(code=3, message="no")
+    assert Status.FromString(encode_status(14, "no", Encoding.PROTOBUF)) == Status(code=14, message="no")
     assert json.loads(encode_status(14, "later", Encoding.JSON)) == {"code": 14, "message": "later"}

@@ -59,6 +59,21 @@ def test_hashed_keys_join_feedback_to_spans() -> None:
     assert span.keys["ticket"] == "t-1"
 
 
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [("trace", "4111111111111111" * 2), ("span", f"{'4111111111111111' * 2}:4111111111111111"), ("span", ":4111111111111111")],
+)
+def test_hexadecimal_targets_stay_even_where_they_look_like_a_card(kind: str, target: str) -> None:
+    (report,) = REDACTION.redact_feedback([make_feedback("rating", kind, target)])
+    assert report.target_id == target
+
+
+def test_a_run_that_names_a_person_still_joins_with_the_request_that_does() -> None:
+    (span,) = REDACTION.redact_spans([make_span(trace(1), "s", request_id="jane.doe@example.com-7")])
+    (report,) = REDACTION.redact_feedback([make_feedback("rating", "run", "jane.doe@example.com-7")])
+    assert span.request_id == report.target_id != "jane.doe@example.com-7"
+
+
 def test_a_clean_span_comes_out_as_it_went_in() -> None:
     span = make_span(trace(1), "s", prompt_text="what is the time", attributes={"a": "b"})
     assert REDACTION.redact_spans([span]) == [span]

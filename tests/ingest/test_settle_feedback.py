@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from penstock.config import LakeSettings
@@ -156,3 +157,94 @@ def test_a_waiting_report_finds_its_target_by_the_name_as_it_is_whatever_letters
     assert settle(lake, clock).pending == len(names)
     lake.append("interactions", [make_interaction(number, request_id=name) for number, name in enumerate(names)])
     assert settle(lake, clock).matched == len(names)
+
+
+RUN = "61469217-070e-a5e3-b224-b5cce64ffe20"
+
+
+def test_reports_on_traces_and_runs_find_their_interactions_before_and_after_they_come(lake: Lake, clock: WriterClock) -> None:
+    first = make_interaction(0, session_id="c", trace_id=RUN.replace("-", ""))
+    reports = [
+        make_feedback("a", "trace", first.trace_id), make_feedback("b", "run", RUN), make_feedback("c", "run", "resp-1"),
+        make_feedback("d", "span", f":{first.span_id.upper()}"), make_feedback("e", "run", "elsewhere"),
+    ]  # fmt: skip
+    lake.append("feedback", reports[:3])
+    assert settle(lake, clock) == SettledFeedback(pending=3)
+    lake.append("interactions", [msgspec.structs.replace(first, response_id="resp-1")])
+    assert settle(lake, clock) == SettledFeedback(matched=3)
+    lake.append("feedback", reports[3:])
+    assert settle(lake, clock) == SettledFeedback(matched=1, pending=1)
+    assert [row.interaction_id for row in feedback(lake)] == [first.interaction_id] * 4 + [None]
+    assert settle(lake, clock) == SettledFeedback()
+
+
+def test_a_report_on_a_trace_is_settled_anew_when_the_trace_gains_an_interaction(lake: Lake, clock: WriterClock) -> None:
+    lake.append("spans", [make_span(trace(0), "one")])
+    settle_interactions(lake, clock)
+    lake.append("feedback", [make_feedback("rating", "trace", trace(0))])
+    assert settle(lake, clock) == SettledFeedback(matched=1)
+    assert feedback(lake)[0].interaction_id == interaction_id(trace(0), "one")
+    lake.append("spans", [make_span(trace(0), "two", start=1)])
+    settle_interactions(lake, clock)
+    assert settle(lake, clock) == SettledFeedback(matched=1)
+    (row,) = feedback(lake)
+    assert (row.status, row.interaction_id, row.session_id, row.revision) == ("matched", None, trace(0), 2)
+    lake.append("spans", [make_span(trace(0), "three", start=2, session_id="c")])
+    settle_interactions(lake, clock)
+    assert settle(lake, clock) == SettledFeedback(ambiguous=1)
+    assert settle(lake, clock) == SettledFeedback()
+
+
+def test_a_report_on_a_span_above_the_call_finds_it_and_with_a_second_call_is_ambiguous(lake: Lake, clock: WriterClock) -> None:
+    agent, step = make_span(trace(0), "agent", kind="agent"), make_span(trace(0), "step", "agent", kind="other")
+    lake.append("feedback", [make_feedback("early", "span", f"{trace(0)}:agent")])
+    lake.append("spans", [agent, step, make_span(trace(0), "one", "step"), make_span(trace(1), "other")])
+    assert settle(lake, clock) == SettledFeedback(pending=1)
+    settle_interactions(lake, clock)
+    assert settle(lake, clock) == SettledFeedback(matched=1)
+    lake.append("feedback", [make_feedback("late", "span", f"{trace(0)}:agent"), make_feedback("lone", "span", ":step")])
+    assert settle(lake, clock) == SettledFeedback(matched=2)
+    call = interaction_id(trace(0), "one")
+    assert [(row.interaction_id, row.reason) for row in feedback(lake)] == [(call, "the only interaction below that span")] * 3
+    lake.append("spans", [make_span(trace(0), "two", "agent", start=1)])
+    settle_interactions(lake, clock)
+    assert settle(lake, clock) == SettledFeedback(ambiguous=2)
+    assert [row.status for row in feedback(lake)] == ["ambiguous", "ambiguous", "matched"]
+    assert settle(lake, clock) == SettledFeedback()
+
+
+def test_a_report_on_the_call_itself_is_left_alone_when_its_trace_grows(lake: Lake, clock: WriterClock) -> None:
+    lake.append("spans", [make_span(trace(0), "one")])
+    settle_interactions(lake, clock)
+    lake.append("feedback", [make_feedback("copy", "span", f"{trace(0)}:one")])
+    assert settle(lake, clock) == SettledFeedback(matched=1)
+    lake.append("spans", [make_span(trace(0), "two", "one", start=1)])
+    settle_interactions(lake, clock)
+    assert settle(lake, clock) == SettledFeedback()
+
+
+def test_a_report_sent_again_with_other_content_amends_the_one_before(lake: Lake, clock: WriterClock) -> None:
+    lake.append("interactions", [make_interaction(0, request_id="q")])
+    first = make_feedback("rating", "request", "q", value=1.0, idempotency_key="k")
+    lake.append("feedback", [first])
+    assert settle(lake, clock) == SettledFeedback(matched=1)
+    for value in (0.0, 1.0):
+        again = msgspec.structs.replace(first, value=value, known_at=clock.known_at(), occurred_at=clock.known_at())
+        lake.append("feedback", [again])
+        assert settle(lake, clock) == SettledFeedback(matched=1)
+        lake.append("feedback", [again])
+        assert settle(lake, clock) == SettledFeedback()
+        (row,) = feedback(lake)
+        assert (row.value, row.status, row.occurred_at) == (value, "matched", first.occurred_at)
+    assert row.revision == 3
+
+
+def test_a_report_amended_while_it_waits_is_matched_as_it_was_amended(lake: Lake, clock: WriterClock) -> None:
+    first = make_feedback("rating", "request", "q", value=1.0, idempotency_key="k")
+    lake.append("feedback", [first])
+    assert settle(lake, clock) == SettledFeedback(pending=1)
+    lake.append("feedback", [msgspec.structs.replace(first, value=0.0, known_at=clock.known_at())])
+    lake.append("interactions", [make_interaction(0, request_id="q")])
+    assert settle(lake, clock) == SettledFeedback(matched=1)
+    (row,) = feedback(lake)
+    assert (row.value, row.status, row.revision) == (0.0, "matched", 2)

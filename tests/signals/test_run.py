@@ -241,3 +241,28 @@ def test_a_turn_that_loses_its_words_no_longer_stands_between_two(lake: Lake, cl
     assert run_signals(lake, clock) == {}
     lake.append("interactions", [msgspec.structs.replace(between, prompt_text=None, revision=1)])
     assert run_signals(lake, clock) == {"retry": 1}
+
+
+def test_a_report_on_a_trace_that_turns_out_to_be_a_session_leaves_no_signal_behind(lake: Lake, clock: WriterClock) -> None:
+    lake.append("spans", [make_span(trace(0), "one")])
+    settle_interactions(lake, clock)
+    lake.append("feedback", [make_feedback("rating", "trace", trace(0), value=1.0)])
+    settle_feedback(lake, clock, 24)
+    run_signals(lake, clock)
+    lake.append("spans", [make_span(trace(0), "two", start=300)])
+    settle_interactions(lake, clock)
+    settle_feedback(lake, clock, 24)
+    run_signals(lake, clock)
+    rows: list[Signal] = [row for row in lake.to_records("signals", lake.current("signals")) if row.name == "rating"]
+    held = {row.target_kind: (row.value, "withdrawn" in row.evidence) for row in rows}
+    assert held == {"interaction": (None, True), "session": (1.0, False)}
+
+
+def test_an_amended_report_amends_its_signal(lake: Lake, clock: WriterClock) -> None:
+    lake.append("interactions", [make_interaction(0, request_id="q")])
+    first = make_feedback("rating", "request", "q", value=1.0, idempotency_key="k")
+    for value in (1.0, -1.0, 1.0):
+        lake.append("feedback", [msgspec.structs.replace(first, value=value, known_at=clock.known_at())])
+        settle_feedback(lake, clock, 24)
+        run_signals(lake, clock)
+        assert signals(lake)["rating"].value == value

@@ -55,6 +55,7 @@ LAST = Phase(name="typed-5", requests=1_000, contexts=TWO_LANGUAGES)  # what use
 CONFIGURATION = """\
 [edge]
 port = {edge_port}
+grpc = false
 flush_interval_s = 2.0
 
 [ingest]

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from penstock.config import Settings
 from penstock.edge.answers import send_json, send_refusal
 from penstock.edge.feedback_api import FeedbackEndpoint
+from penstock.edge.foreign_feedback import foreign_endpoints, information_endpoints
 from penstock.edge.gateway import Gateway, GatewayEndpoint
 from penstock.edge.gateway_models import ModelsEndpoint
 from penstock.edge.ingest_door import IngestDoor
@@ -59,6 +60,7 @@ def build_edge_app(
     posts: dict[str, ASGIApp] = {
         **otlp_endpoints(door, guard, limit),
         "/v1/feedback": FeedbackEndpoint(door, guard, limit, clock),
+        **foreign_endpoints(door, guard, limit, clock),
         "/v1/chat/completions": GatewayEndpoint(gateway, CHAT),
         "/v1/completions": GatewayEndpoint(gateway, COMPLETIONS),
     }
@@ -67,16 +69,15 @@ def build_edge_app(
         "/v1/models/{model:path}": ModelsEndpoint(gateway),
         "/v1/status": StatusEndpoint(door, guard, routes),
         "/healthz": HealthEndpoint(routes),
+        **information_endpoints(guard),
     }
-    app = Starlette(
-        routes=[
-            *(Route(path, endpoint, methods=["POST"]) for path, endpoint in posts.items()),
-            *(Route(path, endpoint, methods=["GET"]) for path, endpoint in gets.items()),
-        ],
-        lifespan=lifespan,
-    )
+    app = Starlette(routes=[*_serving("POST", posts), *_serving("GET", gets)], lifespan=lifespan)
     setattr(app.state, ROUTES_STATE, routes)
     return app
+
+
+def _serving(method: str, endpoints: Mapping[str, ASGIApp]) -> list[Route]:
+    return [Route(path, endpoint, methods=[method]) for path, endpoint in endpoints.items()]
 
 
 def is_ready(app: Starlette) -> bool:

@@ -6,7 +6,7 @@ report: its id comes from the idempotency key, which is derived from the content
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -19,6 +19,8 @@ from penstock.edge.keys import KeyGuard
 from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
 from penstock.edge.request_body import media_type, read_body
 from penstock.errors import BadInputError, PenstockError
+from penstock.formats.foreign_report import trace_target
+from penstock.formats.report_time import read_time
 from penstock.ingest.attribute_length import cut_before_redaction
 from penstock.records import access
 from penstock.records.clock import utc_now
@@ -28,8 +30,6 @@ from penstock.records.ids import digest, feedback_id
 _MAX_ITEMS = 10_000
 _TRACE_HEX = 32
 _SPAN_HEX = 16
-# Epoch times are seconds, milliseconds, microseconds or nanoseconds; each is a thousand times the one before.
-_LARGEST_EPOCH_S = 1e11
 
 logger = logging.getLogger(__name__)
 
@@ -147,20 +147,6 @@ def build_feedback(item: Any, now: datetime) -> Feedback:
     )
 
 
-def read_time(given: str | float) -> datetime:
-    """ISO 8601 (UTC where it names no zone) or an epoch in seconds, ms, us or ns, told apart by its size."""
-    try:
-        if isinstance(given, str):
-            moment = datetime.fromisoformat(given.strip())
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = float(given)
-        for _ in range(3):
-            seconds = seconds / 1000.0 if abs(seconds) > _LARGEST_EPOCH_S else seconds
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise BadInputError(f"occurred_at {given!r} is neither an ISO 8601 time nor an epoch.") from error
-
-
 def _target(report: FeedbackReport) -> tuple[TargetKind, str, str | None]:
     """Kind, id and, for a business key, its name."""
     named: list[tuple[TargetKind, str, str | None]] = []
@@ -168,8 +154,10 @@ def _target(report: FeedbackReport) -> tuple[TargetKind, str, str | None]:
         named.append((TargetKind.REQUEST, report.request_id, None))
     if report.response_id is not None:
         named.append((TargetKind.RESPONSE, report.response_id, None))
-    if report.trace_id is not None or report.span_id is not None:
+    if report.span_id is not None:
         named.append((TargetKind.SPAN, _span_target(report), None))
+    elif report.trace_id is not None:
+        named.append((*trace_target(report.trace_id), None))
     if report.session_id is not None:
         named.append((TargetKind.SESSION, report.session_id, None))
     if report.key is not None:
@@ -178,7 +166,7 @@ def _target(report: FeedbackReport) -> tuple[TargetKind, str, str | None]:
         given = " and ".join(str(kind) for kind, _, _ in named) or "none"
         raise BadInputError(
             f"A report names its target in exactly one way, this one has {given}: "
-            "request_id, response_id, trace_id with span_id, session_id, or key with name and value."
+            "request_id, response_id, trace_id with or without span_id, session_id, or key with name and value."
         )
     return named[0]
 

@@ -5,6 +5,8 @@ once per key and few seconds; while it cannot be reached, the last answer holds.
 """
 
 import asyncio
+import base64
+import binascii
 import ipaddress
 import logging
 import time
@@ -23,6 +25,7 @@ _KEEP_S = 5.0
 _MAX_KEPT = 10_000
 _MAX_KEY_LENGTH = 512
 _LOOKUPS_AT_ONCE = 4
+_KEY_HEADERS = (b"x-api-key", b"api_key", b"dd-api-key")  # LangSmith and plain clients, Phoenix's older ones, Datadog
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +48,8 @@ class KeyGuard:
         self._open_until = float("-inf")
         self._lookups = asyncio.Semaphore(_LOOKUPS_AT_ONCE)
 
-    async def check(self, headers: Headers, scope: Scope) -> None:
-        """Let the request pass, or refuse it: 401 without a valid key, 403 without the scope, 503 when nobody can tell."""
+    async def check(self, headers: Headers, *scopes: Scope) -> None:
+        """Let the request pass, or refuse it: 401 without a valid key, 403 without one of the scopes, 503 if nobody can tell."""
         if await self._is_open():
             return
         plain = _presented_key(headers)
@@ -55,9 +58,10 @@ class KeyGuard:
         key = await self._find(plain)
         if key is None:
             raise RefusedError(401, "The API key is unknown or revoked; `penstock keys list` shows the ones that hold.")
-        if scope not in key.scopes and Scope.ADMIN not in key.scopes:
+        if not {*scopes, Scope.ADMIN} & set(key.scopes):
+            wanted = " or ".join(f"`{scope}`" for scope in scopes)
             raise RefusedError(
-                403, f"The API key {key.name!r} lacks the scope `{scope}`; `penstock keys create` makes one with it."
+                403, f"The API key {key.name!r} lacks the scope {wanted}; `penstock keys create` makes one with it."
             )
 
     async def _is_open(self) -> bool:
@@ -115,4 +119,15 @@ def _presented_key(headers: Headers) -> str:
     kind, _, credentials = find_header(headers, b"authorization").partition(" ")
     if kind.lower() == "bearer" and credentials.strip():
         return credentials.strip()
-    return find_header(headers, b"x-api-key")
+    if kind.lower() == "basic" and credentials.strip():
+        return _basic_password(credentials.strip())
+    return next((key for name in _KEY_HEADERS if (key := find_header(headers, name))), "")
+
+
+def _basic_password(credentials: str) -> str:
+    """The key as the password of HTTP's basic authentication, whatever the user is called; alone, it may be the user."""
+    try:
+        user, _, password = base64.b64decode(credentials, validate=True).decode("latin-1").partition(":")
+    except binascii.Error:
+        return ""
+    return password or user

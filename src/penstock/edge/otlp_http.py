@@ -1,4 +1,4 @@
-"""OTLP over HTTP, as the specification's server rules have it: traces and logs are kept, metrics answered and dropped.
+"""OTLP over HTTP, as the specification's server rules have it: traces and logs are kept, metrics and profiles dropped.
 
 An answer of 200 means that what was accepted is on disk. Every refusal is a google.rpc.Status in the encoding of the request.
 """
@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from penstock.edge.answers import send_answer
 from penstock.edge.ingest_door import Acceptance, IngestDoor
 from penstock.edge.keys import KeyGuard
-from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
+from penstock.edge.refusal import MOST_MESSAGE_CHARACTERS, ClientGoneError, RefusedError, refuse
 from penstock.edge.request_body import find_header, read_body
 from penstock.errors import PenstockError
 from penstock.formats.otlp import (
@@ -24,22 +24,20 @@ from penstock.formats.otlp import (
     encoding_of,
     parse_logs,
     parse_metrics,
+    parse_profiles,
     parse_traces,
 )
 from penstock.records import access
 
 # Above this, JSON is decoded in a thread: it takes long enough for other requests to notice.
 _JSON_IN_LOOP_BYTES = 256 * 1024
-_CANONICAL_CODES = {400: 3, 401: 16, 403: 7, 413: 8, 415: 3, 503: 14}
-_UNKNOWN_CODE = 2
-# What Penstock holds of one request's message, which a client must be able to read.
-_MAX_MESSAGE = 2000
+TRACES_ELSEWHERE = ("/api/public/otel/v1/traces", "/otel/v1/traces", "/api/v1/otel/v1/traces")
 
 logger = logging.getLogger(__name__)
 
 
 class OtlpEndpoint:
-    """One of /v1/traces, /v1/logs, /v1/metrics."""
+    """One of /v1/traces, /v1/logs, /v1/metrics, /v1development/profiles."""
 
     def __init__(
         self,
@@ -84,7 +82,7 @@ class OtlpEndpoint:
         if self._accept is None:
             return encode_response(self._signal, 0, "", encoding)
         accepted = await self._accept(request)
-        return encode_response(self._signal, accepted.rejected, accepted.message[:_MAX_MESSAGE], encoding)
+        return encode_response(self._signal, accepted.rejected, accepted.message[:MOST_MESSAGE_CHARACTERS], encoding)
 
     async def _decode(self, body: bytes, encoding: Encoding) -> Any:
         try:
@@ -96,16 +94,19 @@ class OtlpEndpoint:
 
 
 def otlp_endpoints(door: IngestDoor, guard: KeyGuard, max_body_bytes: int) -> dict[str, OtlpEndpoint]:
-    """The endpoint of each path."""
+    """The endpoint of each path; traces also where the clients of Langfuse and LangSmith send them."""
+    traces = OtlpEndpoint("traces", parse_traces, door.accept_traces, guard, max_body_bytes)
     return {
-        "/v1/traces": OtlpEndpoint("traces", parse_traces, door.accept_traces, guard, max_body_bytes),
+        "/v1/traces": traces,
+        **dict.fromkeys(TRACES_ELSEWHERE, traces),
         "/v1/logs": OtlpEndpoint("logs", parse_logs, door.accept_logs, guard, max_body_bytes),
         "/v1/metrics": OtlpEndpoint("metrics", parse_metrics, None, guard, max_body_bytes),
+        "/v1development/profiles": OtlpEndpoint("profiles", parse_profiles, None, guard, max_body_bytes),
     }
 
 
 async def _send_status(send: Send, refusal: RefusedError, encoding: Encoding | None) -> None:
     content_type = encoding or Encoding.JSON
-    code = _CANONICAL_CODES.get(refusal.status, _UNKNOWN_CODE)
-    body = encode_status(code, str(refusal)[:_MAX_MESSAGE], content_type)
+    message = str(refusal)[:MOST_MESSAGE_CHARACTERS]
+    body = encode_status(refusal.canonical_code, message, content_type, refusal.retry_after_s)
     await send_answer(send, refusal.status, str(content_type).encode(), body, refusal.headers)

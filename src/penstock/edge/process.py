@@ -11,14 +11,14 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Literal
 
 from penstock.config import Settings
 from penstock.edge.run_file import remove_run_file, write_run_file
-from penstock.edge.server import bind_listener, serve_worker
+from penstock.edge.server import bind_listener, hold_port, serve_worker
 from penstock.errors import ConfigurationError, PenstockError, StorageError
 
 _POLL_S = 0.2
@@ -32,29 +32,34 @@ def run_edge(settings: Settings, factory: str) -> None:
     """Serve until SIGTERM or SIGINT. `factory` is "module:function", which builds a worker's EdgeServices."""
     if settings.edge.workers < 1:
         raise ConfigurationError(f"edge.workers is {settings.edge.workers}; at least one has to serve.")
+    edge = settings.edge
     try:
-        if settings.edge.workers == 1:
-            _run_single(settings, factory)
-        else:
-            WorkerPool(settings, factory).run()
+        with hold_port(edge.host, edge.grpc_port, "edge.grpc_port") if edge.grpc else nullcontext() as grpc_port:
+            if edge.workers == 1:
+                _run_single(settings, factory, grpc_port)
+            else:
+                WorkerPool(settings, factory, grpc_port).run()
     finally:
         remove_run_file(settings.home_path)
 
 
-def _run_single(settings: Settings, factory: str) -> None:
+def _run_single(settings: Settings, factory: str, grpc_port: int | None) -> None:
     with bind_listener(settings.edge.host, settings.edge.port) as listener:
         port = listener.getsockname()[1]
-        serve_worker(
-            settings, factory, 0, listener, lambda: write_run_file(settings.home_path, settings.edge.host, port, workers=1)
-        )
+
+        def tell() -> None:
+            write_run_file(settings.home_path, settings.edge.host, port, workers=1, grpc_port=grpc_port)
+
+        serve_worker(settings, factory, 0, listener, grpc_port, tell)
 
 
 class WorkerPool:
     """The parent of several workers; it takes no requests itself."""
 
-    def __init__(self, settings: Settings, factory: str) -> None:
+    def __init__(self, settings: Settings, factory: str, grpc_port: int | None) -> None:
         self._settings = settings
         self._factory = factory
+        self._grpc_port = grpc_port
         self._context = multiprocessing.get_context("spawn")
         self._stopping = threading.Event()
         self._workers: dict[int, SpawnProcess] = {}
@@ -65,11 +70,7 @@ class WorkerPool:
     def run(self) -> None:
         """Start all workers and keep them running until told to stop."""
         edge = self._settings.edge
-        # Without sharing first: a port that somebody else has must be refused, not shared.
-        with bind_listener(edge.host, edge.port) as probe:
-            port = probe.getsockname()[1]
-        # Held, but never listening, so that the port stays ours while workers come and go.
-        with bind_listener(edge.host, port, shared=True), self._stop_at_signals():
+        with hold_port(edge.host, edge.port, "edge.port") as port, self._stop_at_signals():
             try:
                 for worker in range(edge.workers):
                     self._start(worker, port)
@@ -82,9 +83,8 @@ class WorkerPool:
         if worker in self._reports:
             self._reports.pop(worker).close()
         receiver, sender = self._context.Pipe(duplex=False)
-        process = self._context.Process(
-            target=run_spawned_worker, args=(self._settings, self._factory, worker, port, sender), name=f"edge-{worker}"
-        )
+        arguments = (self._settings, self._factory, worker, port, self._grpc_port, sender)
+        process = self._context.Process(target=run_spawned_worker, args=arguments, name=f"edge-{worker}")
         process.start()
         sender.close()
         self._workers[worker], self._reports[worker] = process, receiver
@@ -96,7 +96,8 @@ class WorkerPool:
             self._read_report(worker)
         if len(self._ready) == self._settings.edge.workers and not self._was_ready:
             self._was_ready = True
-            write_run_file(self._settings.home_path, self._settings.edge.host, port, workers=len(self._ready))
+            edge = self._settings.edge
+            write_run_file(self._settings.home_path, edge.host, port, workers=len(self._ready), grpc_port=self._grpc_port)
         for worker, process in list(self._workers.items()):
             if not process.is_alive() and not self._stopping.is_set():
                 self._replace(worker, process, port)
@@ -149,7 +150,9 @@ class WorkerPool:
                 signal.signal(number, handler)
 
 
-def run_spawned_worker(settings: Settings, factory: str, worker: int, port: int, report: Connection) -> None:
+def run_spawned_worker(
+    settings: Settings, factory: str, worker: int, port: int, grpc_port: int | None, report: Connection
+) -> None:
     """What a spawned worker does; it tells its parent when it is ready, or why it could not start."""
     threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
 
@@ -158,7 +161,7 @@ def run_spawned_worker(settings: Settings, factory: str, worker: int, port: int,
 
     try:
         with bind_listener(settings.edge.host, port, shared=True) as listener:
-            serve_worker(settings, factory, worker, listener, lambda: tell("ready"))
+            serve_worker(settings, factory, worker, listener, grpc_port, lambda: tell("ready"))
     except ConfigurationError as error:
         tell("configuration", str(error))
     except PenstockError as error:

@@ -6,6 +6,10 @@ Storage that cannot take data is always 503 with Retry-After, never 500: an expo
 from penstock.errors import BadInputError, PenstockError, StorageError
 
 RETRY_AFTER_S = 2
+MOST_MESSAGE_CHARACTERS = 2000  # of a sentence that a client must be able to read in its log
+
+_CANONICAL_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 413: 8, 415: 3, 422: 3, 503: 14}
+_UNKNOWN_CODE = 2
 
 
 class RefusedError(PenstockError):
@@ -15,6 +19,11 @@ class RefusedError(PenstockError):
         super().__init__(message)
         self.status = status
         self.retry_after_s = retry_after_s
+
+    @property
+    def canonical_code(self) -> int:
+        """Its code as google.rpc.Status and gRPC have it."""
+        return _CANONICAL_CODES.get(self.status, _UNKNOWN_CODE)
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:

@@ -15,6 +15,7 @@ class RunningEdge(Struct, frozen=True, kw_only=True):
     url: str
     pid: int
     workers: int
+    grpc_port: int | None = None  # where OTLP/gRPC is served
 
 
 def run_file(home: Path) -> Path:
@@ -22,11 +23,12 @@ def run_file(home: Path) -> Path:
     return home / "run" / "edge.json"
 
 
-def write_run_file(home: Path, host: str, port: int, workers: int) -> None:
+def write_run_file(home: Path, host: str, port: int, workers: int, grpc_port: int | None = None) -> None:
     """Write it whole or not at all."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
     address = f"[{reachable}]" if ":" in reachable else reachable
-    running = RunningEdge(host=host, port=port, url=f"http://{address}:{port}", pid=os.getpid(), workers=workers)
+    url = f"http://{address}:{port}"
+    running = RunningEdge(host=host, port=port, url=url, pid=os.getpid(), workers=workers, grpc_port=grpc_port)
     path = run_file(home)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")

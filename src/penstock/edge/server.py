@@ -1,4 +1,6 @@
-"""One edge worker: uvicorn on a bound socket, from the first request it can serve to the last one it has kept safe."""
+"""One edge worker: uvicorn on a bound socket, and gRPC beside it in the same event loop, from the first request it can serve to
+the last one it has kept safe.
+"""
 
 import asyncio
 import importlib
@@ -15,7 +17,8 @@ from msgspec import Struct
 from penstock.config import Settings
 from penstock.edge.application import build_edge_app, is_ready
 from penstock.edge.ingest_door import IngestDoor
-from penstock.edge.keys import require_key_or_loopback
+from penstock.edge.keys import KeyGuard, require_key_or_loopback
+from penstock.edge.otlp_grpc import OtlpGrpcServer
 from penstock.errors import ConfigurationError
 from penstock.registry.registry import Registry
 
@@ -38,8 +41,15 @@ class EdgeServices(Struct, kw_only=True):
 class EdgeServer(uvicorn.Server):
     """uvicorn that says when it is ready, and returns when it is told to stop instead of dying of the signal."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], bool], on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        ready: Callable[[], bool],
+        on_ready: Callable[[], None],
+        grpc: OtlpGrpcServer | None = None,
+    ) -> None:
         super().__init__(config)
+        self._grpc = grpc
         self._ready = ready
         self._on_ready = on_ready
         self._announcement: asyncio.Task[None] | None = None
@@ -59,6 +69,8 @@ class EdgeServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, and announce it as soon as requests can be served."""
+        if self._grpc is not None:
+            await self._grpc.start()
         await super().startup(sockets)
         self._announcement = asyncio.create_task(self._announce())
 
@@ -66,7 +78,8 @@ class EdgeServer(uvicorn.Server):
         """Stop, answering what is under way."""
         if self._announcement is not None:
             self._announcement.cancel()
-        await super().shutdown(sockets)
+        stopping = [super().shutdown(sockets), *([self._grpc.stop(_FINISH_S)] if self._grpc is not None else [])]
+        await asyncio.gather(*stopping)
 
     async def _announce(self) -> None:
         while not self._ready():
@@ -74,16 +87,32 @@ class EdgeServer(uvicorn.Server):
         self._on_ready()
 
 
-def serve_worker(settings: Settings, factory: str, worker: int, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+def serve_worker(
+    settings: Settings,
+    factory: str,
+    worker: int,
+    listener: socket.socket,
+    grpc_port: int | None,
+    on_ready: Callable[[], None],
+) -> None:
     """Build this worker's services, serve until told to stop, and flush what was taken."""
     services: EdgeServices = find_factory(factory)(settings, worker)
     try:
         require_key_or_loopback(settings.edge.host, services.registry.keys)
         app = build_edge_app(services.door, services.registry, settings)
-        server = EdgeServer(uvicorn_config(app), lambda: is_ready(app), on_ready)
+        grpc = None if grpc_port is None else build_grpc_server(settings, services, listener, grpc_port)
+        server = EdgeServer(uvicorn_config(app), lambda: is_ready(app), on_ready, grpc)
         server.run(sockets=[listener])
     finally:
         services.close(_FLUSH_S)
+
+
+def build_grpc_server(settings: Settings, services: EdgeServices, listener: socket.socket, port: int) -> OtlpGrpcServer:
+    """The gRPC server beside an HTTP listener, on the same address."""
+    host = listener.getsockname()[0]
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    guard = KeyGuard(services.registry.keys, host=settings.edge.host)
+    return OtlpGrpcServer(services.door, guard, address, settings.edge.max_body_bytes)
 
 
 def uvicorn_config(app: Any) -> uvicorn.Config:
@@ -108,7 +137,18 @@ def find_factory(name: str) -> Callable[[Settings, int], EdgeServices]:
     return found
 
 
-def bind_listener(host: str, port: int, *, shared: bool = False) -> socket.socket:
+@contextmanager
+def hold_port(host: str, port: int, setting: str) -> Iterator[int]:
+    """A port that is ours while this lasts, and that servers of ours can share; 0 chooses one."""
+    # Without sharing first: a port that somebody else has must be refused, not shared.
+    with bind_listener(host, port, setting=setting) as probe:
+        chosen: int = probe.getsockname()[1]
+    # Held, but never listening, so that the port stays ours while workers come and go.
+    with bind_listener(host, chosen, setting=setting, shared=True):
+        yield chosen
+
+
+def bind_listener(host: str, port: int, *, setting: str = "edge.port", shared: bool = False) -> socket.socket:
     """A bound socket that does not listen yet; `shared` lets other sockets of ours bind the same port."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -123,6 +163,6 @@ def bind_listener(host: str, port: int, *, shared: bool = False) -> socket.socke
     except OSError as error:
         listener.close()
         raise ConfigurationError(
-            f"Cannot listen on {host} port {port}: {error.strerror}. Stop what listens there, or set edge.port (0 takes any)."
+            f"Cannot listen on {host} port {port}: {error.strerror}. Stop what listens there, or set {setting} (0 takes any)."
         ) from error
     return listener

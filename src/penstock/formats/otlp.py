@@ -10,22 +10,47 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
+from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest, ExportMetricsServiceResponse
+from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 import (
+    ExportProfilesServiceRequest,
+    ExportProfilesServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from penstock.errors import BadInputError
 
-TelemetrySignal = Literal["traces", "logs", "metrics"]
+TelemetrySignal = Literal["traces", "logs", "metrics", "profiles"]
 MessageType = TypeVar("MessageType", bound=Message)
 
+_INVALID_ARGUMENT = 3
 _ID_FIELDS = frozenset({"traceId", "spanId", "parentSpanId"})
 _RESPONSES = {
     "traces": (ExportTraceServiceResponse, "rejected_spans"),
     "logs": (ExportLogsServiceResponse, "rejected_log_records"),
     "metrics": (ExportMetricsServiceResponse, "rejected_data_points"),
+    "profiles": (ExportProfilesServiceResponse, "rejected_profiles"),
 }
+# OTLP/JSON knows lowerCamelCase keys only; protobuf's own mapping would take these as well, with ids that mean something else.
+_NO_JSON_KEYS = frozenset(
+    field.name
+    for message in (
+        ExportTraceServiceRequest,
+        ExportLogsServiceRequest,
+        ResourceSpans,
+        ScopeSpans,
+        Span,
+        ResourceLogs,
+        ScopeLogs,
+        LogRecord,
+    )
+    for field in message.DESCRIPTOR.fields
+    if "_" in field.name
+)
 
 
 class Encoding(StrEnum):
@@ -56,6 +81,11 @@ def parse_metrics(body: bytes, content_type: str) -> ExportMetricsServiceRequest
     return _parse(body, content_type, ExportMetricsServiceRequest)
 
 
+def parse_profiles(body: bytes, content_type: str) -> ExportProfilesServiceRequest:
+    """A request body of /v1development/profiles; raises BadInputError where it cannot be decoded."""
+    return _parse(body, content_type, ExportProfilesServiceRequest)
+
+
 def encode_response(signal: TelemetrySignal, rejected: int, message: str, content_type: str) -> bytes:
     """The answer to an accepted request; partial success stays unset where nothing was rejected and nothing is to say."""
     response_type, counter = _RESPONSES[signal]
@@ -66,9 +96,19 @@ def encode_response(signal: TelemetrySignal, rejected: int, message: str, conten
     return _encode(response, content_type)
 
 
-def encode_status(code: int, message: str, content_type: str) -> bytes:
-    """The body of a refusal: google.rpc.Status with its canonical code (3 invalid argument, 8 exhausted, 14 unavailable)."""
-    return _encode(Status(code=code, message=message), content_type)
+def encode_status(code: int, message: str, content_type: str, retry_after_s: int | None = None) -> bytes:
+    """The body of a refusal: google.rpc.Status with its canonical code (3 invalid argument, 8 exhausted, 14 unavailable).
+
+    What cannot be understood says so in a BadRequest; what may be tried again says when in a RetryInfo.
+    """
+    status = Status(code=code, message=message)
+    if code == _INVALID_ARGUMENT:
+        status.details.add().Pack(BadRequest(field_violations=[BadRequest.FieldViolation(field="body", description=message)]))
+    if retry_after_s is not None:
+        retry = RetryInfo()
+        retry.retry_delay.seconds = retry_after_s
+        status.details.add().Pack(retry)
+    return _encode(status, content_type)
 
 
 def _parse(body: bytes, content_type: str, message_type: type[MessageType]) -> MessageType:
@@ -107,13 +147,23 @@ def _parse_json(body: bytes, message_type: type[MessageType]) -> MessageType:
 
 def _encode_ids(tree: dict[str, Any]) -> None:
     """Turn hexadecimal ids into the base64 that protobuf's mapping wants; what is no hexadecimal becomes empty, so invalid."""
+    _require_json_keys(tree)
     for group in ("resourceSpans", "resourceLogs"):
         for resource in _dicts(tree.get(group)):
+            _require_json_keys(resource)
             for scope in (*_dicts(resource.get("scopeSpans")), *_dicts(resource.get("scopeLogs"))):
+                _require_json_keys(scope)
                 for record in (*_dicts(scope.get("spans")), *_dicts(scope.get("logRecords"))):
+                    _require_json_keys(record)
                     _encode_ids_of(record)
                     for link in _dicts(record.get("links")):
                         _encode_ids_of(link)
+
+
+def _require_json_keys(record: dict[str, Any]) -> None:
+    wrong = _NO_JSON_KEYS & record.keys()
+    if wrong:
+        raise BadInputError(f"OTLP/JSON writes its keys in lowerCamelCase; this body has {', '.join(sorted(wrong))}.")
 
 
 def _encode_ids_of(record: dict[str, Any]) -> None:

@@ -1,12 +1,14 @@
 """Which interaction a report is about: pure decisions over the names by which interactions may be called.
 
 Request ids, response ids and business keys are aliases, many to many. One match is a match; none means waiting; several are
-recorded as ambiguous, with the reason, and never fanned out.
+recorded as ambiguous, with the reason, and never fanned out. A trace is its one interaction; where it has several and they are a
+session of their own, it is that session.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct, field
@@ -15,6 +17,15 @@ from penstock.records.feedback import Feedback, FeedbackStatus, TargetKind
 from penstock.records.ids import interaction_id
 
 _NAMED_IN_REASON = 5
+_BELOW = "the only interaction below that span"
+
+
+class Name(NamedTuple):
+    """One way to name an interaction."""
+
+    kind: str  # a TargetKind
+    key: str  # of a business key
+    value: str
 
 
 class Named(Struct, frozen=True, kw_only=True):
@@ -34,17 +45,18 @@ class Named(Struct, frozen=True, kw_only=True):
 class Directory:
     """Interactions by every name they have; of one that was merged, the one that counts is given."""
 
-    def __init__(self, named: Iterable[Named]) -> None:
+    def __init__(self, named: Iterable[Named], below: Mapping[Name, Iterable[str]] | None = None) -> None:
         self._rows: dict[str, Named] = {}
         for row in named:
             other = self._rows.get(row.interaction_id)
             if other is None or row.revision > other.revision:
                 self._rows[row.interaction_id] = row
-        self._by_name: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+        self._by_name: dict[Name, set[str]] = defaultdict(set)
         for row in self._rows.values():
             counts = self.canonical(row.interaction_id)
             for name in _names(row):
                 self._by_name[name].add(counts)
+        self._below = {name: {self.canonical(one) for one in found} for name, found in (below or {}).items()}
 
     def canonical(self, identifier: str) -> str:
         """The interaction that counts for this one: itself, unless it was merged."""
@@ -55,8 +67,12 @@ class Directory:
         return identifier
 
     def find(self, feedback: Feedback) -> set[str]:
-        """The interactions that this report's target names."""
-        return self._by_name.get(target_name(feedback), set())
+        """The interactions that this report's target names: by the first of its names that is known."""
+        return next((found for name in target_names(feedback) if (found := self._by_name.get(name))), set())
+
+    def find_below(self, feedback: Feedback) -> set[str]:
+        """The interactions below the span that this report's target names, where that is none itself."""
+        return next((found for name in target_names(feedback) if (found := self._below.get(name))), set())
 
     def session_of(self, identifier: str) -> str | None:
         """The session of an interaction."""
@@ -64,48 +80,87 @@ class Directory:
         return row.session_id if row else None
 
 
-def target_name(feedback: Feedback) -> tuple[str, str, str]:
-    """The target as one comparable name; a span is known by the id of the interaction that it is."""
+def target_names(feedback: Feedback) -> list[Name]:
+    """The target as comparable names; a span is known by the id of the interaction that it is, or by itself without its trace."""
     if feedback.target_kind == TargetKind.SPAN:
-        trace_id, _, span_id = feedback.target_id.partition(":")
-        return TargetKind.SPAN, "", interaction_id(trace_id.lower(), span_id.lower())
-    return feedback.target_kind, feedback.target_key or "", feedback.target_id
+        trace_id, _, span_id = feedback.target_id.lower().partition(":")
+        if trace_id:
+            return [Name(TargetKind.SPAN, "", interaction_id(trace_id, span_id))]
+        return [Name(TargetKind.SPAN, "", f":{span_id}")]
+    if feedback.target_kind == TargetKind.RUN:
+        given = feedback.target_id
+        kinds = (TargetKind.REQUEST, TargetKind.RESPONSE, TargetKind.TRACE)
+        return [Name(kind, "", given.replace("-", "") if kind == TargetKind.TRACE else given) for kind in kinds]
+    return [Name(feedback.target_kind, feedback.target_key or "", feedback.target_id)]
 
 
 def aliases(row: Named) -> set[str]:
     """What a report may give as its target to name this interaction otherwise than by its span."""
-    return {name for kind, _key, name in _names(row) if kind != TargetKind.SPAN}
+    found = {name.value for name in _names(row) if name.kind != TargetKind.SPAN}
+    return found | {_as_uuid(row.trace_id)}
 
 
-def _names(row: Named) -> Iterable[tuple[str, str, str]]:
-    yield TargetKind.SPAN, "", row.interaction_id
+def span_names(row: Named) -> set[str]:
+    """What a report may give as its target to name this interaction by its span."""
+    return {f"{row.trace_id}:{row.span_id}", f":{row.span_id}"}
+
+
+def _as_uuid(trace_id: str) -> str:
+    return "-".join((trace_id[:8], trace_id[8:12], trace_id[12:16], trace_id[16:20], trace_id[20:]))
+
+
+def _names(row: Named) -> Iterable[Name]:
+    yield Name(TargetKind.SPAN, "", row.interaction_id)
+    yield Name(TargetKind.SPAN, "", f":{row.span_id}")
+    yield Name(TargetKind.TRACE, "", row.trace_id)
     if row.request_id:
-        yield TargetKind.REQUEST, "", row.request_id
+        yield Name(TargetKind.REQUEST, "", row.request_id)
     if row.response_id:
-        yield TargetKind.RESPONSE, "", row.response_id
+        yield Name(TargetKind.RESPONSE, "", row.response_id)
     if row.session_id:
-        yield TargetKind.SESSION, "", row.session_id
+        yield Name(TargetKind.SESSION, "", row.session_id)
     for key, value in row.keys.items():
-        yield TargetKind.KEY, key, value
+        yield Name(TargetKind.KEY, key, value)
 
 
 def resolve(feedback: Feedback, directory: Directory, now: datetime, expiry: timedelta) -> Feedback | None:
     """The report's next revision, or None where nothing about it has changed."""
-    found = sorted(directory.find(feedback))
-    if found and feedback.target_kind == TargetKind.SESSION:
-        return _next(feedback, now, status=FeedbackStatus.MATCHED, session_id=feedback.target_id)
-    if len(found) == 1:
-        session = directory.session_of(found[0])
-        return _next(feedback, now, status=FeedbackStatus.MATCHED, interaction_id=found[0], session_id=session)
+    direct = directory.find(feedback)
+    found = sorted(direct or directory.find_below(feedback))
     if found:
-        named = ", ".join(found[:_NAMED_IN_REASON]) + (", ..." if len(found) > _NAMED_IN_REASON else "")
-        return _next(
-            feedback, now, status=FeedbackStatus.AMBIGUOUS, reason=f"{_target(feedback)} names {len(found)} interactions: {named}"
-        )
+        after = _decide(feedback, found, directory, now, reason=None if direct else _BELOW)
+        return after if _outcome(after) != _outcome(feedback) else None
+    if feedback.status in (FeedbackStatus.MATCHED, FeedbackStatus.AMBIGUOUS):
+        return None
     if feedback.status == FeedbackStatus.PENDING and now - feedback.known_at >= expiry:
         hours = expiry.total_seconds() / 3600
         return _next(feedback, now, status=FeedbackStatus.EXPIRED, reason=f"{_target(feedback)} named nothing for {hours:g} h")
     return None if feedback.status == FeedbackStatus.PENDING else _next(feedback, now, status=FeedbackStatus.PENDING)
+
+
+def _decide(feedback: Feedback, found: list[str], directory: Directory, now: datetime, reason: str | None) -> Feedback:
+    """What a report is about that names these interactions."""
+    if feedback.target_kind == TargetKind.SESSION:
+        return _next(feedback, now, status=FeedbackStatus.MATCHED, session_id=feedback.target_id)
+    if len(found) == 1:
+        session = directory.session_of(found[0])
+        return _next(feedback, now, status=FeedbackStatus.MATCHED, interaction_id=found[0], session_id=session, reason=reason)
+    if session := _own_session(feedback, found, directory):
+        return _next(feedback, now, status=FeedbackStatus.MATCHED, session_id=session)
+    named = ", ".join(found[:_NAMED_IN_REASON]) + (", ..." if len(found) > _NAMED_IN_REASON else "")
+    names = f"{_target(feedback)} names {len(found)} interactions: {named}"
+    return _next(feedback, now, status=FeedbackStatus.AMBIGUOUS, reason=names)
+
+
+def _outcome(feedback: Feedback) -> tuple[str, str | None, str | None, str | None]:
+    return feedback.status, feedback.interaction_id, feedback.session_id, feedback.reason
+
+
+def _own_session(feedback: Feedback, found: Iterable[str], directory: Directory) -> str | None:
+    """The session that the whole of a trace is, where no other session claims any of it."""
+    sessions = {directory.session_of(identifier) for identifier in found}
+    traces = {name.value for name in target_names(feedback) if name.kind == TargetKind.TRACE}
+    return next(iter(sessions)) if len(sessions) == 1 and sessions <= traces else None
 
 
 def follow_merge(feedback: Feedback, directory: Directory, now: datetime) -> Feedback | None:

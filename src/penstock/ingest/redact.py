@@ -50,7 +50,7 @@ _SPAN_TEXTS = (
 _SPAN_IDS = ("session_id", "request_id", "response_id", "checkpoint_id")
 _FEEDBACK_TEXTS = ("name", "text", "source", "reason")
 _USER_NAMES = re.compile(r"(?:^|\.)(?:end)?user(?:\.pseudo)?\.(?:id|name|full_name|email|hash)$")
-_SPAN_TARGET = re.compile("[0-9a-f]{32}:[0-9a-f]{16}")
+_OTEL_TARGET = re.compile("[0-9a-f]{32}|(?:[0-9a-f]{32})?:[0-9a-f]{16}")
 _HASHED_USER = re.compile("u_[0-9a-f]{24}")
 _READ_FROM_MESSAGES = ("prompt_text", "response_text", "tool_calls")
 _span_texts = attrgetter(*_SPAN_TEXTS)
@@ -153,9 +153,10 @@ class Redaction:
     def _target(self, report: Feedback) -> str:
         if report.target_kind == TargetKind.KEY:
             return self.key(report.target_key or "", report.target_id)
-        if report.target_kind == TargetKind.SPAN and _SPAN_TARGET.fullmatch(report.target_id):
+        if report.target_kind in (TargetKind.SPAN, TargetKind.TRACE) and _OTEL_TARGET.fullmatch(report.target_id):
             return report.target_id  # hexadecimal, which may by chance look like a number of some kind
-        return self._redactor.redact_id(report.target_id, report.target_kind)
+        kind = TargetKind.REQUEST if report.target_kind == TargetKind.RUN else report.target_kind
+        return self._redactor.redact_id(report.target_id, kind)
 
 
 def _joined_texts(span: Span) -> bytes:

@@ -1,18 +1,20 @@
 """Settle feedback: every new report is matched with its target, waits for it, or is recorded as ambiguous or expired.
 
-A report is looked at when it arrives, and again only when an interaction arrives that its target may name, or its time is up.
-Both watermarks go into the commit that holds the outcome. One writer at a time.
+A report is looked at when it arrives, and again only when an interaction arrives that its target may name, or its time is up; one
+on a trace, or on a span above the model's calls, also when its trace gains an interaction. Both watermarks go into the commit
+that holds the outcome. One writer at a time.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-import ibis.expr.types as ir
 import pyarrow as pa
 from msgspec import Struct
 
-from penstock.ingest.feedback_targets import Directory, Named, aliases, follow_merge, resolve, target_name
+from penstock.ingest.feedback_amendment import amend, fold_repeats
+from penstock.ingest.feedback_targets import Directory, Named, aliases, follow_merge, resolve, span_names
+from penstock.ingest.look_up_targets import look_up_targets, with_successors
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
 from penstock.lake.selection import among, ids_of, ids_of_any
@@ -24,13 +26,6 @@ from penstock.records.feedback import Feedback, FeedbackStatus, TargetKind
 FEEDBACK_WATERMARK = reader("feedback", "settle_feedback")
 INTERACTIONS_WATERMARK = reader("interactions", "settle_feedback")
 MAX_ROWS = 20_000
-
-_COLUMN_OF = {
-    TargetKind.REQUEST: "request_id",
-    TargetKind.RESPONSE: "response_id",
-    TargetKind.SPAN: "interaction_id",
-    TargetKind.SESSION: "session_id",
-}
 
 
 class SettledFeedback(Struct, frozen=True, kw_only=True):
@@ -62,8 +57,9 @@ def _settle_chunk(lake: Lake, clock: WriterClock, expiry: timedelta, max_rows: i
     named = from_arrow(Named, moved.rows)
     now = clock.known_at()
     waiting = _waiting(lake, named, now - expiry)
-    considered = [*arrived, *waiting]
-    directory = _look_up(lake, considered)
+    # A report that was amended while it waited is the amended one.
+    considered = list({row.feedback_id: row for row in (*waiting, *arrived)}.values())
+    directory = look_up_targets(lake, considered)
     outcome = [after for before in considered if (after := resolve(before, directory, now, expiry)) is not None]
     outcome += _moved_with_their_targets(lake, named, now, {row.feedback_id for row in considered})
     is_all = reports.version == lake.version("feedback")
@@ -75,71 +71,67 @@ def _settle_chunk(lake: Lake, clock: WriterClock, expiry: timedelta, max_rows: i
 
 
 def _new_reports(lake: Lake, rows: pa.Table) -> list[Feedback]:
-    """Reports as they arrived, each once, without those that were settled before."""
-    arrived = {row.feedback_id: row for row in reversed(from_arrow(Feedback, rows)) if row.status == FeedbackStatus.RECEIVED}
+    """Reports as they arrived, each once; those that were settled before only where they say something else now."""
+    arrived = fold_repeats(row for row in from_arrow(Feedback, rows) if row.status == FeedbackStatus.RECEIVED)
     if not arrived:
         return []
     settled = among(lake.revisions("feedback"), "feedback_id", arrived)
-    known = set(ids_of(settled.filter(settled.revision > 0), "feedback_id").column(0).to_pylist())
-    return sorted((row for key, row in arrived.items() if key not in known), key=lambda row: row.feedback_id)
+    known = ids_of(settled.filter(settled.revision > 0), "feedback_id")
+    if known.num_rows == 0:
+        return sorted(arrived.values(), key=lambda row: row.feedback_id)
+    before: list[Feedback] = lake.to_records("feedback", lake.current("feedback", ids=known))
+    amended = {row.feedback_id: amend(row, arrived[row.feedback_id]) for row in before}
+    return [row for key in sorted(arrived) if (row := amended.get(key, arrived[key])) is not None]
 
 
 def _waiting(lake: Lake, named: Iterable[Named], expired_before: datetime) -> list[Feedback]:
-    """Waiting reports that a newly arrived interaction may answer, and those whose time is up.
+    """Reports that a newly arrived interaction may answer or answer otherwise, and waiting ones whose time is up.
 
     Only these are read, however many wait.
     """
     named = list(named)
+    traces = {row.trace_id for row in named}
     revisions = lake.revisions("feedback")
     waited = revisions.filter(revisions.status == FeedbackStatus.PENDING)
     on_spans = waited.filter(waited.target_kind == TargetKind.SPAN)  # hexadecimal, and may be given in capitals
+    settled = revisions.filter(revisions.status.isin((FeedbackStatus.PENDING, FeedbackStatus.MATCHED, FeedbackStatus.AMBIGUOUS)))
+    above = settled.filter(
+        revisions.target_kind.isin((TargetKind.TRACE, TargetKind.RUN))
+        | (
+            (revisions.target_kind == TargetKind.SPAN)
+            & (revisions.reason.notnull() | (revisions.status == FeedbackStatus.PENDING))
+        )
+    )
     answered = [
         among(waited, "target_id", {alias for row in named for alias in aliases(row)}),
-        among(on_spans.mutate(lowered=on_spans.target_id.lower()), "lowered", {f"{row.trace_id}:{row.span_id}" for row in named}),
+        among(
+            on_spans.mutate(lowered=on_spans.target_id.lower()), "lowered", {name for row in named for name in span_names(row)}
+        ),
+        among(above.mutate(trace=above.target_id.lower().split(":")[0].replace("-", "")), "trace", traces),
     ]
     overdue = waited.filter(waited.known_at <= expired_before)
     candidates = ids_of_any([*(answered if named else ()), overdue], "feedback_id")
     if candidates.num_rows == 0:
         return []
     current = lake.current("feedback", ids=candidates)
-    waiting: list[Feedback] = lake.to_records("feedback", current.filter(current.status == FeedbackStatus.PENDING))
+    is_open = current.status.isin((FeedbackStatus.PENDING, FeedbackStatus.MATCHED, FeedbackStatus.AMBIGUOUS))
+    rows: list[Feedback] = lake.to_records("feedback", current.filter(is_open))
     directory = Directory(named)
-    return [row for row in waiting if directory.find(row) or row.known_at <= expired_before]
+    return [row for row in rows if _is_to_be_looked_at(row, directory, traces, expired_before)]
 
 
-def _look_up(lake: Lake, reports: Iterable[Feedback]) -> Directory:
-    """A directory of every interaction that these reports may name: candidates by any revision, then what they are called now."""
-    wanted: dict[str, set[str]] = defaultdict(set)
-    keyed: dict[str, set[str]] = defaultdict(set)
-    for report in reports:
-        kind, key, value = target_name(report)
-        if kind == TargetKind.KEY:
-            keyed[key].add(value)
-        elif kind in _COLUMN_OF:
-            wanted[_COLUMN_OF[TargetKind(kind)]].add(value)
-    found = _candidates(lake, wanted, keyed)
-    return Directory(_with_successors(lake, found) if found else ())
+def _is_to_be_looked_at(row: Feedback, directory: Directory, traces: set[str], expired_before: datetime) -> bool:
+    is_pending = row.status == FeedbackStatus.PENDING
+    if is_pending and (row.known_at <= expired_before or directory.find(row)):
+        return True
+    return _trace_of(row) in traces and (is_pending or row.target_kind != TargetKind.SPAN or row.reason is not None)
 
 
-def _candidates(lake: Lake, wanted: Mapping[str, set[str]], keyed: Mapping[str, set[str]]) -> set[str]:
-    revisions = lake.revisions("interactions")
-    selections = [among(revisions, column, values) for column, values in wanted.items()]
-    for key, values in keyed.items():
-        carrying = revisions.mutate(key_value=revisions["keys"].get(key, None))
-        selections.append(among(carrying, "key_value", values))
-    return {str(value) for value in ids_of_any(selections, "interaction_id").column(0).to_pylist()}
-
-
-def _with_successors(lake: Lake, identifiers: set[str]) -> list[Named]:
-    """These interactions, and those that they were merged into."""
-    rows = _named(lake, identifiers)
-    further = {row.merged_into for row in rows if row.merged_into} - identifiers
-    return rows + (_named(lake, further) if further else [])
-
-
-def _named(lake: Lake, identifiers: set[str]) -> list[Named]:
-    rows: ir.Table = among(lake.revisions("interactions"), "interaction_id", identifiers)
-    return from_arrow(Named, rows.select(*Named.__struct_fields__).to_pyarrow())
+def _trace_of(report: Feedback) -> str | None:
+    """The trace that a report's target names or lies in."""
+    if report.target_kind not in (TargetKind.TRACE, TargetKind.RUN, TargetKind.SPAN):
+        return None
+    return report.target_id.lower().partition(":")[0].replace("-", "")
 
 
 def _moved_with_their_targets(lake: Lake, named: Iterable[Named], now: datetime, considered: set[str]) -> list[Feedback]:
@@ -151,6 +143,6 @@ def _moved_with_their_targets(lake: Lake, named: Iterable[Named], now: datetime,
     if candidates.num_rows == 0:
         return []
     current: list[Feedback] = lake.to_records("feedback", lake.current("feedback", ids=candidates))
-    directory = Directory(_with_successors(lake, merged))
+    directory = Directory(with_successors(lake, merged))
     followed = (follow_merge(row, directory, now) for row in current if row.feedback_id not in considered)
     return [row for row in followed if row is not None]

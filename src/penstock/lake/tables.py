@@ -67,7 +67,7 @@ TABLES: dict[str, Table] = {
             record=Interaction,
             identity=("interaction_id",),
             time_column="started_at",
-            bloom_columns=("interaction_id", "trace_id", "request_id", "response_id", "session_id", "user_id"),
+            bloom_columns=("interaction_id", "trace_id", "span_id", "request_id", "response_id", "session_id", "user_id"),
             hidden_when="merged_into",
         ),
         Table(

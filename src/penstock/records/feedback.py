@@ -12,6 +12,8 @@ class TargetKind(StrEnum):
     REQUEST = "request"
     RESPONSE = "response"
     SPAN = "span"
+    TRACE = "trace"
+    RUN = "run"  # an id that a client made up: a request's, a response's or, as a UUID, a trace's
     SESSION = "session"
     KEY = "key"
 
@@ -31,7 +33,7 @@ class Feedback(Struct, frozen=True, kw_only=True):
 
     feedback_id: str
     target_kind: str  # a TargetKind
-    target_id: str  # request, response or session id; "trace:span"; the value of a business key
+    target_id: str  # request, response, trace, run or session id; "trace:span", or ":span"; the value of a business key
     target_key: str | None = None  # the name of the business key
     name: str
     value: float | None = None
@@ -46,4 +48,4 @@ class Feedback(Struct, frozen=True, kw_only=True):
     status: str = FeedbackStatus.RECEIVED
     interaction_id: str | None = None  # where it matched one
     session_id: str | None = None  # where it matched a session
-    reason: str | None = None  # why it is ambiguous or expired
+    reason: str | None = None  # why it is ambiguous or expired, or by what it matched where not by its name

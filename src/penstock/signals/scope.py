@@ -14,7 +14,7 @@ from penstock.lake.selection import among, ids_of_any
 from penstock.records.feedback import FeedbackStatus
 from penstock.signals.definition import Tables
 
-FEEDBACK_COLUMNS = ("feedback_id", "interaction_id", "session_id", "status")
+FEEDBACK_COLUMNS = ("feedback_id", "interaction_id", "session_id", "status", "revision")
 INTERACTION_COLUMNS = ("interaction_id", "session_id", "user_id", "started_at")
 
 _PEOPLE = ["interaction_id", "session_id", "user_id"]
@@ -36,7 +36,7 @@ def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table, exposures
     matched = feedback.filter(pc.equal(feedback.column("status"), pa.scalar(FeedbackStatus.MATCHED.value)))
     changed = _values(interactions, "interaction_id")
     sessions = _values(matched.filter(pc.is_null(matched.column("interaction_id"))), "session_id")
-    reported = changed | _values(matched, "interaction_id") | sessions
+    reported = changed | _values(matched, "interaction_id") | sessions | _left_behind(lake, feedback)
     behaving, neighbours = _neighbours(lake, interactions)
     if exposures is not None:
         neighbours = neighbours.filter(neighbours.exposure.isin(exposures))
@@ -46,6 +46,17 @@ def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table, exposures
 
 def _values(rows: pa.Table, column: str) -> frozenset[str]:
     return frozenset(value for value in pc.unique(rows.column(column)).to_pylist() if value)
+
+
+def _left_behind(lake: Lake, feedback: pa.Table) -> frozenset[str]:
+    """What reports that were settled anew used to be about: signals found there may no longer hold."""
+    anew = feedback.filter(pc.greater(feedback.column("revision"), pa.scalar(1)))
+    if anew.num_rows == 0:
+        return frozenset()
+    revisions = among(lake.revisions("feedback"), "feedback_id", _values(anew, "feedback_id"))
+    before = revisions.filter(revisions.status == FeedbackStatus.MATCHED)
+    about: pa.Table = before.select(target=ibis.coalesce(before.interaction_id, before.session_id)).to_pyarrow()
+    return _values(about, "target")
 
 
 def _neighbours(lake: Lake, changed: pa.Table) -> tuple[frozenset[str], ir.Table]:

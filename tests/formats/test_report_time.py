@@ -1,0 +1,21 @@
+"""Times as reports name them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from penstock.errors import BadInputError
+from penstock.formats.report_time import read_time
+
+
+@pytest.mark.parametrize(
+    "given", [1_770_000_000, 1_770_000_000_000, 1_770_000_000_000_000, 1.77e18, "2026-02-02T02:40:00Z", "2026-02-02T02:40:00"]
+)
+def test_times_are_iso_or_an_epoch_of_any_unit(given: str | float) -> None:
+    assert read_time(given) == datetime(2026, 2, 2, 2, 40, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("given", ["", "x", float("nan"), float("inf"), -1e30, "9999-99-99"])
+def test_what_is_no_time_is_told(given: str | float) -> None:
+    with pytest.raises(BadInputError, match="neither"):
+        read_time(given)
