@@ -106,6 +106,7 @@ _COLUMNS: dict[str, tuple[tuple[str, ...], Convert]] = {
     "output_tokens": (("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"), _count),
     "cached_tokens": (("gen_ai.usage.cache_read.input_tokens",), _count),
     "reasoning_tokens": (("gen_ai.usage.reasoning.output_tokens",), _count),
+    "cost": (("penstock.cost",), real_of),
 }
 # attribute -> its column, how it is read, and whether an attribute of higher precedence may be there
 _ATTRIBUTES: dict[str, tuple[str, Convert, bool]] = {

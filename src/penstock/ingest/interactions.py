@@ -5,7 +5,7 @@ missing, late or circular. A call seen twice, by the application and by the gate
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,14 @@ _FILLED = tuple(
 )
 
 
-def build_interactions(spans: Iterable[Span], known_at: datetime) -> list[Interaction]:
+Price = Callable[[Mapping[str, Any]], float | None]  # the columns of a call -> what it cost, None where that is unknown
+
+
+def no_price(_call: Mapping[str, Any]) -> None:
+    """Where no table of prices is at hand."""
+
+
+def build_interactions(spans: Iterable[Span], known_at: datetime, price: Price = no_price) -> list[Interaction]:
     """Every interaction of the traces whose spans are given, in order of trace and start.
 
     The traces must be whole, as far as they have arrived. A call also seen by the gateway comes as two rows, the application's
@@ -39,7 +46,9 @@ def build_interactions(spans: Iterable[Span], known_at: datetime) -> list[Intera
         if span.trace_id and span.span_id:
             _keep_last(traces[span.trace_id], span)
     return [
-        interaction for trace_id in sorted(traces) for interaction in _Trace(traces[trace_id].values()).interactions(known_at)
+        interaction
+        for trace_id in sorted(traces)
+        for interaction in _Trace(traces[trace_id].values()).interactions(known_at, price)
     ]
 
 
@@ -69,14 +78,14 @@ class _Trace:
             elif span.kind in (SpanKind.TOOL, SpanKind.RETRIEVAL):
                 self.attachments.append(span)
 
-    def interactions(self, known_at: datetime) -> list[Interaction]:
+    def interactions(self, known_at: datetime, price: Price) -> list[Interaction]:
         """The trace's interactions, in order of start."""
         drafts = {span.span_id: self._draft(span) for span in self.inferences}
         self._attach(drafts)
         for seen_by_gateway, seen_by_application in self._seen_twice(drafts):
             _merge(drafts[seen_by_gateway.span_id], drafts[seen_by_application.span_id])
             drafts[seen_by_application.span_id]["merged_into"] = interaction_id(seen_by_gateway.trace_id, seen_by_gateway.span_id)
-        return [_finish(span, drafts[span.span_id], known_at) for span in self.inferences]
+        return [_finish(span, drafts[span.span_id], known_at, price) for span in self.inferences]
 
     def _draft(self, span: Span) -> dict[str, Any]:
         draft: dict[str, Any] = {name: getattr(span, name) for name in _FIELDS}
@@ -203,7 +212,9 @@ def _merge(gateway: dict[str, Any], application: dict[str, Any]) -> None:
     gateway["content_present"] = gateway["content_present"] or application["content_present"]
 
 
-def _finish(span: Span, draft: dict[str, Any], known_at: datetime) -> Interaction:
+def _finish(span: Span, draft: dict[str, Any], known_at: datetime, price: Price) -> Interaction:
+    if draft["cost"] is None:
+        draft["cost"] = price(draft)
     if draft["session_id"] is None:
         # An interaction without a session belongs to its trace; session_id == trace_id tells that it was so.
         draft["session_id"] = span.trace_id

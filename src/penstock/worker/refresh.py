@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from penstock.config import Settings
 from penstock.errors import PenstockError
+from penstock.ingest.prices import load_prices
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
 from penstock.labels.run import run_labels
@@ -17,6 +18,7 @@ from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock, utc_now
 from penstock.registry.registry import Registry
 from penstock.signals.run import run_signals
+from penstock.worker.contract_watch import ContractWatch
 
 LEASE = "settle"
 LEASE_S = 30.0
@@ -33,6 +35,8 @@ class Refresher:
         self._lock = threading.Lock()
         self._registry = registry
         self._settings = settings
+        self._prices = load_prices(settings.prices)
+        self._contracts = ContractWatch(settings)
         self._clock = clock
         self._holder = holder
         self._maintained_at = time.monotonic()
@@ -47,7 +51,7 @@ class Refresher:
         with self._lock:
             if not self._registry.leases.acquire(LEASE, self._holder, LEASE_S, utc_now()):
                 return False
-            settle_interactions(self._lake, self._clock)
+            settle_interactions(self._lake, self._clock, price=self._prices.cost)
             settle_feedback(self._lake, self._clock, self._settings.ingest.pending_expiry_h)
             run_signals(self._lake, self._clock)
             run_labels(self._lake, self._registry, self._settings.reward, self._clock)
@@ -62,6 +66,11 @@ class Refresher:
             self._maintained_at = time.monotonic()
             if self._registry.leases.acquire(LEASE, self._holder, LEASE_S, utc_now()):
                 self._lake.maintain()
+
+    def watch_contracts(self) -> None:
+        """Warn of applications that say less than they promised, now and then."""
+        with self._lock:
+            self._contracts.look(self._lake)
 
     def release(self) -> None:
         """Let another process settle."""
@@ -92,6 +101,7 @@ class RefreshLoop:
             try:
                 self._refresher.refresh()
                 self._refresher.maintain()
+                self._refresher.watch_contracts()
                 self.failure = None
             except Exception as error:
                 # The next round reads the same rows again: nothing is lost by going on.
