@@ -4,7 +4,7 @@ Files are not ordered among each other, so the values of the column alone are re
 memory holds one window, nothing is written to a disk, and row groups that a window does not touch are not read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -37,7 +37,7 @@ class ParquetTable:
         self._filesystem: fs.FileSystem = s3_filesystem() if any(on_s3) else fs.LocalFileSystem()
         self._paths = [file.key if isinstance(file, S3Object) else str(file.resolve()) for file in files]
 
-    def read(self, after: Any, columns: frozenset[str]) -> Iterator[TableRow]:
+    def read(self, after: Any, columns: frozenset[str]) -> Generator[TableRow]:
         """The rows; raises BadInputError where the files do not fit each other or cannot be read."""
         try:
             yield from self._read(after, columns)

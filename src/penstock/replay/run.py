@@ -6,6 +6,7 @@ A file's progress moves only past batches that are done in order, so a replay ki
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -22,7 +23,7 @@ from penstock.replay.progress import Progress, ProgressFile, Rejected, progress_
 from penstock.replay.row_batches import Batch, Done, read_batches, send_batch
 from penstock.replay.row_reader import RowReader
 from penstock.replay.sender import EdgeSender, Patience
-from penstock.replay.watermark import Table, fresh_rows, keep_marks
+from penstock.replay.watermark import Table, decode_mark, fresh_rows, keep_marks
 
 CONCURRENCY = 4
 
@@ -181,8 +182,9 @@ class _Replay:
         self._skipped += progress.sent
         tracker = _Tracker(file, progress)
         try:
-            rows = fresh_rows(table, progress.watermark, file.load_seen(), self._reader.columns, progress.rows)
-            await self._send_batches(read_batches(self._watch(rows), table.name, "", self._reader), table.name, sender, tracker)
+            with closing(table.read(decode_mark(progress.watermark), self._reader.columns)) as values:
+                rows = self._watch(fresh_rows(values, table.watermark, file.load_seen(), progress.rows))
+                await self._send_batches(read_batches(rows, table.name, "", self._reader), table.name, sender, tracker)
             if unmarked := table.count_unmarked():
                 self._passed_over[f"rows without a value in `{table.watermark}`"] += unmarked
         finally:

@@ -1,6 +1,6 @@
 """The rows of a query on any database that SQLAlchemy speaks to, as a stream, in the order of a watermark where there is one."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,15 +36,15 @@ class SqlTable:
         self.name = f"{parsed.render_as_string(hide_password=True)}"
         self.identity = f"{parsed.render_as_string(hide_password=True)}\n{sql}\n{watermark}"
 
-    def read(self, after: Any, columns: frozenset[str]) -> Iterator[TableRow]:
+    def read(self, after: Any, columns: frozenset[str]) -> Generator[TableRow]:
         """The rows; raises BadInputError for a query that fails, StorageError for a database that does."""
         with self._connection() as connection:
             total = int(self._execute(connection, "COUNT(*)", after).scalar_one())
-            found = self._execute(connection, "*", after)
-            header = list(found.keys())
-            require_columns("The query", header, columns | ({self.watermark} if self.watermark else set()))
-            for number, row in enumerate(found.mappings(), start=1):
-                yield row, number / max(total, number)
+            with self._execute(connection, "*", after) as found:
+                header = list(found.keys())
+                require_columns("The query", header, columns | ({self.watermark} if self.watermark else set()))
+                for number, row in enumerate(found.mappings(), start=1):
+                    yield row, number / max(total, number)
 
     def count_unmarked(self) -> int:
         """Rows whose watermark is null."""

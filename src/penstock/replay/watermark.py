@@ -5,7 +5,7 @@ value is not lost. A row that comes late with a smaller one is: the column has t
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -27,7 +27,7 @@ class Table(Protocol):
     identity: str  # another one starts another replay
     watermark: str | None  # the column
 
-    def read(self, after: Any, columns: frozenset[str]) -> Iterator[TableRow]:
+    def read(self, after: Any, columns: frozenset[str]) -> Generator[TableRow]:
         """The rows with at least this value, in its order; all of them where it is None. Raises PenstockError."""
 
     def count_unmarked(self) -> int:
@@ -54,8 +54,10 @@ def encode_mark(value: Any) -> str:
     raise ConfigurationError(f"The watermark holds a {type(value).__name__}; name a column of numbers, times or text that grows.")
 
 
-def decode_mark(text: str) -> Any:
+def decode_mark(text: str | None) -> Any:
     """The value again."""
+    if text is None:
+        return None
     kind, value = msgspec.json.decode(text, type=tuple[str, str])
     readers: dict[str, Any] = {
         "int": int,
@@ -68,14 +70,13 @@ def decode_mark(text: str) -> Any:
     return readers[kind](value)
 
 
-def fresh_rows(table: Table, after: str | None, seen: set[str], columns: frozenset[str], done: int) -> Iterator[LogRow]:
+def fresh_rows(rows: Iterable[TableRow], watermark: str | None, seen: set[str], done: int) -> Iterator[LogRow]:
     """The rows of a table that are not done, numbered on from those that are."""
     number = done
-    start = decode_mark(after) if after is not None else None
-    for values, fraction in table.read(start, columns):
+    for values, fraction in rows:
         mark = None
-        if table.watermark is not None:
-            mark = Mark(encode_mark(values[table.watermark]), _digest(values))
+        if watermark is not None:
+            mark = Mark(encode_mark(values[watermark]), _digest(values))
             if mark.digest in seen:
                 continue
         number += 1
