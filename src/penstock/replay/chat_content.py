@@ -188,7 +188,7 @@ def _is_message(item: Mapping[str, Any]) -> bool:
     return (
         ("role" in item and any(name in item for name in ("content", "parts", "tool_calls", "function_call", "refusal")))
         or isinstance(item.get("kwargs"), Mapping)
-        or (item.get("type") in _LANGCHAIN_TYPES and ("content" in item or "data" in item))
+        or (str(item.get("type")) in _LANGCHAIN_TYPES and ("content" in item or "data" in item))
         or item.get("type") in ("message", "function_call", "function_call_output", "reasoning")
     )
 
@@ -202,7 +202,7 @@ def _from_item(item: Mapping[str, Any], role: str) -> Messages:
     if isinstance(inner, Mapping):
         kind = inner.get("type") or (item.get("id") or [""])[-1] or item.get("type")
         return _from_item({**inner, "type": _langchain_type(str(kind))}, role)
-    if item.get("type") in _LANGCHAIN_TYPES and "role" not in item:
+    if str(item.get("type")) in _LANGCHAIN_TYPES and "role" not in item:
         return _from_item({**_without_type(item), "role": _ROLES.get(str(item["type"]), str(item["type"]))}, role)
     match item.get("type"):
         case "function_call":

@@ -4,7 +4,7 @@ Ids are decimal or hex; durations are nanoseconds; session, user and the rest st
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from penstock.replay.binding import RowError
@@ -34,6 +34,7 @@ def translate(row: Mapping[str, Any]) -> Exported:
     """One span, or a request of several as the SDK sends them."""
     values = {name: structure(value) for name, value in row.items()}
     row = nest(values) if any("." in name for name in values) else values
+    row = mapping(row.get("data")) or row
     row = mapping(row.get("attributes")) or row
     spans = [mapping(item) for item in listing(row.get("spans"))] or [row]
     shared: dict[str, Any] = {name: row[name] for name in ("ml_app", "session_id") if name in row}
@@ -50,7 +51,6 @@ def _span(row: Mapping[str, Any]) -> ExportedSpan:
         kind = KINDS.get(str(meta["span"].get("kind")).lower(), "other")
     tags = _tags(row)
     started_at = required_time(first(row, "start_ns", "start_ms", "start", "timestamp"), "start_ns")
-    duration_ns = amount(row.get("duration")) or 0.0
     error = mapping(meta.get("error"))
     failed = str(row.get("status") or "").lower() == "error" or bool(error)
     parent = text_of(row.get("parent_id"))
@@ -64,7 +64,7 @@ def _span(row: Mapping[str, Any]) -> ExportedSpan:
         kind=kind,
         name=text_of(row.get("name")),
         started_at=started_at,
-        ended_at=started_at + timedelta(microseconds=duration_ns / 1000),
+        ended_at=_end(started_at, row.get("duration")),
         fields={
             "application": text_of(row.get("ml_app")) or tags.get("ml_app"),
             "session": text_of(row.get("session_id")) or tags.get("session_id"),
@@ -145,6 +145,13 @@ def _tags(row: Mapping[str, Any]) -> dict[str, str]:
 
 def _trace(row: Mapping[str, Any]) -> str:
     return _identifier(required_text(row, "trace_id"), 32)
+
+
+def _end(started_at: datetime, duration_ns: Any) -> datetime:
+    try:
+        return started_at + timedelta(microseconds=(amount(duration_ns) or 0.0) / 1000)
+    except OverflowError:
+        raise RowError("duration: the number is too large") from None
 
 
 def _identifier(text: str, digits: int) -> str:

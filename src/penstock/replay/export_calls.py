@@ -17,7 +17,7 @@ from penstock.records.ids import digest
 from penstock.records.interaction import Exposure
 from penstock.replay.binding import RowError
 from penstock.replay.call import Attribute, Call, json_text, nanoseconds, set_attributes
-from penstock.replay.exported import ExportedReport, ExportedSpan, Kind, Translate
+from penstock.replay.exported import Exported, ExportedReport, ExportedSpan, Kind, Translate
 from penstock.replay.field_values import attributes_of, convert
 from penstock.replay.log_rows import LogRow
 from penstock.replay.mapping import SourceMapping
@@ -49,17 +49,25 @@ def exported_rows(tool: str, translate: Translate, adjustments: Adjustments) -> 
     def read(row: LogRow, _file_name: str) -> Call:
         if row.problem is not None:
             raise RowError(row.problem)
-        exported = translate(row.values)
-        if exported.passed_over is not None:
-            raise PassedOverError(exported.passed_over)
-        named = (span.fields.get("application") for span in exported.spans)
-        application = adjustments.application or next((str(name) for name in named if name), tool)
-        ends = {(span.trace, span.span): span.ended_at or span.started_at for span in exported.spans}
-        spans = [_span(span, tool, adjustments) for span in exported.spans]
-        return Call(row.number, application, spans, list(_reports(exported.reports, ends, tool, adjustments)))
+        try:
+            return _call(row.number, translate(row.values), tool, adjustments)
+        except UnicodeEncodeError:
+            raise RowError("it holds characters that are no valid Unicode") from None
+        except RecursionError:
+            raise RowError("it is nested too deeply") from None
 
     identity = f"{tool} {json_text(adjustments)}"
     return RowReader(identity=identity, source=SourceMapping(name=tool), read=read)
+
+
+def _call(number: int, exported: Exported, tool: str, adjustments: Adjustments) -> Call:
+    if exported.passed_over is not None:
+        raise PassedOverError(exported.passed_over)
+    named = (span.fields.get("application") for span in exported.spans)
+    application = adjustments.application or next((str(name) for name in named if name), tool)
+    ends = {(span.trace, span.span): span.ended_at or span.started_at for span in exported.spans}
+    spans = [_span(span, tool, adjustments) for span in exported.spans]
+    return Call(number, application, spans, list(_reports(exported.reports, ends, tool, adjustments)))
 
 
 def trace_id(tool: str, text: str) -> str:

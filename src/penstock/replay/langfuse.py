@@ -140,7 +140,7 @@ def _score(row: Mapping[str, Any]) -> ExportedReport:
     comment = text_of(row.get("comment"))
     metadata = texts({"langfuse_source": row.get("source"), "comment": comment if word else None, **mapping(row.get("metadata"))})
     return ExportedReport(
-        id=text_of(row.get("id")) or repr((trace, observation, session, row["name"])),
+        id=text_of(row.get("id")) or repr((trace, observation, session, row.get("name"))),
         name=required_text(row, "name"),
         value=None if kind == "CATEGORICAL" and word else value,
         text=word if kind in ("CATEGORICAL", "TEXT", "CORRECTION") and word else comment,
