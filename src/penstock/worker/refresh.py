@@ -55,6 +55,7 @@ class Refresher:
             settle_feedback(self._lake, self._clock, self._settings.ingest.pending_expiry_h)
             run_signals(self._lake, self._clock)
             run_labels(self._lake, self._registry, self._settings.reward, self._clock)
+            self._contracts.look(self._lake)
             self._refreshed_at = time.monotonic()
             return True
 
@@ -66,11 +67,6 @@ class Refresher:
             self._maintained_at = time.monotonic()
             if self._registry.leases.acquire(LEASE, self._holder, LEASE_S, utc_now()):
                 self._lake.maintain()
-
-    def watch_contracts(self) -> None:
-        """Warn of applications that say less than they promised, now and then."""
-        with self._lock:
-            self._contracts.look(self._lake)
 
     def release(self) -> None:
         """Let another process settle."""
@@ -101,7 +97,6 @@ class RefreshLoop:
             try:
                 self._refresher.refresh()
                 self._refresher.maintain()
-                self._refresher.watch_contracts()
                 self.failure = None
             except Exception as error:
                 # The next round reads the same rows again: nothing is lost by going on.
