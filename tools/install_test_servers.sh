@@ -1,10 +1,23 @@
 #!/bin/sh
 # Installs the real servers that tests talk to, where that is possible; tests that miss one skip and say so.
 set -eu
-if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit 0; fi
-if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "PostgreSQL is not installed: the registry's tests on it are skipped (Debian: apt-get install postgresql)."
-    exit 0
-fi
-(apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql) >/dev/null ||
-    echo "PostgreSQL could not be installed: the registry's tests on it are skipped."
+
+install_postgresql() {
+    if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then return; fi
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "PostgreSQL is not installed: the tests on it are skipped (Debian: apt-get install postgresql)."
+        return
+    fi
+    (apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql) >/dev/null ||
+        echo "PostgreSQL could not be installed: the tests on it are skipped."
+}
+
+# An environment of its own: moto asks for older versions of what Penstock uses.
+install_s3_server() {
+    if [ -x .venv/servers/bin/moto_server ]; then return; fi
+    (.venv/bin/python -m venv .venv/servers && .venv/servers/bin/pip install --quiet 'moto[server]==5.2.5') ||
+        echo "The S3 server moto could not be installed: the tests on it are skipped."
+}
+
+install_postgresql
+install_s3_server

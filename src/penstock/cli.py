@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("penstock.commands.processes", "Run the process that runs the stages as durable workflows."),
     "demo": ("penstock.commands.demo", "A live closed loop with simulated users: CPU only, no keys."),
     "replay": ("penstock.commands.replay", "Send OTLP bodies or JSONL, CSV, Parquet logs through the edge."),
+    "ingest": ("penstock.commands.ingest", "Show whether applications say what they promised: the contract."),
     "sql": ("penstock.commands.sql", "DuckDB SQL over the lake and, read-only, the registry."),
     "signals": ("penstock.commands.signals", "List the signals, or settle and compute what is new."),
     "labels": ("penstock.commands.labels", "Show the label schemas, or label what has new signals."),

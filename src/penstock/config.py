@@ -213,10 +213,40 @@ class ReleaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     apply_timeout_s: Annotated[float, Meta(description="How long a flip waits for every live edge to confirm it.")] = 10.0
 
 
+class ContractSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an application promises to say with each interaction."""
+
+    required: Annotated[
+        list[str],
+        Meta(description="Fields it must say: see `penstock ingest contract`; `keys.NAME` or `tags.NAME` for one of them."),
+    ] = field(default_factory=lambda: ["model_version", "prompt_version", "session", "user", "segment", "keys"])
+    min_share: Annotated[float, Meta(description="Share of interactions that must meet each; less is a warning.")] = 0.95
+    max_fall: Annotated[float, Meta(description="Fall against the week before that is a warning, as a share.")] = 0.1
+
+
+class PriceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a model costs, in US dollars per million tokens."""
+
+    input: Annotated[float, Meta(description="Per million input tokens that were not cached.", ge=0)]
+    output: Annotated[float, Meta(description="Per million output tokens, reasoning included.", ge=0)]
+    cached_input: Annotated[
+        float | None, Meta(description="Per million cached input tokens; without it calls with such cost null.")
+    ] = None
+    max_input_tokens: Annotated[
+        int, Meta(description="The price holds up to so many input tokens; more cost null. 0 for no limit.")
+    ] = 0
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
     home: Annotated[str, Meta(description="Where the embedded lake, registry, spools and artifacts lie.")] = "./.penstock"
+    contracts: Annotated[
+        dict[str, ContractSettings], Meta(description="What each application must say: [contracts.APPLICATION].")
+    ] = field(default_factory=dict)
+    prices: Annotated[dict[str, PriceSettings], Meta(description='Prices beside and over those shipped: [prices."MODEL"].')] = (
+        field(default_factory=dict)
+    )
     edge: EdgeSettings = field(default_factory=EdgeSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     registry: RegistrySettings = field(default_factory=RegistrySettings)
@@ -240,6 +270,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def registry_url(self) -> str:
         """The registry's SQLAlchemy URL."""
         return self.registry.url or f"sqlite:///{self.home_path / 'registry.db'}"
+
+
+# tables whose names are free, by their path, and what each entry holds
+NAMED_TABLES: dict[str, type[Struct]] = {
+    "gateway.upstreams": UpstreamSettings,
+    "contracts": ContractSettings,
+    "prices": PriceSettings,
+}
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -280,6 +318,8 @@ def _walk(struct: type[Struct], prefix: str) -> list[Setting]:
 def _type_name(hint: Any) -> str:
     if get_origin(hint) in (list, UnionType):
         return " | ".join(_type_name(part) for part in get_args(hint)) + (" list" if get_origin(hint) is list else "")
+    if hint is type(None):
+        return "none"
     return "table" if get_origin(hint) is dict else getattr(hint, "__name__", str(hint))
 
 
@@ -325,7 +365,8 @@ def load_settings(
         _require_known(key, known, "a flag")
         _put(tree, key, value)
         origins[key] = "flag"
-    _require_known_upstream_keys(tree.get("gateway", {}).get("upstreams", {}))
+    for table, struct in NAMED_TABLES.items():
+        _require_known_keys(tree, table, struct)
     try:
         settings = msgspec.convert(tree, Settings)
     except msgspec.ValidationError as error:
@@ -412,12 +453,15 @@ def _require_known(path: str, known: Mapping[str, Setting], where: str) -> None:
         raise ConfigurationError(f"{where} sets `{path}`, which is no setting of Penstock.{_hint(path, known)}")
 
 
-def _require_known_upstream_keys(upstreams: Any) -> None:
-    known = dict.fromkeys(UpstreamSettings.__struct_fields__)
-    for name, upstream in upstreams.items() if isinstance(upstreams, dict) else ():
-        for key in upstream if isinstance(upstream, dict) else ():
+def _require_known_keys(tree: Mapping[str, Any], table: str, struct: type[Struct]) -> None:
+    known = dict.fromkeys(struct.__struct_fields__)
+    entries: Any = tree
+    for part in table.split("."):
+        entries = entries.get(part, {}) if isinstance(entries, Mapping) else {}
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        for key in entry if isinstance(entry, dict) else ():
             if key not in known:
-                raise ConfigurationError(f"gateway.upstreams.{name} sets `{key}`, which no upstream has.{_hint(key, known)}")
+                raise ConfigurationError(f"{table}.{name} sets `{key}`, which is no key of it.{_hint(key, known)}")
 
 
 def _hint(name: str, known: Mapping[str, Any]) -> str:

@@ -7,9 +7,12 @@ import io
 import lzma
 import shlex
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
@@ -79,6 +82,27 @@ def _write_files(folder: Path) -> None:
     for name in ("chat_data.csv.xz", "chat.csv.xz"):
         (folder / name).write_bytes(lzma.compress(text.getvalue().encode()))
     shutil.copytree(REPOSITORY / "examples", folder / "examples")
+    _write_exports(folder)
+
+
+def _write_exports(folder: Path) -> None:
+    """Exports of other tools, and a warehouse, as the page on replay names them."""
+    exports = REPOSITORY / "tests" / "replay" / "exports"
+    for tool, pattern in (("langfuse", "langfuse_blob_*"), ("openai", "openai_batch_*")):
+        (folder / "exports" / tool).mkdir(parents=True)
+        for export in exports.glob(pattern):
+            shutil.copy(export, folder / "exports" / tool)
+    with contextlib.closing(sqlite3.connect(folder / "warehouse.db")) as database:
+        database.execute("CREATE TABLE llm_calls (id, at, question, answer, updated_at)")
+        database.execute("INSERT INTO llm_calls VALUES (1, '2026-03-01T10:00:00Z', 'How?', 'So.', '2026-03-01T10:00:05Z')")
+        database.commit()
+    (folder / "growing").mkdir()
+    row = {"id": 2, "at": "2026-03-01T10:00:00Z", "question": "How?", "answer": "So.", "updated_at": "2026-03-01T10:00:05Z"}
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row]), folder / "growing" / "a.parquet")
+    (folder / "warehouse.toml").write_text(
+        '[source]\nname = "warehouse"\n[interaction]\nid = { column = "id" }\nstarted_at = { column = "at", parse = "iso" }\n'
+        'input_messages = { column = "question" }\noutput = { column = "answer" }\n'
+    )
 
 
 @pytest.mark.parametrize("text", snippets("python"))

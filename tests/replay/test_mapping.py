@@ -29,7 +29,7 @@ def test_the_example_loads_and_says_that_its_users_were_served() -> None:
         ('column = "who"', 'colum = "who"', "Did you mean `column`"),
         ("value = {", "valeu = {", "Did you mean `value`"),
         ('name = "help-desk"', "", "has no `name`"),
-        ('name = "help-desk"', 'name = "x"\nformat = "xlsx"', "none of csv, jsonl, parquet"),
+        ('name = "help-desk"', 'name = "x"\nformat = "xlsx"', "none of csv, jsonl, json, parquet"),
         ('name = "help-desk"', 'name = "x"\nencoding = "klingon"', "encoding = 'klingon' is unknown"),
         ('name = "help-desk"', 'name = "x"\ndelimiter = "::"', "must be one character"),
         ('name = "help-desk"', "name = 3", "must be text"),

@@ -9,9 +9,10 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from penstock.errors import BadInputError
 from penstock.replay import otlp_bodies
+from penstock.replay.call import to_request
 from penstock.replay.log_rows import LogRow
 from penstock.replay.otlp_bodies import is_body, read_body
-from penstock.replay.row_mapping import map_row, to_request
+from penstock.replay.row_mapping import map_row
 from tests.replay.examples import small_mapping, small_rows
 
 

@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 
 from penstock.replay.binding import RowError
+from penstock.replay.call import Call, to_request
 from penstock.replay.log_rows import LogRow
 from penstock.replay.mapping import parse_mapping
-from penstock.replay.row_mapping import Call, map_row, to_request
+from penstock.replay.row_mapping import map_row
 from tests.replay.examples import MAPPING, small_mapping, small_rows
 
 
@@ -15,13 +16,13 @@ def map_values(mapping: str = MAPPING, number: int = 1, name: str = "a.jsonl", *
 
 
 def attributes(call: Call) -> dict[str, Any]:
-    return {item.key: getattr(item.value, item.value.WhichOneof("value")) for item in call.span.attributes}
+    return {item.key: getattr(item.value, item.value.WhichOneof("value")) for item in call.spans[0].attributes}
 
 
 def test_a_row_is_a_chat_span_of_the_newest_convention_marked_as_replay() -> None:
     call = map_values()
     found = attributes(call)
-    assert call.span.name == "chat gpt-4o"
+    assert call.spans[0].name == "chat gpt-4o"
     assert found["gen_ai.operation.name"] == "chat"
     assert found["penstock.exposure"] == "replay"
     assert found["user.id"] == "user-0"
@@ -40,16 +41,16 @@ def test_the_same_row_always_gets_the_same_ids_and_another_row_others() -> None:
         map_values(thumb="up", answer="No."),
         map_values(thumb="up", name="b.jsonl"),
     )
-    assert one.span == again.span
+    assert one.spans == again.spans
     assert one.feedback == again.feedback
-    assert len({call.span.trace_id for call in (one, moved, changed, other_file)}) == 4
+    assert len({call.spans[0].trace_id for call in (one, moved, changed, other_file)}) == 4
     assert len({call.feedback[0]["idempotency_key"] for call in (one, moved, changed, other_file)}) == 4
 
 
 def test_a_row_with_its_own_id_is_known_by_it_wherever_it_stands() -> None:
     mapping = MAPPING.replace("[interaction]", '[interaction]\nid = { column = "ticket" }')
     one, moved = map_values(mapping, ticket="T-1"), map_values(mapping, ticket="T-1", number=9, name="b.csv")
-    assert one.span.trace_id == moved.span.trace_id
+    assert one.spans[0].trace_id == moved.spans[0].trace_id
     assert attributes(one)["penstock.request.id"] == "T-1"
 
 
@@ -72,8 +73,8 @@ keys.ticket_id = { value = 7 }
 """
     call = map_values(MAPPING.replace('model = "gpt-4o"', 'model = "gpt-4o"' + extra))
     found = attributes(call)
-    assert call.span.end_time_unix_nano - call.span.start_time_unix_nano == 1_500_000_000
-    assert call.span.status.code == 2
+    assert call.spans[0].end_time_unix_nano - call.spans[0].start_time_unix_nano == 1_500_000_000
+    assert call.spans[0].status.code == 2
     assert found["gen_ai.usage.input_tokens"] == 12
     assert found["gen_ai.response.time_to_first_chunk"] == 0.25
     assert found["gen_ai.conversation.id"] == "s"
@@ -129,7 +130,7 @@ def test_feedback_is_made_when_its_condition_holds_and_points_at_its_span() -> N
     (report,) = call.feedback
     assert report["value"] == -1.0
     assert report["occurred_at"] == "2024-03-01T10:00:00+00:00"
-    assert (report["trace_id"], report["span_id"]) == (call.span.trace_id.hex(), call.span.span_id.hex())
+    assert (report["trace_id"], report["span_id"]) == (call.spans[0].trace_id.hex(), call.spans[0].span_id.hex())
 
 
 def test_feedback_may_be_made_for_each_item_of_a_list() -> None:

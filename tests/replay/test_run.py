@@ -15,6 +15,7 @@ import pytest
 
 from penstock.errors import BadInputError, ConfigurationError, UpstreamError
 from penstock.replay.mapping import RowMapping, load_mapping
+from penstock.replay.row_reader import mapped_rows
 from penstock.replay.run import ReplayReport, ReplayStep, find_files, replay_files
 from penstock.replay.sender import Patience
 from tests.replay.examples import MAPPING, small_mapping, small_rows, write_jsonl
@@ -27,7 +28,15 @@ QUICK = Patience(first_pause_s=0.01, longest_pause_s=0.02, give_up_after_s=0.2, 
 
 
 def replay(receiver: Receiver, home: Path, *paths: Path, mapping: RowMapping | None = None, **options: Any) -> ReplayReport:
-    return replay_files(paths, edge_url=receiver.url, api_key=None, mapping=mapping, home=home, patience=QUICK, **options)
+    return replay_files(
+        paths,
+        edge_url=receiver.url,
+        api_key=None,
+        reader=mapped_rows(mapping) if mapping else None,
+        home=home,
+        patience=QUICK,
+        **options,
+    )
 
 
 def test_every_row_and_its_feedback_arrive_and_a_second_replay_sends_nothing(
@@ -144,8 +153,10 @@ def test_a_replay_killed_in_the_middle_loses_no_row(receiver: Receiver, home: Pa
     program = (
         "import sys; from pathlib import Path\n"
         "from penstock.replay.mapping import load_mapping; from penstock.replay.run import replay_files\n"
+        "from penstock.replay.row_reader import mapped_rows\n"
         "file, url, mapping, home = sys.argv[1:]\n"
-        "replay_files([Path(file)], edge_url=url, api_key=None, mapping=load_mapping(Path(mapping)), home=Path(home))"
+        "reader = mapped_rows(load_mapping(Path(mapping)))\n"
+        "replay_files([Path(file)], edge_url=url, api_key=None, reader=reader, home=Path(home))"
     )
     arguments = [sys.executable, "-c", program, str(path), receiver.url, str(tmp_path / "mapping.toml"), str(home)]
     victims: list[subprocess.Popen[bytes]] = []
@@ -186,7 +197,7 @@ def test_bodies_are_sent_as_they_are_and_a_bad_one_costs_no_other(receiver: Rece
 
 def test_a_key_is_sent_with_every_request(receiver: Receiver, home: Path, tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "log.jsonl", small_rows(2))
-    replay_files([path], edge_url=receiver.url, api_key="pk_secret", mapping=small_mapping(), home=home)
+    replay_files([path], edge_url=receiver.url, api_key="pk_secret", reader=mapped_rows(small_mapping()), home=home)
     assert receiver.keys == {"Bearer pk_secret"}
 
 
@@ -203,7 +214,9 @@ def test_paths_that_hold_nothing_to_replay_are_refused(tmp_path: Path) -> None:
 def test_an_edge_that_is_not_there_is_told(home: Path, tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "log.jsonl", small_rows(2))
     with pytest.raises(ConfigurationError, match="penstock up"):
-        replay_files([path], edge_url="http://127.0.0.1:9", api_key=None, mapping=small_mapping(), home=home, patience=QUICK)
+        replay_files(
+            [path], edge_url="http://127.0.0.1:9", api_key=None, reader=mapped_rows(small_mapping()), home=home, patience=QUICK
+        )
 
 
 @pytest.mark.skipif(

@@ -16,6 +16,7 @@ from penstock.datasets.spec import DatasetSpec
 from penstock.errors import BadInputError
 from penstock.evaluation.suite_files import freeze_held_out
 from penstock.ingest.flush import Flusher, FlushThread
+from penstock.ingest.prices import load_prices
 from penstock.ingest.spool import Spool, create_spool
 from penstock.lake.arrow_schema import to_arrow
 from penstock.lake.lake import Lake
@@ -60,7 +61,8 @@ class Office:
 
     def refresh(self) -> None:
         """What the worker does every few seconds."""
-        refresh_stages(self.lake, self.penstock.registry, self.penstock.settings, self.penstock.clock)
+        settings = self.penstock.settings
+        refresh_stages(self.lake, self.penstock.registry, settings, self.penstock.clock, load_prices(settings.prices))
 
     def call(self, user: str | None, **fields: Any) -> Span:
         """A call in which everything that can tell of a user does."""

@@ -7,6 +7,7 @@ import typer
 from penstock.app import Penstock
 from penstock.commands import options
 from penstock.commands.printing import print_fields, print_rows
+from penstock.ingest.prices import load_prices
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
 from penstock.signals.definitions import DEFINITIONS
@@ -42,7 +43,7 @@ def run(
     penstock = Penstock(options.load(home).settings)
     with penstock.lake.writing():
         if settle:
-            settle_interactions(penstock.lake, penstock.clock)
+            settle_interactions(penstock.lake, penstock.clock, price=load_prices(penstock.settings.prices).cost)
             settle_feedback(penstock.lake, penstock.clock, penstock.settings.ingest.pending_expiry_h)
         written = run_signals(penstock.lake, penstock.clock)
     print_fields({**written, "total": sum(written.values())}, as_json=json)

@@ -141,7 +141,7 @@ COLUMNS: dict[str, tuple[tuple[str, ...], Convert]] = {
         ),
         count_of,
     ),
-    "cost": (("operation.cost", "llm.cost.total", "gen_ai.usage.cost"), real_of),
+    "cost": (("penstock.cost", "operation.cost", "llm.cost.total", "gen_ai.usage.cost"), real_of),
 }  # fmt: skip
 # attribute -> its column, how it is read, and whether an attribute of higher precedence may be there
 ATTRIBUTES: dict[str, tuple[str, Convert, bool]] = {

@@ -5,7 +5,7 @@ missing, late or circular. A call seen twice, say by the application and by the 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,8 +26,14 @@ _MOST_LEVELS = 256  # no application nests so deep; what is nested without end m
 _FROM_THE_TRACE = ("session_id", "user_id", "segment", "tenant")
 _FROM_ANCESTORS = (*_FROM_THE_TRACE, "request_id", "application")
 
+Price = Callable[[Mapping[str, Any]], float | None]  # the columns of a call -> what it cost, None where that is unknown
 
-def build_interactions(spans: Iterable[Span], known_at: datetime) -> list[Interaction]:
+
+def no_price(_call: Mapping[str, Any]) -> None:
+    """Where no table of prices is at hand."""
+
+
+def build_interactions(spans: Iterable[Span], known_at: datetime, price: Price = no_price) -> list[Interaction]:
     """Every interaction of the traces whose spans are given, in order of trace and start.
 
     The traces must be whole, as far as they have arrived. A call also seen by the gateway comes as two rows, the application's
@@ -38,7 +44,9 @@ def build_interactions(spans: Iterable[Span], known_at: datetime) -> list[Intera
         if span.trace_id and span.span_id:
             _keep_last(traces[span.trace_id], span)
     return [
-        interaction for trace_id in sorted(traces) for interaction in _Trace(traces[trace_id].values()).interactions(known_at)
+        interaction
+        for trace_id in sorted(traces)
+        for interaction in _Trace(traces[trace_id].values()).interactions(known_at, price)
     ]
 
 
@@ -69,14 +77,14 @@ class _Trace:
             elif span.kind in (SpanKind.TOOL, SpanKind.RETRIEVAL):
                 self.attachments.append(span)
 
-    def interactions(self, known_at: datetime) -> list[Interaction]:
+    def interactions(self, known_at: datetime, price: Price) -> list[Interaction]:
         """The trace's interactions, in order of start."""
         drafts = {span.span_id: self._draft(span) for span in self.inferences}
         merged = merge_duplicates(self.inferences, drafts, self._ancestors)
         attach(self.attachments, self.inferences, drafts, merged, self._ids_above)
         for outer, inner in merged.items():
             drafts[outer]["merged_into"] = interaction_id(self.by_id[inner].trace_id, inner)
-        return [_finish(span, drafts[span.span_id], known_at) for span in self.inferences]
+        return [_finish(span, drafts[span.span_id], known_at, price) for span in self.inferences]
 
     def _draft(self, span: Span) -> dict[str, Any]:
         draft: dict[str, Any] = {name: getattr(span, name) for name in _FIELDS}
@@ -146,7 +154,9 @@ def _read_texts(draft: dict[str, Any]) -> None:
         draft["tool_calls"] = calls if draft["tool_calls"] is None else draft["tool_calls"]
 
 
-def _finish(span: Span, draft: dict[str, Any], known_at: datetime) -> Interaction:
+def _finish(span: Span, draft: dict[str, Any], known_at: datetime, price: Price) -> Interaction:
+    if draft["cost"] is None:
+        draft["cost"] = price(draft)
     if draft["session_id"] is None:
         # An interaction without a session belongs to its trace; session_id == trace_id tells that it was so.
         draft["session_id"] = span.trace_id

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.formats.message_readings import read_prompt, read_response
+from penstock.ingest.interactions import Price, no_price
 from penstock.records.interaction import Interaction
 from penstock.records.span import SpanKind
 
@@ -29,7 +30,7 @@ def find_plain(spans: pa.Table) -> Any:
     return pc.and_(pc.and_(is_alone, is_inference), has_ids)
 
 
-def plain_interactions(spans: pa.Table, known_at: datetime) -> pa.Table:
+def plain_interactions(spans: pa.Table, known_at: datetime, price: Price = no_price) -> pa.Table:
     """The interactions of such spans, in their order."""
     rows = spans.num_rows
     prompts, responses, calls = _read_texts(spans)
@@ -45,8 +46,16 @@ def plain_interactions(spans: pa.Table, known_at: datetime) -> pa.Table:
         "response_text": pc.coalesce(spans.column("response_text"), responses),
         "tool_calls": pc.coalesce(spans.column("tool_calls"), calls),
     }
+    made["cost"] = pc.coalesce(spans.column("cost"), _costs(spans, price))
     columns: list[Any] = [made[name] if name in made else spans.column(name) for name in _COLUMNS]
     return pa.table(columns, names=list(_COLUMNS))
+
+
+def _costs(spans: pa.Table, price: Price) -> Any:
+    """What each call cost by the table of prices."""
+    names = ("request_model", "response_model", "input_tokens", "output_tokens", "cached_tokens")
+    calls = zip(*(spans.column(name).to_pylist() for name in names), strict=True)
+    return pa.array([price(dict(zip(names, call, strict=True))) for call in calls], pa.float64())
 
 
 def _read_texts(spans: pa.Table) -> Any:

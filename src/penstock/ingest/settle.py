@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
-from penstock.ingest.interactions import build_interactions
+from penstock.ingest.interactions import Price, build_interactions, no_price
 from penstock.ingest.plain_interactions import find_plain, plain_interactions
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
@@ -44,28 +44,28 @@ class Settled(Struct, frozen=True, kw_only=True):
     unchanged: int = 0
 
 
-def settle_interactions(lake: Lake, clock: WriterClock, max_rows: int = MAX_ROWS) -> Settled:
+def settle_interactions(lake: Lake, clock: WriterClock, max_rows: int = MAX_ROWS, price: Price = no_price) -> Settled:
     """Settle every span that was new when this began, in chunks of whole commits."""
     total = Settled()
     horizon = Horizon(lake, "interactions", [WATERMARK])
-    while (settled := _settle_chunk(lake, clock, max_rows)) is not None:
+    while (settled := _settle_chunk(lake, clock, max_rows, price)) is not None:
         total = Settled(**{name: getattr(total, name) + getattr(settled, name) for name in Settled.__struct_fields__})
         if horizon.is_reached():
             break
     return total
 
 
-def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int) -> Settled | None:
+def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int, price: Price) -> Settled | None:
     after = lake.transaction_version("interactions", WATERMARK)
     changes = lake.changes("spans", after, ["trace_id", "date"], max_rows)
     if changes.rows.num_rows == 0:
         return None
     known_at = clock.known_at()
     plain, others = _part(lake, _spans_of_traces(lake, changes.rows))
-    built = build_interactions(_to_records(Span, others), known_at)
+    built = build_interactions(_to_records(Span, others), known_at, price)
     amended = list(_amended(built, _standing(lake, built)))
     rows = pa.concat_tables(
-        [lake.check("interactions", plain_interactions(plain, known_at)), lake.to_rows("interactions", amended)]
+        [lake.check("interactions", plain_interactions(plain, known_at, price)), lake.to_rows("interactions", amended)]
     )
     lake.append("interactions", rows, transactions={WATERMARK: changes.version})
     created = plain.num_rows + sum(interaction.revision == 0 for interaction in amended)

@@ -6,12 +6,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
-from pathlib import Path
 from typing import cast
 
 from msgspec import Struct
 
 from penstock.errors import BadInputError
+from penstock.replay.location import Location, size_bytes
 
 _PACKED = (".gz", ".xz")
 
@@ -29,16 +29,15 @@ class OpenFile(Struct, frozen=True):
         return self.raw.tell() / self.size_bytes if self.size_bytes else 1.0
 
 
-def plain_name(path: Path) -> str:
+def plain_name(path: Location) -> str:
     """The name without `.gz` or `.xz`, so that packing a file does not change what it is."""
     return path.name[: -len(path.suffix)] if path.suffix.lower() in _PACKED else path.name
 
 
 @contextmanager
-def open_unpacked(path: Path) -> Iterator[OpenFile]:
+def open_unpacked(path: Location) -> Iterator[OpenFile]:
     """Open a file for reading, through gzip or xz where its name says so."""
     with reading(path), path.open("rb") as raw:
-        size_bytes = path.stat().st_size
         match path.suffix.lower():
             case ".gz":
                 stream = cast(BufferedReader, gzip.GzipFile(fileobj=raw))
@@ -46,11 +45,11 @@ def open_unpacked(path: Path) -> Iterator[OpenFile]:
                 stream = cast(BufferedReader, lzma.LZMAFile(raw))  # noqa: SIM115  closes nothing but `raw`
             case _:
                 stream = raw
-        yield OpenFile(stream, raw, size_bytes)
+        yield OpenFile(stream, raw, size_bytes(path))
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def reading(path: Location) -> Iterator[None]:
     """Turn what goes wrong while a file is read or unpacked into a BadInputError."""
     try:
         yield

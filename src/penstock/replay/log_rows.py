@@ -8,7 +8,7 @@ import difflib
 import io
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow
@@ -17,11 +17,27 @@ from msgspec import Struct
 
 from penstock.errors import BadInputError
 from penstock.replay.compressed import OpenFile, open_unpacked, plain_name, reading
+from penstock.replay.json_rows import read_json
+from penstock.replay.location import Location
 from penstock.replay.mapping import Format, SourceMapping
 
 MAX_ROW_BYTES = 32 * 1024 * 1024
 _PARQUET_BATCH = 1024
-_SUFFIXES: dict[str, Format] = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+_SUFFIXES: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".parquet": "parquet",
+}
+
+
+class Mark(Struct, frozen=True):
+    """Where a row stands in a table that grows: its watermark, and what it is known by among those with the same one."""
+
+    value: str  # as watermark.encode_mark writes it
+    digest: str
 
 
 class LogRow(Struct, frozen=True):
@@ -31,20 +47,27 @@ class LogRow(Struct, frozen=True):
     values: dict[str, Any]
     problem: str | None
     fraction: float  # of the file that has been read
+    mark: "Mark | None" = None  # of a table that is read by a watermark
 
 
-def is_log(path: Path) -> bool:
+def _suffix(path: Location) -> str:
+    return PurePosixPath(plain_name(path)).suffix.lower()
+
+
+def is_log(path: Location) -> bool:
     """Whether the name is that of a log that can be read row by row."""
-    return Path(plain_name(path)).suffix.lower() in _SUFFIXES
+    return _suffix(path) in _SUFFIXES
 
 
-def read_rows(path: Path, source: SourceMapping, columns: frozenset[str], after: int = 0) -> Iterator[LogRow]:
+def read_rows(path: Location, source: SourceMapping, columns: frozenset[str], after: int = 0) -> Iterator[LogRow]:
     """The rows after row number `after`; `columns` must exist where the format has a header. Raises BadInputError."""
-    match source.format or _SUFFIXES.get(Path(plain_name(path)).suffix.lower()):
+    match source.format or _SUFFIXES.get(_suffix(path)):
         case "csv":
             rows = _read_csv(path, source, columns)
         case "jsonl":
             rows = _read_jsonl(path, source.encoding)
+        case "json":
+            rows = _read_json(path)
         case "parquet":
             rows = _read_parquet(path, columns, after)
         case _:
@@ -53,8 +76,8 @@ def read_rows(path: Path, source: SourceMapping, columns: frozenset[str], after:
     return (row for row in rows if row.number > after)
 
 
-def _read_csv(path: Path, source: SourceMapping, columns: frozenset[str]) -> Iterator[LogRow]:
-    delimiter = "\t" if Path(plain_name(path)).suffix.lower() == ".tsv" and source.delimiter == "," else source.delimiter
+def _read_csv(path: Location, source: SourceMapping, columns: frozenset[str]) -> Iterator[LogRow]:
+    delimiter = "\t" if _suffix(path) == ".tsv" and source.delimiter == "," else source.delimiter
     csv.field_size_limit(MAX_ROW_BYTES)  # one setting for the whole process, which nothing else here uses
     with open_unpacked(path) as file, _text(file.stream, path, source.encoding) as text:
         reader = csv.reader(_text_lines(text, path), delimiter=delimiter)
@@ -62,7 +85,7 @@ def _read_csv(path: Path, source: SourceMapping, columns: frozenset[str]) -> Ite
             header = next(reader, None)
             if header is None:
                 raise BadInputError(f"{path} is empty; a CSV file begins with the names of its columns.")
-            _require_columns(path, header, columns)
+            require_columns(path, header, columns)
             lines = (line for line in reader if line)
             for number, line in enumerate(lines, start=1):
                 yield _csv_row(number, header, line, source.encoding, file.fraction)
@@ -72,7 +95,7 @@ def _read_csv(path: Path, source: SourceMapping, columns: frozenset[str]) -> Ite
             ) from error
 
 
-def _text_lines(text: io.TextIOWrapper, path: Path) -> Iterator[str]:
+def _text_lines(text: io.TextIOWrapper, path: Location) -> Iterator[str]:
     """Lines of a bounded length, so that a file that is no CSV does not fill the memory."""
     while line := text.readline(MAX_ROW_BYTES):
         if len(line) >= MAX_ROW_BYTES:
@@ -94,7 +117,7 @@ def _is_undecoded(text: str) -> bool:
     return not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text)
 
 
-def _text(stream: io.BufferedReader, path: Path, encoding: str) -> io.TextIOWrapper:
+def _text(stream: io.BufferedReader, path: Location, encoding: str) -> io.TextIOWrapper:
     """Text with every undecodable byte kept apart, so that it costs its row only."""
     _refuse_other_unicode(stream.peek(2)[:2], path, encoding)
     wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
@@ -102,12 +125,12 @@ def _text(stream: io.BufferedReader, path: Path, encoding: str) -> io.TextIOWrap
     return io.TextIOWrapper(stream, encoding=name, errors="replace" if wide else "surrogateescape", newline="")
 
 
-def _refuse_other_unicode(start: bytes, path: Path, encoding: str) -> None:
+def _refuse_other_unicode(start: bytes, path: Location, encoding: str) -> None:
     if start in (b"\xff\xfe", b"\xfe\xff") and not encoding.lower().startswith(("utf-16", "utf_16", "utf-32", "utf_32")):
         raise BadInputError(f'{path} is UTF-16, not {encoding}; say encoding = "utf-16" in the [source] of the mapping.')
 
 
-def _read_jsonl(path: Path, encoding: str) -> Iterator[LogRow]:
+def _read_jsonl(path: Location, encoding: str) -> Iterator[LogRow]:
     with open_unpacked(path) as file:
         for number, line in enumerate(_lines(file), start=1):
             if line is None:
@@ -142,13 +165,19 @@ def _json_row(number: int, line: bytes, encoding: str, fraction: float) -> LogRo
     return LogRow(number, values, None, fraction)
 
 
-def _read_parquet(path: Path, columns: frozenset[str], after: int) -> Iterator[LogRow]:
+def _read_json(path: Location) -> Iterator[LogRow]:
+    for number, (values, fraction) in enumerate(read_json(path), start=1):
+        problem = None if isinstance(values, dict) else f"it is a JSON {type(values).__name__} where an object is needed"
+        yield LogRow(number, values if isinstance(values, dict) else {}, problem, fraction)
+
+
+def _read_parquet(path: Location, columns: frozenset[str], after: int) -> Iterator[LogRow]:
     if plain_name(path) != path.name:
         raise BadInputError(f"{path} is Parquet packed once more, which cannot be read in pieces; unpack it first.")
-    with reading(path):
+    with open_unpacked(path) as opened, reading(path):
         try:
-            with pyarrow.parquet.ParquetFile(path) as file:
-                _require_columns(path, file.schema_arrow.names, columns)
+            with pyarrow.parquet.ParquetFile(opened.stream) as file:
+                require_columns(path, file.schema_arrow.names, columns)
                 yield from _parquet_rows(file, after)
         except pyarrow.ArrowException as error:
             raise BadInputError(f"{path} cannot be read as Parquet: {error}.") from error
@@ -168,7 +197,8 @@ def _parquet_rows(file: pyarrow.parquet.ParquetFile, after: int) -> Iterator[Log
                 yield LogRow(number, values, None, number / total)
 
 
-def _require_columns(path: Path, header: list[str], columns: frozenset[str]) -> None:
+def require_columns(path: object, header: list[str], columns: frozenset[str]) -> None:
+    """Raise BadInputError for a column that a mapping binds and a header lacks, or has twice."""
     for column in sorted(columns - set(header)):
         close = difflib.get_close_matches(column, header, n=1)
         hint = f"Did you mean `{close[0]}`?" if close else f"It has {', '.join(header[:20])}."

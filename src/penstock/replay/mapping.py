@@ -16,8 +16,8 @@ from penstock.errors import ConfigurationError
 from penstock.records.interaction import Exposure
 from penstock.replay.binding import EPOCH, PARSERS, Binding
 
-Format = Literal["csv", "jsonl", "parquet"]
-FORMATS: tuple[Format, ...] = ("csv", "jsonl", "parquet")
+Format = Literal["csv", "jsonl", "json", "parquet"]
+FORMATS: tuple[Format, ...] = ("csv", "jsonl", "json", "parquet")
 
 
 class FieldKind(Struct, frozen=True):
@@ -55,6 +55,7 @@ INTERACTION_FIELDS: dict[str, FieldKind] = {
     "output_tokens": FieldKind("integer", "gen_ai.usage.output_tokens"),
     "cached_tokens": FieldKind("integer", "gen_ai.usage.cache_read.input_tokens"),
     "reasoning_tokens": FieldKind("integer", "gen_ai.usage.reasoning.output_tokens"),
+    "cost": FieldKind("number", "penstock.cost"),
     "temperature": FieldKind("number", "gen_ai.request.temperature"),
     "checkpoint": FieldKind("text", "penstock.checkpoint.id"),
     "arm": FieldKind("text", "penstock.release.arm"),

@@ -5,7 +5,7 @@ content.
 """
 
 import json
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Literal
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from penstock.errors import BadInputError
 from penstock.formats.otlp import parse_logs, parse_traces
 from penstock.replay.compressed import open_unpacked, plain_name, reading
+from penstock.replay.location import Location, S3Object
 
 Signal = Literal["traces", "logs"]
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -31,18 +32,18 @@ class Body(Struct, frozen=True):
     content: bytes
 
 
-def is_body(path: Path) -> bool:
+def is_body(path: Location) -> bool:
     """Whether the name is that of an OTLP body."""
-    return not path.name.endswith(_HEADERS) and Path(plain_name(path)).suffix.lower() in _SUFFIXES
+    return not path.name.endswith(_HEADERS) and PurePosixPath(plain_name(path)).suffix.lower() in _SUFFIXES
 
 
-def read_body(path: Path) -> Body:
+def read_body(path: Location) -> Body:
     """Read one body; raises BadInputError where it is none."""
     with open_unpacked(path) as file, reading(path):
         content = file.stream.read(MAX_BODY_BYTES + 1)
     if len(content) > MAX_BODY_BYTES:
         raise BadInputError(f"{path} unpacks to more than {MAX_BODY_BYTES:,} bytes, the most that OTLP takes in one request.")
-    content_type = _SUFFIXES[Path(plain_name(path)).suffix.lower()]
+    content_type = _SUFFIXES[PurePosixPath(plain_name(path)).suffix.lower()]
     signal = _signal_of_headers(path) or (_signal_of_json(path, content) if content_type == JSON else None)
     signal = signal or _signal_of_name(path.name) or _signal_of_content(content, content_type)
     if signal is None:
@@ -51,7 +52,7 @@ def read_body(path: Path) -> Body:
     return Body(signal, content_type, content)
 
 
-def _parse(signal: Signal, content: bytes, content_type: str, path: Path) -> None:
+def _parse(signal: Signal, content: bytes, content_type: str, path: Location) -> None:
     """Refuse what the edge would refuse, with the name of the file in the message."""
     try:
         parse_traces(content, content_type) if signal == "traces" else parse_logs(content, content_type)
@@ -59,9 +60,11 @@ def _parse(signal: Signal, content: bytes, content_type: str, path: Path) -> Non
         raise BadInputError(f"{path}: {error}") from error
 
 
-def _signal_of_headers(path: Path) -> Signal | None:
+def _signal_of_headers(path: Location) -> Signal | None:
     """From the HTTP path or the gRPC method under which the body was captured."""
-    headers = path.with_name(Path(plain_name(path)).stem + _HEADERS)
+    if isinstance(path, S3Object):
+        return None
+    headers = path.with_name(PurePosixPath(plain_name(path)).stem + _HEADERS)
     if not headers.is_file():
         return None
     try:
@@ -78,7 +81,7 @@ def _signal_of_headers(path: Path) -> Signal | None:
     raise BadInputError(f"{path} was captured from {where.strip()}, which is neither OTLP traces nor OTLP logs.")
 
 
-def _signal_of_json(path: Path, content: bytes) -> Signal:
+def _signal_of_json(path: Location, content: bytes) -> Signal:
     try:
         tree = json.loads(content)
     except (ValueError, RecursionError) as error:

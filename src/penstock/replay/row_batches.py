@@ -3,8 +3,8 @@
 A row that is refused is found by sending its batch one by one, so that it costs no other row.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -12,11 +12,10 @@ from msgspec import Struct
 from penstock.errors import BadInputError
 from penstock.formats.otlp import Encoding
 from penstock.replay.binding import RowError
-from penstock.replay.compressed import plain_name
-from penstock.replay.log_rows import LogRow
-from penstock.replay.mapping import RowMapping
+from penstock.replay.call import Call, to_request
+from penstock.replay.log_rows import LogRow, Mark
 from penstock.replay.progress import Rejected
-from penstock.replay.row_mapping import Call, map_row, to_request
+from penstock.replay.row_reader import PassedOverError, RowReader
 from penstock.replay.sender import EdgeSender
 
 BATCH_ROWS = 100
@@ -30,6 +29,8 @@ class Done(Struct, frozen=True, kw_only=True):
     sent: int
     feedback: int
     rejected: list[Rejected]
+    passed_over: dict[str, int] = {}  # why -> how many rows there was nothing to send of
+    marks: list[Mark] = []
 
 
 class Batch(Struct, frozen=True):
@@ -39,12 +40,16 @@ class Batch(Struct, frozen=True):
     rejected: list[Rejected]
     last_row: int
     fraction: float
+    passed_over: dict[str, int]
+    marks: list[Mark]
 
 
-def read_batches(rows: Iterable[LogRow], path: Path, mapping: RowMapping) -> Iterator[Batch]:
+def read_batches(rows: Iterable[LogRow], file: str, name: str, reader: RowReader) -> Iterator[Batch]:
     """Rows in batches; rows read before a file breaks off are a batch of their own, and then the error comes."""
     calls: list[Call] = []
     rejected: list[Rejected] = []
+    passed_over: Counter[str] = Counter()
+    marks: list[Mark] = []
     size_bytes, last_row, fraction = 0, 0, 0.0
     rows = iter(rows)
     broken: BadInputError | None = None
@@ -55,15 +60,18 @@ def read_batches(rows: Iterable[LogRow], path: Path, mapping: RowMapping) -> Ite
             row, broken = None, error
         if row is not None:
             last_row, fraction = row.number, row.fraction
+            marks += [row.mark] if row.mark is not None else []
             try:
-                calls.append(map_row(row, plain_name(path), mapping))
-                size_bytes += calls[-1].span.ByteSize()
+                calls.append(reader.read(row, name))
+                size_bytes += calls[-1].size_bytes
+            except PassedOverError as error:
+                passed_over[str(error)] += 1
             except RowError as error:
-                rejected.append(Rejected(file=str(path), row=row.number, reason=str(error)))
-        full = len(calls) + len(rejected) >= BATCH_ROWS or size_bytes >= BATCH_BYTES
-        if (full or row is None) and (calls or rejected):
-            yield Batch(calls, rejected, last_row, fraction)
-            calls, rejected, size_bytes = [], [], 0
+                rejected.append(Rejected(file=file, row=row.number, reason=str(error)))
+        count = len(calls) + len(rejected) + passed_over.total()
+        if count and (row is None or count >= BATCH_ROWS or size_bytes >= BATCH_BYTES):
+            yield Batch(calls, rejected, last_row, fraction, dict(passed_over), marks)
+            calls, rejected, marks, passed_over, size_bytes = [], [], [], Counter(), 0
         if row is None:
             break
     if broken is not None:
@@ -72,9 +80,17 @@ def read_batches(rows: Iterable[LogRow], path: Path, mapping: RowMapping) -> Ite
 
 async def send_batch(batch: Batch, file: str, sender: EdgeSender) -> Done:
     """Send the spans, then the feedback on those that were taken."""
-    taken, rejected = await _send_calls(batch.calls, file, sender)
-    feedback, refused = await _send_reports(taken, file, sender)
-    return Done(last_row=batch.last_row, sent=len(taken), feedback=feedback, rejected=[*batch.rejected, *rejected, *refused])
+    only_reports = [call for call in batch.calls if not call.spans]
+    taken, rejected = await _send_calls([call for call in batch.calls if call.spans], file, sender)
+    feedback, refused = await _send_reports([*taken, *only_reports], file, sender)
+    return Done(
+        last_row=batch.last_row,
+        sent=len(taken),
+        feedback=feedback,
+        rejected=[*batch.rejected, *rejected, *refused],
+        passed_over=batch.passed_over,
+        marks=batch.marks,
+    )
 
 
 async def _send_calls(calls: list[Call], file: str, sender: EdgeSender) -> tuple[list[Call], list[Rejected]]:

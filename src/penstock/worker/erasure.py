@@ -18,6 +18,7 @@ from penstock.datasets.lineage import datasets_behind
 from penstock.errors import PenstockError
 from penstock.evaluation.erase import erase_from_suites
 from penstock.ingest.flush import Flusher
+from penstock.ingest.prices import load_prices
 from penstock.ingest.spool import adopt_spools, create_spool, scrubbed_path
 from penstock.ingest.tombstones import add_tombstones
 from penstock.lake.lake import Lake
@@ -75,7 +76,7 @@ def erase_users(
     say("Waiting for those who write to the lake")
     with lake.alone():
         say("Settling what has arrived")
-        refresh_stages(lake, stores.registry, stores.settings, stores.clock)
+        refresh_stages(lake, stores.registry, stores.settings, stores.clock, load_prices(stores.settings.prices))
         say("Looking for what belongs to them")
         scope = find_scope(lake, users)
         add_tombstones(lake.root, erasure_id, scope.tombstones())

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from penstock.config import Settings
 from penstock.errors import PenstockError
+from penstock.ingest.prices import PriceTable, load_prices
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
 from penstock.labels.run import run_labels
@@ -17,6 +18,7 @@ from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock, utc_now
 from penstock.registry.registry import Registry
 from penstock.signals.run import run_signals
+from penstock.worker.contract_watch import ContractWatch
 
 LEASE = "settle"
 LEASE_S = 30.0
@@ -33,6 +35,8 @@ class Refresher:
         self._lock = threading.Lock()
         self._registry = registry
         self._settings = settings
+        self._prices = load_prices(settings.prices)
+        self._contracts = ContractWatch(settings)
         self._clock = clock
         self._holder = holder
         self._maintained_at = time.monotonic()
@@ -48,7 +52,8 @@ class Refresher:
             if not self._registry.leases.acquire(LEASE, self._holder, LEASE_S, utc_now()):
                 return False
             with self._lake.writing():
-                refresh_stages(self._lake, self._registry, self._settings, self._clock)
+                refresh_stages(self._lake, self._registry, self._settings, self._clock, self._prices)
+            self._contracts.look(self._lake)
             self._refreshed_at = time.monotonic()
             return True
 
@@ -66,9 +71,9 @@ class Refresher:
         self._registry.leases.release(LEASE, self._holder)
 
 
-def refresh_stages(lake: Lake, registry: Registry, settings: Settings, clock: WriterClock) -> None:
+def refresh_stages(lake: Lake, registry: Registry, settings: Settings, clock: WriterClock, prices: PriceTable) -> None:
     """Settle, signals, labels, in the order in which data flows."""
-    settle_interactions(lake, clock)
+    settle_interactions(lake, clock, price=prices.cost)
     settle_feedback(lake, clock, settings.ingest.pending_expiry_h)
     run_signals(lake, clock)
     run_labels(lake, registry, settings.reward, clock)
