@@ -30,6 +30,12 @@ class EdgeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     capture_queue: Annotated[
         int, Meta(description="Gateway captures that may wait for the spool before they are counted lost.")
     ] = 10_000
+    relay: Annotated[
+        str,
+        Meta(
+            description="Name of a [policy.forward] target, or the URL of another Penstock: send everything there, keep no lake."
+        ),
+    ] = ""
 
 
 class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -140,6 +146,103 @@ class ReleaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     apply_timeout_s: Annotated[float, Meta(description="How long a flip waits for every live edge to confirm it.")] = 10.0
 
 
+class AttributeMatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one attribute of a span must be."""
+
+    key: Annotated[str, Meta(description="Attribute of the span or its resource, as OpenTelemetry names it.", min_length=1)]
+    values: Annotated[list[str], Meta(description="It must be one of these; empty accepts any value.")] = field(
+        default_factory=list
+    )
+    enabled_regex_matching: Annotated[bool, Meta(description="Take `values` as regular expressions (RE2).")] = False
+    min_value: Annotated[float | None, Meta(description="It must be a number and at least this.")] = None
+    max_value: Annotated[float | None, Meta(description="It must be a number and at most this.")] = None
+
+
+class SamplePolicySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule that keeps the content of more traces; all of its conditions have to hold."""
+
+    name: Annotated[str, Meta(description="What you call it.", min_length=1)]
+    applications: Annotated[list[str], Meta(description="A span of the trace comes from one of these (service.name).")] = field(
+        default_factory=list
+    )
+    status_codes: Annotated[list[str], Meta(description="That span's status is one of these: ERROR, OK, UNSET.")] = field(
+        default_factory=list
+    )
+    attributes: Annotated[list[AttributeMatch], Meta(description="That span has all of these attributes.")] = field(
+        default_factory=list
+    )
+    threshold_ms: Annotated[float, Meta(description="The trace takes longer than this; 0 for any.", ge=0)] = 0.0
+    sampling_percentage: Annotated[
+        float, Meta(description="How many of the matching traces keep their content.", gt=0, le=100)
+    ] = 100.0
+
+
+class SampleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose content is kept; what is sampled out keeps a thin row."""
+
+    sampling_percentage: Annotated[float, Meta(description="Traces or sessions whose content is kept.", gt=0, le=100)] = 100.0
+    by: Annotated[str, Meta(description="What is drawn: a trace or a session.", pattern="^(trace|session)$")] = "trace"
+    hash_seed: Annotated[str, Meta(description="Homes with the same seed draw alike; empty draws with the key of this home.")] = (
+        ""
+    )
+    applications: Annotated[
+        dict[str, Annotated[float, Meta(gt=0, le=100)]],
+        Meta(description="Percentage of one application (service.name) in place of the general one."),
+    ] = field(default_factory=dict)
+    policies: Annotated[
+        list[SamplePolicySettings],
+        Meta(description="What is kept beside: [[policy.sample.policies]]; the highest percentage holds."),
+    ] = field(default_factory=list)
+
+
+class RouteSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a span that meets all of the conditions goes."""
+
+    name: Annotated[str, Meta(description="What you call it.", min_length=1)]
+    applications: Annotated[list[str], Meta(description="It comes from one of these (service.name).")] = field(
+        default_factory=list
+    )
+    attributes: Annotated[list[AttributeMatch], Meta(description="It has all of these attributes.")] = field(default_factory=list)
+    pipelines: Annotated[list[str], Meta(description="`store`, and names of [policy.forward]; an empty list drops it.")]
+
+
+class RoutingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where spans go."""
+
+    table: Annotated[list[RouteSettings], Meta(description="Rules, [[policy.route.table]]; the first that matches counts.")] = (
+        field(default_factory=list)
+    )
+    default_pipelines: Annotated[list[str], Meta(description="Where all others go.")] = field(default_factory=lambda: ["store"])
+
+
+class ForwardSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An OTLP/HTTP endpoint that gets a copy."""
+
+    endpoint: Annotated[str, Meta(description="Base URL; /v1/traces and /v1/logs are appended.", pattern="^https?://[^/].*$")]
+    headers: Annotated[dict[str, str], Meta(description="Headers of every request that are no secret.")] = field(
+        default_factory=dict
+    )
+    headers_env: Annotated[dict[str, str], Meta(description="Headers whose values stand in environment variables.")] = field(
+        default_factory=dict
+    )
+    penstock: Annotated[
+        bool, Meta(description="It is another Penstock, which also gets feedback and the thin rows of what was sampled out.")
+    ] = False
+    compression: Annotated[str, Meta(description="gzip or none.", pattern="^(gzip|none)$")] = "gzip"
+    timeout_s: Annotated[float, Meta(description="How long one request may take.", gt=0)] = 10.0
+    queue_max_bytes: Annotated[int, Meta(description="Per edge worker; what is oldest is dropped beyond it.", gt=0)] = 1024**3
+
+
+class PolicySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is kept of what arrives, and where it goes."""
+
+    sample: SampleSettings = field(default_factory=SampleSettings)
+    route: RoutingSettings = field(default_factory=RoutingSettings)
+    forward: Annotated[dict[str, ForwardSettings], Meta(description="Targets by name: [policy.forward.NAME].")] = field(
+        default_factory=dict
+    )
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
@@ -155,6 +258,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     training: TrainingSettings = field(default_factory=TrainingSettings)
     serving: ServingSettings = field(default_factory=ServingSettings)
     release: ReleaseSettings = field(default_factory=ReleaseSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
 
     @property
     def home_path(self) -> Path:
@@ -165,6 +269,21 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def registry_url(self) -> str:
         """The registry's SQLAlchemy URL."""
         return self.registry.url or f"sqlite:///{self.home_path / 'registry.db'}"
+
+
+# tables whose names are free, by their path, and what each entry holds
+NAMED_TABLES: dict[str, type[Struct]] = {
+    "gateway.upstreams": UpstreamSettings,
+    "policy.forward": ForwardSettings,
+}
+
+# lists of rules, by their path, and what each rule holds
+LISTED_TABLES: dict[str, type[Struct]] = {
+    "policy.sample.policies": SamplePolicySettings,
+    "policy.sample.policies.attributes": AttributeMatch,
+    "policy.route.table": RouteSettings,
+    "policy.route.table.attributes": AttributeMatch,
+}
 
 
 class Setting(Struct, frozen=True, kw_only=True):
@@ -205,6 +324,10 @@ def _walk(struct: type[Struct], prefix: str) -> list[Setting]:
 def _type_name(hint: Any) -> str:
     if get_origin(hint) in (list, UnionType):
         return " | ".join(_type_name(part) for part in get_args(hint)) + (" list" if get_origin(hint) is list else "")
+    if hint is type(None):
+        return "none"
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return "table"
     return "table" if get_origin(hint) is dict else getattr(hint, "__name__", str(hint))
 
 
@@ -250,11 +373,15 @@ def load_settings(
         _require_known(key, known, "a flag")
         _put(tree, key, value)
         origins[key] = "flag"
-    _require_known_upstream_keys(tree.get("gateway", {}).get("upstreams", {}))
+    for table, struct in NAMED_TABLES.items():
+        _require_known_keys(tree, table, struct)
+    for table, struct in LISTED_TABLES.items():
+        _require_known_rule_keys(tree, table, struct)
     try:
         settings = msgspec.convert(tree, Settings)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"A setting has the wrong type: {error}. `penstock config` lists types and defaults.") from error
+    _require_sound_policy(settings.policy)
     return LoadedSettings(settings=settings, origins=origins)
 
 
@@ -294,12 +421,64 @@ def _require_known(path: str, known: Mapping[str, Setting], where: str) -> None:
         raise ConfigurationError(f"{where} sets `{path}`, which is no setting of Penstock.{_hint(path, known)}")
 
 
-def _require_known_upstream_keys(upstreams: Any) -> None:
-    known = dict.fromkeys(UpstreamSettings.__struct_fields__)
-    for name, upstream in upstreams.items() if isinstance(upstreams, dict) else ():
-        for key in upstream if isinstance(upstream, dict) else ():
+def _require_known_keys(tree: Mapping[str, Any], table: str, struct: type[Struct]) -> None:
+    known = dict.fromkeys(struct.__struct_fields__)
+    entries: Any = tree
+    for part in table.split("."):
+        entries = entries.get(part, {}) if isinstance(entries, Mapping) else {}
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        for key in entry if isinstance(entry, dict) else ():
             if key not in known:
-                raise ConfigurationError(f"gateway.upstreams.{name} sets `{key}`, which no upstream has.{_hint(key, known)}")
+                raise ConfigurationError(f"{table}.{name} sets `{key}`, which is no key of it.{_hint(key, known)}")
+
+
+def _require_known_rule_keys(tree: Mapping[str, Any], table: str, struct: type[Struct]) -> None:
+    known = dict.fromkeys(struct.__struct_fields__)
+    entries: list[tuple[str, Any]] = [("", tree)]
+    for part in table.split("."):
+        inner = [(where, entry.get(part)) for where, entry in entries if isinstance(entry, Mapping)]
+        entries = []
+        for where, found in inner:
+            for number, entry in enumerate(found if isinstance(found, list) else [found]):
+                name = entry.get("name", number) if isinstance(entry, Mapping) and isinstance(found, list) else ""
+                entries.append((f"{where}.{part}".lstrip(".") + (f" ({name})" if name != "" else ""), entry))
+    for where, entry in entries:
+        for key in entry if isinstance(entry, Mapping) else ():
+            if key not in known:
+                raise ConfigurationError(f"{where} sets `{key}`, which is no key of it.{_hint(key, known)}")
+
+
+def _require_sound_policy(policy: PolicySettings) -> None:
+    """What the types cannot say: names that exist and are used once, rules that have a condition."""
+    if "store" in policy.forward:
+        raise ConfigurationError("policy.forward.store: `store` is Penstock's own pipeline; give the target another name.")
+    known = dict.fromkeys(["store", *policy.forward])
+    pipelines = {f"policy.route.table ({rule.name})": rule.pipelines for rule in policy.route.table}
+    for where, names in {"policy.route.default_pipelines": policy.route.default_pipelines, **pipelines}.items():
+        for name in names:
+            if name not in known:
+                raise ConfigurationError(f"{where} names the pipeline `{name}`, which is neither `store` nor in policy.forward.")
+    _require_sound_rules("policy.sample.policies", policy.sample.policies)
+    _require_sound_rules("policy.route.table", policy.route.table)
+    for rule in policy.sample.policies:
+        for code in rule.status_codes:
+            if code not in ("ERROR", "OK", "UNSET"):
+                raise ConfigurationError(
+                    f"policy.sample.policies ({rule.name}) has the status code {code!r}; write ERROR, OK or UNSET."
+                )
+
+
+def _require_sound_rules(table: str, rules: list[SamplePolicySettings] | list[RouteSettings]) -> None:
+    names: set[str] = set()
+    for rule in rules:
+        if rule.name in names:
+            raise ConfigurationError(
+                f"{table} has two rules of the name {rule.name!r}; names tell them apart in counts and logs."
+            )
+        names.add(rule.name)
+        others = (rule.status_codes, rule.threshold_ms) if isinstance(rule, SamplePolicySettings) else ()
+        if not any((rule.applications, rule.attributes, *others)):
+            raise ConfigurationError(f"{table} ({rule.name}) has no condition; set the percentage or pipelines for all instead.")
 
 
 def _hint(name: str, known: Mapping[str, Any]) -> str:

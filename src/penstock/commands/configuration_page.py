@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable
 from itertools import groupby
 
-from msgspec import NODEFAULT
+from msgspec import NODEFAULT, Struct
 
-from penstock.config import Setting, UpstreamSettings, list_settings
+from penstock.config import LISTED_TABLES, NAMED_TABLES, Setting, list_settings
 
 _INTRODUCTION = """\
 # Configuration
@@ -32,7 +32,7 @@ api_key_env = "BIG_KEY"
 ```
 """
 _TABLE_HEAD = "| setting | variable | type | default | what it does |\n|---|---|---|---|---|\n"
-_UPSTREAM_HEAD = "| key | type | default | what it does |\n|---|---|---|---|\n"
+_NAMED_HEAD = "| key | type | default | what it does |\n|---|---|---|---|\n"
 
 
 def settings_markdown() -> str:
@@ -44,7 +44,9 @@ def settings_markdown() -> str:
 def _section(name: str, settings: Iterable[Setting]) -> str:
     heading = f"## `[{name}]`" if name else "## Top level"
     page = f"{heading}\n\n{_TABLE_HEAD}{''.join(_row(setting) for setting in settings)}"
-    return page + _upstream_section() if name == "gateway" else page
+    named = [_named_section(f"[{path}.NAME]", NAMED_TABLES[path]) for path in NAMED_TABLES if path.rpartition(".")[0] == name]
+    listed = [_named_section(f"[[{path}]]", LISTED_TABLES[path]) for path in LISTED_TABLES if path.startswith(name + ".")]
+    return page + "".join([*named, *(listed if "." in name else ())])
 
 
 def _row(setting: Setting) -> str:
@@ -52,9 +54,9 @@ def _row(setting: Setting) -> str:
     return _line(cells)
 
 
-def _upstream_section() -> str:
-    rows = (_line((f"`{key.path}`", key.type, _default(key), key.help)) for key in list_settings(UpstreamSettings))
-    return f"\n### `[gateway.upstreams.NAME]`\n\n{_UPSTREAM_HEAD}{''.join(rows)}"
+def _named_section(heading: str, struct: type[Struct]) -> str:
+    rows = (_line((f"`{key.path}`", key.type, _default(key), key.help)) for key in list_settings(struct))
+    return f"\n### `{heading}`\n\n{_NAMED_HEAD}{''.join(rows)}"
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -63,4 +65,6 @@ def _line(cells: Iterable[str]) -> str:
 
 def _default(setting: Setting) -> str:
     """The default as it would stand in the file: JSON writes text, numbers, truth values and lists as TOML does."""
-    return "required" if setting.default is NODEFAULT else f"`{json.dumps(setting.default)}`"
+    if setting.default is NODEFAULT:
+        return "required"
+    return "none" if setting.default is None else f"`{json.dumps(setting.default)}`"

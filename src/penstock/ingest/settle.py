@@ -17,7 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from penstock.config import SampleSettings
 from penstock.ingest.interactions import build_interactions
+from penstock.ingest.sampling import Sampling
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
 from penstock.lake.selection import among
@@ -45,25 +47,27 @@ class Settled(Struct, frozen=True, kw_only=True):
     unchanged: int = 0
 
 
-def settle_interactions(lake: Lake, clock: WriterClock, max_rows: int = MAX_ROWS) -> Settled:
-    """Settle every span that was new when this began, in chunks of whole commits."""
+def settle_interactions(lake: Lake, clock: WriterClock, max_rows: int = MAX_ROWS, sampling: Sampling | None = None) -> Settled:
+    """Settle every span that was new when this began, in chunks of whole commits; without `sampling` all content is kept."""
+    sampling = sampling or Sampling(SampleSettings(), b"")
     total = Settled()
     horizon = Horizon(lake, "interactions", [WATERMARK])
-    while (settled := _settle_chunk(lake, clock, max_rows)) is not None:
+    while (settled := _settle_chunk(lake, clock, max_rows, sampling)) is not None:
         total = Settled(**{name: getattr(total, name) + getattr(settled, name) for name in Settled.__struct_fields__})
         if horizon.is_reached():
             break
     return total
 
 
-def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int) -> Settled | None:
+def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int, sampling: Sampling) -> Settled | None:
     after = lake.transaction_version("interactions", WATERMARK)
     changes = lake.changes("spans", after, ["trace_id", "date"], max_rows)
     if changes.rows.num_rows == 0:
         return None
-    built = build_interactions(_spans_of_traces(lake, changes.rows), clock.known_at())
+    spans = _spans_of_traces(lake, changes.rows)
+    built = build_interactions(spans, clock.known_at())
     standing = _standing(lake, built)
-    amended = list(_amended(built, standing))
+    amended = list(_amended(sampling.thin_interactions(built, spans, standing), standing))
     lake.append("interactions", amended, transactions={WATERMARK: changes.version})
     created = sum(interaction.revision == 0 for interaction in amended)
     return Settled(

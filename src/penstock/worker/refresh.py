@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from penstock.config import Settings
 from penstock.errors import PenstockError
+from penstock.ingest.sampling import Sampling
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
 from penstock.labels.run import run_labels
@@ -17,6 +18,7 @@ from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock, utc_now
 from penstock.registry.registry import Registry
 from penstock.signals.run import run_signals
+from penstock.text.redaction import load_key
 
 LEASE = "settle"
 LEASE_S = 30.0
@@ -33,6 +35,7 @@ class Refresher:
         self._lock = threading.Lock()
         self._registry = registry
         self._settings = settings
+        self._sampling = Sampling(settings.policy.sample, load_key(settings.home_path))
         self._clock = clock
         self._holder = holder
         self._maintained_at = time.monotonic()
@@ -47,7 +50,7 @@ class Refresher:
         with self._lock:
             if not self._registry.leases.acquire(LEASE, self._holder, LEASE_S, utc_now()):
                 return False
-            settle_interactions(self._lake, self._clock)
+            settle_interactions(self._lake, self._clock, sampling=self._sampling)
             settle_feedback(self._lake, self._clock, self._settings.ingest.pending_expiry_h)
             run_signals(self._lake, self._clock)
             run_labels(self._lake, self._registry, self._settings.reward, self._clock)

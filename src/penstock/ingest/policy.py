@@ -1,0 +1,88 @@
+"""What becomes of records that are redacted: sampled, then routed into the store, to other backends, or nowhere.
+
+What goes to another backend is queued beside the store; the answer waits for both to be on disk, but a queue fails no request.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import pyarrow as pa
+from msgspec import Struct
+
+from penstock.config import PolicySettings
+from penstock.ingest.flush import FlushThread
+from penstock.ingest.forward_queue import ForwardQueue
+from penstock.ingest.routing import STORE, Routing
+from penstock.ingest.sampling import Sampling
+from penstock.lake.arrow_schema import to_arrow
+from penstock.lake.tables import TABLES
+from penstock.records.feedback import Feedback
+from penstock.records.span import Span
+
+Put = Callable[[str, pa.Table], "Future[None]"]
+
+
+class Forward(Struct, frozen=True, kw_only=True):
+    """One backend that gets copies."""
+
+    queue: ForwardQueue
+    thread: FlushThread
+    to_penstock: bool
+
+    def status(self) -> dict[str, Any]:
+        """What waits, what went and what did not."""
+        return {
+            "queue_bytes": self.queue.size_bytes,
+            "queue_max_bytes": self.queue.max_bytes,
+            "forwarded_rows": self.thread.flushed_rows,
+            "refused_rows": self.thread.refused_rows,
+            "dropped_rows": self.queue.dropped_rows,
+            "error": self.thread.failure,
+        }
+
+
+class Policy:
+    """The policy of one edge worker."""
+
+    def __init__(self, settings: PolicySettings, secret: bytes, forwards: Mapping[str, Forward]) -> None:
+        """`secret` is the key of the home, which draws."""
+        self._sampling = Sampling(settings.sample, secret)
+        self._routing = Routing(settings.route)
+        self._forwards = forwards
+        self._counts = {"sampled_out": 0, "routed_away": 0}
+
+    def put_spans(self, spans: Sequence[Span], store: Put) -> list["Future[None]"]:
+        """Have spans written wherever they go; `store` puts rows into the spool."""
+        sampled = self._sampling.thin_spans(spans)
+        routed = self._routing.route(sampled)
+        self._counts["sampled_out"] += sum(span.content_sampled is False for span in sampled)
+        self._counts["routed_away"] += len(spans) - len(routed.get(STORE, ()))
+        written: list[Future[None]] = []
+        tables: dict[int, pa.Table] = {}  # the same spans for several pipelines are converted once
+        for pipeline, of_pipeline in routed.items():
+            if id(of_pipeline) not in tables:
+                tables[id(of_pipeline)] = to_arrow(TABLES["spans"], of_pipeline)
+            rows = tables[id(of_pipeline)]
+            written.append(store("spans", rows) if pipeline == STORE else self._forwards[pipeline].queue.offer("spans", rows))
+        return written
+
+    def put_feedback(self, reports: Sequence[Feedback], store: Put) -> list["Future[None]"]:
+        """Have reports written; they are always stored, and go to every other Penstock as well."""
+        rows = to_arrow(TABLES["feedback"], reports)
+        others = [forward.queue.offer("feedback", rows) for forward in self._forwards.values() if forward.to_penstock]
+        return [store("feedback", rows), *others]
+
+    def status(self) -> dict[str, Any]:
+        """Counts since the start, and each backend's."""
+        return {**self._counts, "forward": {name: forward.status() for name, forward in self._forwards.items()}}
+
+    def close(self, timeout_s: float) -> None:
+        """Forward once more and let go of the queues; what is left in them is adopted at the next start."""
+        deadline = time.monotonic() + timeout_s
+        for forward in self._forwards.values():
+            forward.thread.ask_to_stop()
+        for forward in self._forwards.values():
+            forward.thread.stop(max(0.0, deadline - time.monotonic()))
+            forward.queue.close(delete_if_empty=True)

@@ -1,0 +1,22 @@
+"""Where a relay sends everything, and what it may not be asked to do: it never sees a whole trace, so it cannot decide by one."""
+
+from penstock.config import ForwardSettings, Settings
+from penstock.errors import ConfigurationError
+from penstock.ingest.sampling import Sampling
+from penstock.text.redaction import load_key
+
+
+def find_relay_target(settings: Settings) -> ForwardSettings:
+    """The target that `edge.relay` names; a URL is taken for another Penstock."""
+    relay, targets = settings.edge.relay, settings.policy.forward
+    if Sampling(settings.policy.sample, load_key(settings.home_path)).needs_whole_traces:
+        raise ConfigurationError(
+            'policy.sample.policies and policy.sample.by = "session" need whole traces, which a relay never holds. '
+            "Set them at the Penstock that it sends to; a relay draws by sampling_percentage and applications."
+        )
+    if relay in targets:
+        return targets[relay]
+    if relay.startswith(("http://", "https://")):
+        return ForwardSettings(endpoint=relay, penstock=True)
+    known = ", ".join(targets) or "none"
+    raise ConfigurationError(f"edge.relay is {relay!r}, which is no URL and names no [policy.forward] target; there is {known}.")
