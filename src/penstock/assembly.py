@@ -13,7 +13,7 @@ from penstock.ingest.forward_queue import ForwardQueue
 from penstock.ingest.otlp_exporter import OtlpExporter
 from penstock.ingest.policy import Forward, Policy
 from penstock.ingest.redact import Redaction
-from penstock.ingest.relay import find_relay_target
+from penstock.ingest.relay import feedback_targets, find_relay_target
 from penstock.ingest.spool import Spool, adopt_as, adopt_spools, create_as, create_spool
 from penstock.text.redaction import load_key
 from penstock.worker.supervisor import Program
@@ -27,7 +27,15 @@ def build_edge_services(settings: Settings, _worker: int) -> EdgeServices:
     spool, flush = _build_relay(penstock) if settings.edge.relay else _build_storage(penstock)
     flush.start()
     redaction = Redaction(penstock.redactor, settings.ingest.hashed_keys)
-    door = Door(spool, redaction, penstock.clock, capture_queue=settings.edge.capture_queue, flush=flush, policy=policy)
+    door = Door(
+        spool,
+        redaction,
+        penstock.clock,
+        capture_queue=settings.edge.capture_queue,
+        flush=flush,
+        policy=policy,
+        feedback_targets=feedback_targets(settings),
+    )
 
     def close(timeout_s: float) -> None:
         door.close(timeout_s)

@@ -12,6 +12,7 @@ import msgspec
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from penstock.errors import BadInputError
 from penstock.formats.otlp_attributes import (
     APPLICATION,
     CAPTURE_PROBABILITY,
@@ -37,6 +38,7 @@ from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.interaction import Exposure
 from penstock.records.span import Span, SpanKind
 
+EVALUATION_EVENT = "gen_ai.evaluation.result"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATUS = {"ok": 1, "error": 2}
 _CLIENT, _INTERNAL = 3, 1
@@ -70,6 +72,30 @@ def export_events(spans: Iterable[Span], *, with_thin_rows: bool) -> ExportLogsS
 def export_feedback(reports: Sequence[Feedback]) -> list[dict[str, Any]]:
     """The reports as POST /v1/feedback takes them; sent again, they are the same reports."""
     return [_report(report) for report in reports]
+
+
+def export_evaluations(reports: Sequence[Feedback]) -> ExportLogsServiceRequest:
+    """The reports as evaluation events, for a backend that is no Penstock; only those on a span or a response have that form."""
+    request = ExportLogsServiceRequest()
+    records = request.resource_logs.add().scope_logs.add().log_records
+    for report in reports:
+        record = records.add(event_name=EVALUATION_EVENT, time_unix_nano=_nanoseconds(report.occurred_at))
+        record.observed_time_unix_nano = record.time_unix_nano
+        if report.target_kind == TargetKind.SPAN:
+            trace_id, _, span_id = report.target_id.partition(":")
+            record.trace_id, record.span_id = bytes.fromhex(trace_id), bytes.fromhex(span_id)
+        elif report.target_kind == TargetKind.RESPONSE:
+            _set(record.attributes, TEXT_COLUMNS["response_id"], report.target_id)
+        else:
+            raise BadInputError(f"A report on a {report.target_kind} has no form that other backends know.")
+        said: dict[str, Any] = {"gen_ai.evaluation.name": report.name, **report.metadata}
+        if report.value is not None:
+            said["gen_ai.evaluation.score.value"] = report.value
+        if report.text is not None:
+            said["gen_ai.evaluation.explanation"] = report.text
+        for name, value in said.items():
+            _set(record.attributes, name, value)
+    return request
 
 
 def _sent(spans: Iterable[Span], with_thin_rows: bool) -> Iterable[Span]:
@@ -118,7 +144,7 @@ def _fill_event(record: Any, span: Span, with_thin_rows: bool) -> None:
     rest = dict(span.attributes)
     body = rest.pop(_BODY, None)
     if body is not None:
-        record.body.string_value = body
+        _set_value(record.body, _object(body) or body)
     _fill_attributes(record.attributes, span, rest, with_thin_rows)
 
 
@@ -220,7 +246,11 @@ def _report(report: Feedback) -> dict[str, Any]:
 
 
 def _set(target: Any, name: str, value: Any) -> None:
-    holder = target.add(key=name).value
+    _set_value(target.add(key=name).value, value)
+
+
+def _set_value(holder: Any, value: Any) -> None:
+    """A plain value as an AnyValue; None stays unset."""
     if isinstance(value, bool):
         holder.bool_value = value
     elif isinstance(value, str):
@@ -229,15 +259,14 @@ def _set(target: Any, name: str, value: Any) -> None:
         holder.int_value = value
     elif isinstance(value, int | float):
         holder.double_value = value
-    elif isinstance(value, list) and all(isinstance(item, str | float) for item in value):
+    elif isinstance(value, list):
         holder.array_value.SetInParent()
         for item in value:
-            if isinstance(item, str):
-                holder.array_value.values.add(string_value=item)
-            else:
-                holder.array_value.values.add(double_value=item)
-    else:
-        holder.string_value = _encode(value)
+            _set_value(holder.array_value.values.add(), item)
+    elif isinstance(value, dict):
+        holder.kvlist_value.SetInParent()
+        for name, item in value.items():
+            _set(holder.kvlist_value.values, name, item)
 
 
 def _message(role: str, text: str) -> str:

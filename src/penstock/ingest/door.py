@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from penstock.config import PolicySettings
-from penstock.errors import SpoolFullError
+from penstock.errors import BadInputError, SpoolFullError
 from penstock.ingest.decode import Decoded, decode_logs, decode_traces
 from penstock.ingest.flush import FlushThread
 from penstock.ingest.policy import Policy
@@ -23,7 +23,7 @@ from penstock.ingest.redact import Redaction
 from penstock.ingest.relayed import restore_spans
 from penstock.ingest.spool import Spool
 from penstock.records.clock import WriterClock
-from penstock.records.feedback import Feedback
+from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.span import Span
 
 CAPTURE_BATCH = 256
@@ -52,8 +52,10 @@ class Door:
         capture_queue: int,
         flush: FlushThread | None = None,
         policy: Policy | None = None,
+        feedback_targets: Collection[TargetKind] = tuple(TargetKind),
     ) -> None:
-        """Without a policy everything is stored whole, and nowhere else."""
+        """Without a policy everything is stored whole, and nowhere else; feedback on other targets is refused."""
+        self._feedback_targets = frozenset(feedback_targets)
         self._policy = policy or Policy(PolicySettings(), b"", {})
         self._spool = spool
         self._redaction = redaction
@@ -77,7 +79,13 @@ class Door:
         return await self._accept(decode_logs(request, self._clock.known_at()))
 
     async def accept_feedback(self, feedback: Sequence[Feedback]) -> None:
-        """Put reports on disk."""
+        """Put reports on disk; BadInputError where what this door leads to cannot take one of them."""
+        for report in feedback:
+            if report.target_kind not in self._feedback_targets:
+                known = ", ".join(sorted(self._feedback_targets))
+                raise BadInputError(
+                    f"This relay takes no feedback on a {report.target_kind}, since its backend knows only {known}."
+                )
         await self._accept(
             Decoded(feedback=[msgspec.structs.replace(item, known_at=self._clock.known_at()) for item in feedback])
         )

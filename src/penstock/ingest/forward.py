@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from penstock.errors import BadInputError
-from penstock.formats.otlp_export import export_events, export_feedback, export_spans
+from penstock.formats.otlp_export import export_evaluations, export_events, export_feedback, export_spans
 from penstock.ingest.otlp_exporter import LOGS, TRACES, OtlpExporter, Sent, TooLargeError
 from penstock.ingest.spool import Batch, Body, Spool, adopt_as
 from penstock.lake.arrow_schema import from_arrow
@@ -106,8 +106,10 @@ class Forwarder:
         return len(rows)
 
     def _send_together(self, table: str, rows: Sequence[Any]) -> list[Sent]:
-        if table == "feedback":
+        if table == "feedback" and self._to_penstock:
             return [self._exporter.send_feedback(export_feedback(rows))] if rows else []
+        if table == "feedback":
+            return [self._exporter.send_telemetry(LOGS, export_evaluations(rows))] if rows else []
         requests = (
             (TRACES, export_spans(rows, with_thin_rows=self._to_penstock)),
             (LOGS, export_events(rows, with_thin_rows=self._to_penstock)),

@@ -3,7 +3,15 @@
 from penstock.config import ForwardSettings, Settings
 from penstock.errors import ConfigurationError
 from penstock.ingest.sampling import Sampling
+from penstock.records.feedback import TargetKind
 from penstock.text.redaction import load_key
+
+
+def feedback_targets(settings: Settings) -> tuple[TargetKind, ...]:
+    """What feedback may be about here: everything, unless it goes to a backend that knows spans and responses alone."""
+    if not settings.edge.relay or find_relay_target(settings).penstock:
+        return tuple(TargetKind)
+    return TargetKind.SPAN, TargetKind.RESPONSE
 
 
 def find_relay_target(settings: Settings) -> ForwardSettings:
