@@ -190,6 +190,14 @@ def test_a_thin_copy_never_takes_the_place_of_a_whole_one() -> None:
         assert build_interactions(spans, LATER)[0].response_text == "answer"
 
 
+def test_what_came_thin_gets_its_content_back_from_no_event() -> None:
+    event = make_span(trace(1), f"{2:016x}", kind="event", name=CONTENT_EVENT, response_text="hi", content_present=True)
+    relayed = msgspec.structs.replace(thin(call(1)), attributes={SAMPLE_PROBABILITY: "0.5"}, sample_probability=0.5)
+    for draw in (sampling(100), sampling(50)):
+        (row,) = settle(draw, [relayed, event])
+        assert (row.content_sampled, row.response_text, row.content_present, row.sample_probability) == (False, None, False, 0.5)
+
+
 def test_an_event_without_a_trace_is_drawn_by_itself() -> None:
     orphans = [msgspec.structs.replace(call(number), trace_id="", span_id="", kind="event") for number in range(200)]
     assert 40 < sum(bool(span.content_sampled) for span in sampling(50).thin_spans(orphans)) < 160

@@ -79,21 +79,20 @@ class Sampling:
     ) -> list[Interaction]:
         """The interactions of whole traces as they may be stored, given all spans of these and the rows that stand."""
         if self._keeps_all:
-            return list(interactions)
+            return [_without_content_of_others(row) for row in interactions]
         origins: dict[str, Span] = {
             interaction_id(span.trace_id, span.span_id): span for span in spans if span.kind == SpanKind.INFERENCE
         }
         lifted = self._lifted(spans)
-        return [
-            row
-            if SAMPLE_PROBABILITY in origins[row.interaction_id].attributes
-            else self._thin_interaction(
-                row,
-                max(self._base(origins[row.interaction_id].application), lifted[row.trace_id]),
-                standing.get(row.interaction_id),
-            )
-            for row in interactions
-        ]
+        thinned: list[Interaction] = []
+        for row in interactions:
+            origin = origins[row.interaction_id]
+            if SAMPLE_PROBABILITY in origin.attributes:
+                thinned.append(_without_content_of_others(row))
+                continue
+            probability = max(self._base(origin.application), lifted[row.trace_id])
+            thinned.append(self._thin_interaction(row, probability, standing.get(row.interaction_id)))
+        return thinned
 
     def draw(self, unit: str) -> float:
         """A number from 0 to 1 that is always the same for the same trace or session."""
@@ -154,6 +153,11 @@ def thin(row: Row) -> Row:
         kept = {name: row.attributes[name] for name in (SAMPLE_PROBABILITY,) if name in row.attributes}
         return msgspec.structs.replace(row, attributes=kept, **_CONTENT)
     return msgspec.structs.replace(row, **_CONTENT)
+
+
+def _without_content_of_others(row: Interaction) -> Interaction:
+    """A span that came thin stays so, even where an event or a tool's span brought what it had lost."""
+    return thin(row) if row.content_sampled is False else row
 
 
 def _rule(policy: SamplePolicySettings) -> _Rule:
