@@ -49,9 +49,7 @@ def policy(
 
 
 def tee(url: str, **settings: Any) -> PolicySettings:
-    return policy(
-        route=RoutingSettings(default_pipelines=["store", "far"]), far=ForwardSettings(endpoint=url, timeout_s=0.5, **settings)
-    )
+    return policy(route=RoutingSettings(default_pipelines=["store", "far"]), far=ForwardSettings(endpoint=url, **settings))
 
 
 @contextmanager
@@ -122,9 +120,18 @@ def test_routes_drop_tee_and_send_away(settings: Settings, receiver: Receiver) -
         for number, application in enumerate(("health", "bank", "shop")):
             send(url, number, application=application)
         wait_for(lambda: receiver.spans())
-        assert status(url)["policy"]["routed_away"] == 2
+        assert status(url)["policy"]["dropped"] == 1
     assert [row.application for row in rows(settings, "spans")] == ["shop"]
     assert [span.span_id for span in receiver.spans()] == [(2).to_bytes(8, "big")]
+
+
+def test_a_route_sees_what_sampling_and_redaction_take_away(settings: Settings) -> None:
+    table = [RouteSettings(name="jane", attributes=[AttributeMatch(key="custom", values=[MAIL])], pipelines=[])]
+    given = policy(sample=SampleSettings(sampling_percentage=0.001), route=RoutingSettings(table=table))
+    with edge(settings, given) as url:
+        send(url, 1, custom=MAIL)
+        send(url, 2, custom="other")
+    assert [row.span_id for row in rows(settings, "spans")] == [f"{3:016x}"]
 
 
 def test_a_dead_backend_stops_nothing_and_its_queue_outlives_the_edge(
@@ -149,7 +156,7 @@ def test_a_slow_backend_slows_no_answer_and_its_full_queue_gives_up_the_oldest(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL)
-    with silent_server() as address, edge(settings, tee(address, queue_max_bytes=60_000)) as url:
+    with silent_server() as address, edge(settings, tee(address, queue_max_bytes=60_000, timeout_s=30)) as url:
         slowest = 0.0
         for number in range(60):
             started = time.monotonic()
@@ -157,7 +164,7 @@ def test_a_slow_backend_slows_no_answer_and_its_full_queue_gives_up_the_oldest(
             slowest = max(slowest, time.monotonic() - started)
         forward = status(url)["policy"]["forward"]["far"]
         assert forward["dropped_rows"] > 0 and forward["queue_bytes"] <= 60_000
-        assert slowest < 0.5  # less than the one time-out that it would have to wait for
+        assert slowest < 15  # far less than the one time-out that it would have to wait for
     assert len(rows(settings, "spans")) == 60
 
 

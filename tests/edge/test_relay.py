@@ -151,6 +151,7 @@ def test_while_the_target_is_away_a_relay_keeps_everything_until_it_is_full(home
     assert {row.span_id for row in rows(home, "spans")} == acknowledged | {_span(900).hex()}
 
 
+@pytest.mark.slow
 def test_a_relay_killed_at_its_work_loses_nothing_and_nothing_counts_twice(home: Path, inside: Path) -> None:
     with running_edge(home, **QUICK) as (_, outer):
         relayed = {"PENSTOCK_EDGE_RELAY": outer.url, **QUICK}

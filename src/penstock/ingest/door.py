@@ -141,7 +141,7 @@ class Door:
         return Accepted(decoded.rejected, decoded.message)
 
     def _put_spans(self, spans: Sequence[Span]) -> "list[Future[None]]":
-        return self._policy.put_spans(self._redaction.redact_spans(spans), self._spool.put)
+        return self._policy.put_spans(spans, self._redaction.redact_spans, self._spool.put)
 
     def _run_captures(self) -> None:
         while True:

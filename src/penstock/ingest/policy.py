@@ -1,4 +1,4 @@
-"""What becomes of records that are redacted: sampled, then routed into the store, to other backends, or nowhere.
+"""What becomes of records: routed into the store, to other backends or nowhere, sampled, redacted, written.
 
 What goes to another backend is queued beside the store; the answer waits for both to be on disk, but a queue fails no request.
 """
@@ -14,13 +14,14 @@ from msgspec import Struct
 from penstock.config import PolicySettings
 from penstock.ingest.flush import FlushThread
 from penstock.ingest.forward_queue import ForwardQueue
-from penstock.ingest.routing import STORE, Routing
+from penstock.ingest.routing import STORE, Routing, group
 from penstock.ingest.sampling import Sampling
 from penstock.lake.arrow_schema import to_arrow
 from penstock.lake.tables import TABLES
 from penstock.records.feedback import Feedback
 from penstock.records.span import Span
 
+Redact = Callable[[Sequence[Span]], list[Span]]
 Put = Callable[[str, pa.Table], "Future[None]"]
 
 
@@ -51,14 +52,18 @@ class Policy:
         self._sampling = Sampling(settings.sample, secret)
         self._routing = Routing(settings.route)
         self._forwards = forwards
-        self._counts = {"sampled_out": 0, "routed_away": 0}
+        self._counts = {"sampled_out": 0, "dropped": 0}
 
-    def put_spans(self, spans: Sequence[Span], store: Put) -> list["Future[None]"]:
-        """Have spans written wherever they go; `store` puts rows into the spool."""
+    def put_spans(self, spans: Sequence[Span], redact: Redact, store: Put) -> list["Future[None]"]:
+        """Have spans written wherever they go; `store` puts rows into the spool. Nothing dropped or thin costs a look at its text."""
+        pipelines = self._routing.pipelines(spans)
+        if () in pipelines:
+            spans = [span for span, leads_to in zip(spans, pipelines, strict=True) if leads_to]
+            self._counts["dropped"] += len(pipelines) - len(spans)
+            pipelines = [leads_to for leads_to in pipelines if leads_to]
         sampled = self._sampling.thin_spans(spans)
-        routed = self._routing.route(sampled)
         self._counts["sampled_out"] += sum(span.content_sampled is False for span in sampled)
-        self._counts["routed_away"] += len(spans) - len(routed.get(STORE, ()))
+        routed = group(redact(sampled), pipelines)
         written: list[Future[None]] = []
         tables: dict[int, pa.Table] = {}  # the same spans for several pipelines are converted once
         for pipeline, of_pipeline in routed.items():

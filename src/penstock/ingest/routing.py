@@ -8,6 +8,7 @@ from penstock.ingest.span_match import span_match
 from penstock.records.span import Span
 
 STORE = "store"
+Pipelines = tuple[str, ...]
 
 
 class Routing:
@@ -23,15 +24,23 @@ class Routing:
             for rule in settings.table
         ]
 
-    def route(self, spans: Sequence[Span]) -> dict[str, Sequence[Span]]:
-        """The spans of each pipeline, in order; those that go nowhere are in none."""
+    def pipelines(self, spans: Sequence[Span]) -> list[Pipelines]:
+        """Where each span goes, as it arrives: whole, and before anything in it is masked. Empty: nowhere."""
         if not self._table:
-            return dict.fromkeys(self._default, spans) if spans else {}
-        routed: dict[str, list[Span]] = defaultdict(list)
-        for span in spans:
-            for pipeline in self._pipelines(span):
-                routed[pipeline].append(span)
-        return dict(routed)
+            return [self._default] * len(spans)
+        return [self._pipelines_of(span) for span in spans]
 
-    def _pipelines(self, span: Span) -> tuple[str, ...]:
+    def _pipelines_of(self, span: Span) -> Pipelines:
         return next((pipelines for matches, pipelines in self._table if matches(span)), self._default)
+
+
+def group(spans: Sequence[Span], pipelines: Sequence[Pipelines]) -> dict[str, Sequence[Span]]:
+    """The spans of each pipeline, in order."""
+    different = set(pipelines)
+    if len(different) == 1:
+        return dict.fromkeys(different.pop(), spans)
+    grouped: dict[str, list[Span]] = defaultdict(list)
+    for span, leads_to in zip(spans, pipelines, strict=True):
+        for pipeline in leads_to:
+            grouped[pipeline].append(span)
+    return dict(grouped)
