@@ -178,6 +178,7 @@ def test_a_file_that_cannot_be_read_is_a_configuration_error() -> None:
             r"\(r\).attributes \(0\) sets `value`",
         ),
         ("[policy.forward.far]\nendpoint='localhost:4318'", r"endpoint"),
+        ("[policy.forward.far]\nendpoint='https://user:secret@a'", r"endpoint"),
         ("[policy.forward.far]\nurl='http://a'", r"policy.forward.far sets `url`"),
         ("[policy.forward.far]\ntimeout_s=3", r"missing required field `endpoint`"),
         ("[policy.forward.store]\nendpoint='http://a'", r"`store` is Penstock's own"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from penstock.config import Settings
 from penstock.errors import StorageError
+from penstock.ingest.sampling import Sampling
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.registry.registry import Registry
@@ -50,6 +51,11 @@ class Penstock:
     def redactor(self) -> Redactor:
         """The redactor with this home's key."""
         return Redactor(load_key(self.home))
+
+    @cached_property
+    def sampling(self) -> Sampling:
+        """The draw of this home, alike in every process."""
+        return Sampling(self.settings.policy.sample, load_key(self.home))
 
     @property
     def artifacts(self) -> Path:

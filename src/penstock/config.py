@@ -146,6 +146,9 @@ class ReleaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     apply_timeout_s: Annotated[float, Meta(description="How long a flip waits for every live edge to confirm it.")] = 10.0
 
 
+ENDPOINT = r"^https?://[^/@\s]+(/\S*)?$"  # with no user and password in it: secrets stand in the environment
+
+
 class AttributeMatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one attribute of a span must be."""
 
@@ -218,7 +221,7 @@ class RoutingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class ForwardSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An OTLP/HTTP endpoint that gets a copy."""
 
-    endpoint: Annotated[str, Meta(description="Base URL; /v1/traces and /v1/logs are appended.", pattern="^https?://[^/].*$")]
+    endpoint: Annotated[str, Meta(description="Base URL; /v1/traces and /v1/logs are appended.", pattern=ENDPOINT)]
     headers: Annotated[dict[str, str], Meta(description="Headers of every request that are no secret.")] = field(
         default_factory=dict
     )

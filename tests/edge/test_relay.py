@@ -201,6 +201,12 @@ def test_a_target_that_is_none_is_told(inside: Path) -> None:
         assert "'central'" in message and "there is far" in message and "Traceback" not in message
 
 
+def test_a_url_with_a_password_in_it_is_no_target(inside: Path) -> None:
+    for relay in ("https://user:secret@penstock.example.com", "https://", "ftp://penstock.example.com"):
+        with pytest.raises(ConfigurationError, match="is no URL"):
+            find_relay_target(settings_of(inside, SampleSettings(), relay))
+
+
 def settings_of(inside: Path, sample: SampleSettings, relay: str = "http://127.0.0.1:9") -> Settings:
     edge = Settings().edge
     return Settings(

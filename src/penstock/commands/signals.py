@@ -41,7 +41,7 @@ def run(
     """Compute what is new, once; a running worker does so by itself."""
     penstock = Penstock(options.load(home).settings)
     if settle:
-        settle_interactions(penstock.lake, penstock.clock)
+        settle_interactions(penstock.lake, penstock.clock, sampling=penstock.sampling)
         settle_feedback(penstock.lake, penstock.clock, penstock.settings.ingest.pending_expiry_h)
     written = run_signals(penstock.lake, penstock.clock)
     print_fields({**written, "total": sum(written.values())}, as_json=json)

@@ -55,7 +55,7 @@ class Policy:
         self._counts = {"sampled_out": 0, "dropped": 0}
 
     def put_spans(self, spans: Sequence[Span], redact: Redact, store: Put) -> list["Future[None]"]:
-        """Have spans written wherever they go; `store` puts rows into the spool. Nothing dropped or thin costs a look at its text."""
+        """Have spans written wherever they go; `store` puts rows into the spool. Text that is not kept is not looked at."""
         pipelines = self._routing.pipelines(spans)
         if () in pipelines:
             spans = [span for span, leads_to in zip(spans, pipelines, strict=True) if leads_to]

@@ -1,6 +1,8 @@
 """Where a relay sends everything, and what it may not be asked to do: it never sees a whole trace, so it cannot decide by one."""
 
-from penstock.config import ForwardSettings, Settings
+import re
+
+from penstock.config import ENDPOINT, ForwardSettings, Settings
 from penstock.errors import ConfigurationError
 from penstock.ingest.sampling import Sampling
 from penstock.records.feedback import TargetKind
@@ -24,7 +26,10 @@ def find_relay_target(settings: Settings) -> ForwardSettings:
         )
     if relay in targets:
         return targets[relay]
-    if relay.startswith(("http://", "https://")):
+    if re.match(ENDPOINT, relay):
         return ForwardSettings(endpoint=relay, penstock=True)
     known = ", ".join(targets) or "none"
-    raise ConfigurationError(f"edge.relay is {relay!r}, which is no URL and names no [policy.forward] target; there is {known}.")
+    raise ConfigurationError(
+        f"edge.relay is {relay.rpartition('@')[2]!r}, which names no [policy.forward] target (there is {known}) and is no URL "
+        "like https://penstock.example.com; a password does not belong in one."
+    )
