@@ -15,10 +15,10 @@ from pathlib import Path
 import ibis
 import ibis.expr.types as ir
 
-from penstock.config import LakeSettings
 from penstock.lake.lake import Lake
 from penstock.records.ids import digest
 from penstock.records.interaction import Interaction
+from penstock.settings import LakeSettings
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS = 10

@@ -25,7 +25,6 @@ import numpy as np
 import pyarrow as pa
 
 from penstock.app import Penstock
-from penstock.config import LakeSettings, Settings
 from penstock.ingest import settle_feedback
 from penstock.ingest.settle import settle_interactions
 from penstock.labels import run as labels
@@ -35,6 +34,7 @@ from penstock.lake.tables import TABLES, reader
 from penstock.records.clock import utc_now
 from penstock.records.ids import interaction_id
 from penstock.records.span import Span
+from penstock.settings import LakeSettings, Settings
 from penstock.signals import run as signals
 from penstock.worker.erasure import erase_users
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.config import Settings
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 from tests.postgres import PostgresServer, running_server
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from penstock.config import LakeSettings
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
+from penstock.settings import LakeSettings
 from tests.rows import LATER
 
 

@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from penstock.config import LoadedSettings, UpstreamSettings, list_settings, load_settings
+from penstock.config import LoadedSettings, list_settings, load_settings
 from penstock.errors import ConfigurationError
+from penstock.settings import UpstreamSettings
 
 
 @pytest.fixture(autouse=True)
@@ -196,3 +197,41 @@ employee = 'EMP-\\d{6}'
     redact = load_settings(environment={"PENSTOCK_POLICY_REDACT_HASHED_KEYS": '["ticket"]'}, file=file).settings.policy.redact
     assert (redact.modes, redact.hashed_keys) == ({"email": "hash", "employee": "drop"}, ["ticket"])
     assert redact.patterns == {"employee": r"EMP-\d{6}"}
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("[[policy.sample.policies]]\nname='e'\nstatus_code=['ERROR']", r"policies \(e\) sets `status_code`.*`status_codes`"),
+        ("[[policy.sample.policies]]\nname='e'\nstatus_codes=['BAD']", r"\(e\) has the status code 'BAD'"),
+        ("[[policy.sample.policies]]\nname='e'", r"policies \(e\) has no condition"),
+        ("[[policy.sample.policies]]\nstatus_codes=['OK']", r"missing required field `name`"),
+        ("[[policy.sample.policies]]\nname='e'\nthreshold_ms=-1", r"policies\[0\].threshold_ms"),
+        (2 * "[[policy.sample.policies]]\nname='e'\nthreshold_ms=1\n", r"two rules of the name 'e'"),
+        ("[policy.sample]\nsampling_percentage=0", r"sampling_percentage"),
+        ("[policy.sample.applications]\nshop=101", r"applications"),
+        ("[policy.sample]\nby='user'", r"policy.sample.by"),
+        ("[policy.sampling]\nby='trace'", r"`policy.sampling.by`, which is no setting"),
+        ("[[policy.route.table]]\nname='r'\napplications=['a']\npipelines=['far']", r"\(r\) names the pipeline `far`"),
+        ("[policy.route]\ndefault_pipelines=['shop']", r"default_pipelines names the pipeline `shop`"),
+        ("[[policy.route.table]]\nname='r'\npipelines=[]", r"table \(r\) has no condition"),
+        (
+            "[[policy.route.table]]\nname='r'\npipelines=[]\nattributes=[{key='a', value='b'}]",
+            r"\(r\).attributes \(0\) sets `value`",
+        ),
+        ("[policy.forward.far]\nendpoint='localhost:4318'", r"endpoint"),
+        ("[policy.forward.far]\nendpoint='https://user:secret@a'", r"endpoint"),
+        ("[policy.forward.far]\nurl='http://a'", r"policy.forward.far sets `url`"),
+        ("[policy.forward.far]\ntimeout_s=3", r"missing required field `endpoint`"),
+        ("[policy.forward.store]\nendpoint='http://a'", r"`store` is Penstock's own"),
+        ("policy.forward.far = 3", r"policy.forward"),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_told_by_the_name_of_its_rule(toml: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        load(toml)
+
+
+def test_a_policy_can_be_given_in_variables_too() -> None:
+    loaded = load(environment={"PENSTOCK_POLICY_SAMPLE_POLICIES": "[{name='errors', status_codes=['ERROR']}]"})
+    assert [rule.name for rule in loaded.settings.policy.sample.policies] == ["errors"]

@@ -6,11 +6,12 @@ What the edge holds is built in `assembly.py`, so that a command that only reads
 from functools import cached_property
 from pathlib import Path
 
-from penstock.config import Settings
 from penstock.errors import StorageError
+from penstock.ingest.sampling import Sampling
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 from penstock.text.named_entities import load_names
 from penstock.text.redaction import Redactor
 from penstock.text.secret_key import load_key
@@ -53,6 +54,11 @@ class Penstock:
         """The redactor with this home's key and policy."""
         policy = self.settings.policy.redact
         return Redactor(load_key(self.home), policy, names=load_names(policy))
+
+    @cached_property
+    def sampling(self) -> Sampling:
+        """The draw of this home, alike in every process."""
+        return Sampling(self.settings.policy.sample, load_key(self.home))
 
     @property
     def artifacts(self) -> Path:

@@ -1,6 +1,6 @@
 """One typed tree of settings: defaults, then penstock.toml, then PENSTOCK_*, then flags; an unknown key is an error.
 
-Every setting is declared once, below, with its help; `penstock config` and docs/configuration.md are made from it.
+The settings themselves are declared in settings.py and policy_settings.py; here they are listed, read and checked.
 """
 
 import difflib
@@ -10,273 +10,42 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 import re2
-from msgspec import Meta, Struct, field
+from msgspec import Struct
 
 from penstock.errors import ConfigurationError
-
-REDACTION_KINDS = (
-    "email",
-    "phone",
-    "card",
-    "iban",
-    "ssn",
-    "national_id",
-    "ip",
-    "mac",
-    "url_password",
-    "secret",
-    "jwt",
-    "private_key",
-    "address",
-    "birth_date",
-    "username",
-    "person",
-    "place",
+from penstock.policy_settings import (
+    NER_BACKENDS,
+    REDACTION_KINDS,
+    REDACTION_MODES,
+    AttributeMatch,
+    ForwardSettings,
+    PolicySettings,
+    RedactSettings,
+    RouteSettings,
+    SamplePolicySettings,
 )
-REDACTION_MODES = ("mask", "hash", "drop", "keep")
-NER_BACKENDS = ("presidio",)
+from penstock.settings import ContractSettings, PriceSettings, Settings, UpstreamSettings
+
 _KIND_NAME = re.compile("[a-z][a-z0-9_]{0,31}")
-
-
-class EdgeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The process that machines talk to."""
-
-    host: Annotated[str, Meta(description="Address to listen on; anything but loopback needs an API key.")] = "127.0.0.1"
-    port: Annotated[int, Meta(description="Port for OTLP/HTTP, feedback and the gateway; 0 takes a free one.")] = 4318
-    grpc: Annotated[bool, Meta(description="Whether OTLP/gRPC is served besides HTTP.")] = True
-    grpc_port: Annotated[int, Meta(description="Port for OTLP/gRPC; 0 takes a free one.")] = 4317
-    workers: Annotated[int, Meta(description="Stateless edge processes, each with its own spool.")] = 1
-    max_body_bytes: Annotated[int, Meta(description="Largest request body, also after decompression.")] = 64 * 1024 * 1024
-    spool_max_bytes: Annotated[int, Meta(description="A fuller spool answers 503 with Retry-After.")] = 4 * 1024**3
-    flush_interval_s: Annotated[float, Meta(description="How often the spool is moved to the lake.")] = 2.0
-    flush_max_rows: Annotated[int, Meta(description="Most rows in one commit to the lake.")] = 100_000
-    capture_queue: Annotated[
-        int, Meta(description="Gateway captures that may wait for the spool before they are counted lost.")
-    ] = 10_000
-
-
-class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An OpenAI-compatible server behind the gateway."""
-
-    base_url: Annotated[str, Meta(description="Up to and with /v1.")]
-    api_key_env: Annotated[str, Meta(description="Environment variable that holds its key; empty for none.")] = ""
-    logprobs: Annotated[bool, Meta(description="Ask it for log-probabilities, so that they can be captured.")] = False
-    stream_usage: Annotated[bool, Meta(description="Ask it for token counts when streaming; it must know `stream_options`.")] = (
-        False
-    )
-
-
-class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The OpenAI-compatible gateway."""
-
-    upstreams: Annotated[dict[str, UpstreamSettings], Meta(description="Model servers by name: [gateway.upstreams.NAME].")] = (
-        field(default_factory=dict)
-    )
-    default_upstream: Annotated[str, Meta(description="Upstream for a model that is no route; empty refuses such a model.")] = ""
-    connect_timeout_s: Annotated[float, Meta(description="How long an upstream may take to accept a connection.")] = 5.0
-    idle_timeout_s: Annotated[float, Meta(description="How long an upstream may stay silent, before or within an answer.")] = 60.0
-    route_refresh_s: Annotated[float, Meta(description="How often an edge looks whether a route has changed.")] = 0.1
-
-
-class RegistrySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The transactional store."""
-
-    url: Annotated[str, Meta(description="SQLAlchemy URL; empty for SQLite in the home directory.")] = ""
-
-
-class LakeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The append-only store."""
-
-    compact_after_files: Annotated[int, Meta(description="Files in one partition after which it is compacted.")] = 50
-    checkpoint_after_commits: Annotated[int, Meta(description="Commits after which the Delta log is checkpointed.")] = 100
-    history_days: Annotated[
-        float, Meta(description="How far back a table can be read as it was known; older revisions are folded. 0 keeps all.")
-    ] = 30.0
-    vacuum_after_h: Annotated[float, Meta(description="Age at which files no longer referenced are deleted.")] = 168.0
-
-
-class RetentionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Days each table keeps a row after it happened; 0 keeps it for good. What is labelled, queued or in a dataset stays."""
-
-    spans_days: Annotated[float, Meta(description="Days that spans are kept.")] = 90.0
-    feedback_days: Annotated[float, Meta(description="Days that feedback is kept.")] = 0.0
-    interactions_days: Annotated[float, Meta(description="Days that interactions are kept.")] = 0.0
-    signals_days: Annotated[float, Meta(description="Days that signals are kept.")] = 0.0
-    evaluation_items_days: Annotated[float, Meta(description="Days that the scores of single items are kept.")] = 0.0
-
-
-class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Settling spans into interactions, and feedback onto its targets."""
-
-    settle_interval_s: Annotated[float, Meta(description="How often new spans and feedback are settled.")] = 2.0
-    pending_expiry_h: Annotated[float, Meta(description="How long feedback waits for its target.")] = 168.0
-
-
-class RedactSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is taken out of every text before it is stored; docs/policy.md says how."""
-
-    modes: Annotated[
-        dict[str, str], Meta(description="What happens to a kind: mask (where nothing is said), hash, drop or keep; KIND = MODE.")
-    ] = field(default_factory=dict)
-    patterns: Annotated[dict[str, str], Meta(description="Kinds of one's own: NAME = an RE2 pattern.")] = field(
-        default_factory=dict
-    )
-    allow: Annotated[list[str], Meta(description="Values that are left as they are, whatever kind they look like.")] = field(
-        default_factory=lambda: ["127.0.0.1", "0.0.0.0"]  # noqa: S104 - a text to leave alone, not an address to bind
-    )
-    allow_patterns: Annotated[
-        list[str], Meta(description="RE2 patterns; a value that one of them matches whole is left as it is.")
-    ] = field(default_factory=list)
-    allow_domains: Annotated[
-        list[str], Meta(description="Domains whose e-mail addresses are left as they are, those below them included.")
-    ] = field(default_factory=list)
-    hashed_keys: Annotated[list[str], Meta(description="Business keys that are stored as keyed hashes.")] = field(
-        default_factory=list
-    )
-    ner: Annotated[str, Meta(description="Backend that finds names and places: presidio; empty for none.")] = ""
-    ner_model: Annotated[str, Meta(description="The backend's spaCy model: an installed package's name, or a folder.")] = ""
-    ner_language: Annotated[str, Meta(description="Language of that model.")] = "en"
-    ner_min_score: Annotated[float, Meta(description="Confidence from which on a name or place is taken out.")] = 0.5
-
-
-class PolicySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What happens to everything that comes in, before it is stored."""
-
-    redact: RedactSettings = field(default_factory=RedactSettings)
-
-
-class TrafficSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whose behaviour counts."""
-
-    exposures: Annotated[list[str], Meta(description="Exposures that count as the users' own traffic.")] = field(
-        default_factory=lambda: ["served"]
-    )
-
-
-class RewardSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a suggestion's fate is worth. Showing pays if its chance of acceptance exceeds -rejected / (accepted - rejected)."""
-
-    accepted: Annotated[float, Meta(description="Reward of an accepted suggestion.")] = 0.75
-    rejected: Annotated[float, Meta(description="Reward of a suggestion shown and rejected.")] = -0.25
-    silent: Annotated[float, Meta(description="Reward of showing nothing.")] = 0.0
-
-
-class DatasetSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Freezing training sets."""
-
-    test_share: Annotated[float, Meta(description="Share of users whose rows are held out.")] = 0.2
-
-
-class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Running recipes as their own processes."""
-
-    heartbeat_timeout_s: Annotated[float, Meta(description="Silence after which a recipe counts as hung and is stopped.")] = 120.0
-    threads: Annotated[int, Meta(description="Torch threads of a recipe; 0 leaves it to torch.")] = 0
-
-
-class ServingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The small local model server."""
-
-    enabled: Annotated[
-        bool, Meta(description="Whether `penstock up` runs it; the gateway then knows it as upstream `local`.")
-    ] = False
-    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
-    port: Annotated[int, Meta(description="Port to listen on; 0 takes a free one.")] = 8701
-    max_batch: Annotated[int, Meta(description="Most sequences generated side by side.")] = 64
-    max_models: Annotated[int, Meta(description="Checkpoints held in memory; the one unused longest is let go.")] = 4
-    threads: Annotated[int, Meta(description="Torch threads; 0 leaves it to torch.")] = 1
-
-
-class ReleaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Gates and canary."""
-
-    candidate_share: Annotated[float, Meta(description="Share of users who get the candidate while it is in canary.")] = 0.5
-    effect_scale: Annotated[float, Meta(description="tau of the mSPRT: the difference in reward that it is tuned to find.")] = (
-        0.05
-    )
-    promote_evidence: Annotated[float, Meta(description="Likelihood ratio needed to promote; 20 is an error rate of 5 %.")] = 20.0
-    rollback_evidence: Annotated[
-        float, Meta(description="Likelihood ratio needed to roll back; may be less than to promote.")
-    ] = 20.0
-    min_users: Annotated[int, Meta(description="Users in each arm before the test may decide.")] = 30
-    sample_ratio_p: Annotated[float, Meta(description="A sample-ratio p-value below this makes the canary invalid.")] = 0.0005
-    max_canary_s: Annotated[float, Meta(description="A canary undecided for this long is refused.")] = 172_800.0
-    check_interval_s: Annotated[float, Meta(description="How often a canary's evidence is read.")] = 30.0
-    max_canary_users: Annotated[int, Meta(description="Users after whom an undecided canary is refused; 0 for no limit.")] = 0
-    max_error_increase: Annotated[
-        float, Meta(description="Rise of the error rate that is tolerated; proof of more rolls back.")
-    ] = 0.05
-    apply_timeout_s: Annotated[float, Meta(description="How long a flip waits for every live edge to confirm it.")] = 10.0
-
-
-class ContractSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an application promises to say with each interaction."""
-
-    required: Annotated[
-        list[str],
-        Meta(description="Fields it must say: see `penstock ingest contract`; `keys.NAME` or `tags.NAME` for one of them."),
-    ] = field(default_factory=lambda: ["model_version", "prompt_version", "session", "user", "segment", "keys"])
-    min_share: Annotated[float, Meta(description="Share of interactions that must meet each; less is a warning.")] = 0.95
-    max_fall: Annotated[float, Meta(description="Fall against the week before that is a warning, as a share.")] = 0.1
-
-
-class PriceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a model costs, in US dollars per million tokens."""
-
-    input: Annotated[float, Meta(description="Per million input tokens that were not cached.", ge=0)]
-    output: Annotated[float, Meta(description="Per million output tokens, reasoning included.", ge=0)]
-    cached_input: Annotated[
-        float | None, Meta(description="Per million cached input tokens; without it calls with such cost null.")
-    ] = None
-    max_input_tokens: Annotated[
-        int, Meta(description="The price holds up to so many input tokens; more cost null. 0 for no limit.")
-    ] = 0
-
-
-class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that can be set."""
-
-    home: Annotated[str, Meta(description="Where the embedded lake, registry, spools and artifacts lie.")] = "./.penstock"
-    contracts: Annotated[
-        dict[str, ContractSettings], Meta(description="What each application must say: [contracts.APPLICATION].")
-    ] = field(default_factory=dict)
-    prices: Annotated[dict[str, PriceSettings], Meta(description='Prices beside and over those shipped: [prices."MODEL"].')] = (
-        field(default_factory=dict)
-    )
-    edge: EdgeSettings = field(default_factory=EdgeSettings)
-    gateway: GatewaySettings = field(default_factory=GatewaySettings)
-    registry: RegistrySettings = field(default_factory=RegistrySettings)
-    lake: LakeSettings = field(default_factory=LakeSettings)
-    retention: RetentionSettings = field(default_factory=RetentionSettings)
-    ingest: IngestSettings = field(default_factory=IngestSettings)
-    policy: PolicySettings = field(default_factory=PolicySettings)
-    traffic: TrafficSettings = field(default_factory=TrafficSettings)
-    reward: RewardSettings = field(default_factory=RewardSettings)
-    dataset: DatasetSettings = field(default_factory=DatasetSettings)
-    training: TrainingSettings = field(default_factory=TrainingSettings)
-    serving: ServingSettings = field(default_factory=ServingSettings)
-    release: ReleaseSettings = field(default_factory=ReleaseSettings)
-
-    @property
-    def home_path(self) -> Path:
-        """The home directory, absolute."""
-        return Path(self.home).expanduser().resolve()
-
-    @property
-    def registry_url(self) -> str:
-        """The registry's SQLAlchemy URL."""
-        return self.registry.url or f"sqlite:///{self.home_path / 'registry.db'}"
-
 
 # tables whose names are free, by their path, and what each entry holds
 NAMED_TABLES: dict[str, type[Struct]] = {
     "gateway.upstreams": UpstreamSettings,
     "contracts": ContractSettings,
     "prices": PriceSettings,
+    "policy.forward": ForwardSettings,
+}
+
+# lists of rules, by their path, and what each rule holds
+LISTED_TABLES: dict[str, type[Struct]] = {
+    "policy.sample.policies": SamplePolicySettings,
+    "policy.sample.policies.attributes": AttributeMatch,
+    "policy.route.table": RouteSettings,
+    "policy.route.table.attributes": AttributeMatch,
 }
 
 
@@ -320,6 +89,8 @@ def _type_name(hint: Any) -> str:
         return " | ".join(_type_name(part) for part in get_args(hint)) + (" list" if get_origin(hint) is list else "")
     if hint is type(None):
         return "none"
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return "table"
     return "table" if get_origin(hint) is dict else getattr(hint, "__name__", str(hint))
 
 
@@ -367,11 +138,14 @@ def load_settings(
         origins[key] = "flag"
     for table, struct in NAMED_TABLES.items():
         _require_known_keys(tree, table, struct)
+    for table, struct in LISTED_TABLES.items():
+        _require_known_rule_keys(tree, table, struct)
     try:
         settings = msgspec.convert(tree, Settings)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"A setting has the wrong type: {error}. `penstock config` lists types and defaults.") from error
     require_valid_redaction(settings.policy.redact)
+    _require_sound_policy(settings.policy)
     return LoadedSettings(settings=settings, origins=origins)
 
 
@@ -462,6 +236,55 @@ def _require_known_keys(tree: Mapping[str, Any], table: str, struct: type[Struct
         for key in entry if isinstance(entry, dict) else ():
             if key not in known:
                 raise ConfigurationError(f"{table}.{name} sets `{key}`, which is no key of it.{_hint(key, known)}")
+
+
+def _require_known_rule_keys(tree: Mapping[str, Any], table: str, struct: type[Struct]) -> None:
+    known = dict.fromkeys(struct.__struct_fields__)
+    entries: list[tuple[str, Any]] = [("", tree)]
+    for part in table.split("."):
+        inner = [(where, entry.get(part)) for where, entry in entries if isinstance(entry, Mapping)]
+        entries = []
+        for where, found in inner:
+            for number, entry in enumerate(found if isinstance(found, list) else [found]):
+                name = entry.get("name", number) if isinstance(entry, Mapping) and isinstance(found, list) else ""
+                entries.append((f"{where}.{part}".lstrip(".") + (f" ({name})" if name != "" else ""), entry))
+    for where, entry in entries:
+        for key in entry if isinstance(entry, Mapping) else ():
+            if key not in known:
+                raise ConfigurationError(f"{where} sets `{key}`, which is no key of it.{_hint(key, known)}")
+
+
+def _require_sound_policy(policy: PolicySettings) -> None:
+    """What the types cannot say: names that exist and are used once, rules that have a condition."""
+    if "store" in policy.forward:
+        raise ConfigurationError("policy.forward.store: `store` is Penstock's own pipeline; give the target another name.")
+    known = dict.fromkeys(["store", *policy.forward])
+    pipelines = {f"policy.route.table ({rule.name})": rule.pipelines for rule in policy.route.table}
+    for where, names in {"policy.route.default_pipelines": policy.route.default_pipelines, **pipelines}.items():
+        for name in names:
+            if name not in known:
+                raise ConfigurationError(f"{where} names the pipeline `{name}`, which is neither `store` nor in policy.forward.")
+    _require_sound_rules("policy.sample.policies", policy.sample.policies)
+    _require_sound_rules("policy.route.table", policy.route.table)
+    for rule in policy.sample.policies:
+        for code in rule.status_codes:
+            if code not in ("ERROR", "OK", "UNSET"):
+                raise ConfigurationError(
+                    f"policy.sample.policies ({rule.name}) has the status code {code!r}; write ERROR, OK or UNSET."
+                )
+
+
+def _require_sound_rules(table: str, rules: list[SamplePolicySettings] | list[RouteSettings]) -> None:
+    names: set[str] = set()
+    for rule in rules:
+        if rule.name in names:
+            raise ConfigurationError(
+                f"{table} has two rules of the name {rule.name!r}; names tell them apart in counts and logs."
+            )
+        names.add(rule.name)
+        others = (rule.status_codes, rule.threshold_ms) if isinstance(rule, SamplePolicySettings) else ()
+        if not any((rule.applications, rule.attributes, *others)):
+            raise ConfigurationError(f"{table} ({rule.name}) has no condition; set the percentage or pipelines for all instead.")
 
 
 def _hint(name: str, known: Mapping[str, Any]) -> str:

@@ -14,11 +14,11 @@ import msgspec
 import pytest
 
 from penstock.assembly import build_edge_services
-from penstock.config import LakeSettings, Settings
 from penstock.edge.application import build_edge_app
 from penstock.ingest.settle import settle_interactions
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
+from penstock.settings import LakeSettings, Settings
 from tests.clients.canned_model import TOLD, running_model
 from tests.edge.live_server import serve, wait_for
 from tests.golden.records import canonical

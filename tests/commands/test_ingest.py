@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from penstock.cli import build_cli
-from penstock.config import Settings
 from penstock.errors import ConfigurationError
 from penstock.lake.lake import Lake
 from penstock.records.clock import utc_now
+from penstock.settings import Settings
 from tests.rows import make_interaction
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from penstock.config import RewardSettings
 from penstock.labels.run import run_labels
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.records.interaction import Interaction
 from penstock.registry.registry import Registry
+from penstock.settings import RewardSettings
 from tests.rows import make_interaction, make_signal
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from penstock.config import RewardSettings
 from penstock.datasets.freeze import freeze_dataset
 from penstock.datasets.spec import DatasetSpec
 from penstock.errors import BadInputError, ConflictError, EmptySelectionError
@@ -17,6 +16,7 @@ from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.records.dataset import DatasetVersion
 from penstock.registry.registry import Registry
+from penstock.settings import RewardSettings
 from tests.datasets.labelled import answered, fill
 from tests.rows import LATER, at, make_signal
 from tests.stages import Now

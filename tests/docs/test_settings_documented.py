@@ -2,7 +2,7 @@ import tomllib
 from pathlib import Path
 
 from penstock.commands.configuration_page import settings_markdown
-from penstock.config import NAMED_TABLES, list_settings, load_settings
+from penstock.config import LISTED_TABLES, NAMED_TABLES, list_settings, load_settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -22,7 +22,7 @@ def test_every_setting_stands_on_the_page_with_its_variable_and_default() -> Non
         assert setting.help in rows[setting.path].replace("\\|", "|")
     assert set(rows) == {
         setting.path
-        for struct in (None, *NAMED_TABLES.values())
+        for struct in (None, *NAMED_TABLES.values(), *LISTED_TABLES.values())
         for setting in (list_settings(struct) if struct else list_settings())
     }
 

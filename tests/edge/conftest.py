@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from penstock.config import GatewaySettings, Settings, UpstreamSettings
 from penstock.edge.application import build_edge_app
 from penstock.records.clock import utc_now
 from penstock.records.training import Checkpoint
 from penstock.registry.registry import Registry
+from penstock.settings import GatewaySettings, Settings, UpstreamSettings
 from tests.edge.live_server import serve
 from tests.edge.recording_door import RecordingDoor
 from tests.edge.upstream import ScriptedUpstream, running_upstream

@@ -4,11 +4,11 @@ import httpx
 import msgspec
 import pytest
 
-from penstock.config import GatewaySettings, ServingSettings, Settings, UpstreamSettings
 from penstock.edge.application import build_edge_app
 from penstock.edge.upstreams import Upstreams, known_upstreams
 from penstock.errors import ConfigurationError
 from penstock.registry.registry import Registry
+from penstock.settings import GatewaySettings, ServingSettings, Settings, UpstreamSettings
 from tests.edge.live_server import serve, wait_for
 from tests.edge.recording_door import RecordingDoor
 

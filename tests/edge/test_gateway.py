@@ -11,13 +11,13 @@ import msgspec
 import openai
 import pytest
 
-from penstock.config import Settings
 from penstock.edge.application import build_edge_app
 from penstock.ingest.interactions import build_interactions
 from penstock.records.clock import utc_now
 from penstock.records.ids import interaction_id
 from penstock.records.span import Span
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 from tests.edge.conftest import checkpoint
 from tests.edge.live_server import serve, wait_for
 from tests.edge.recording_door import RecordingDoor

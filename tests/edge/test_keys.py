@@ -9,7 +9,6 @@ import httpx
 import pytest
 from google.rpc.status_pb2 import Status
 
-from penstock.config import Settings
 from penstock.edge.application import build_edge_app
 from penstock.edge.keys import KeyGuard, is_loopback, require_key_or_loopback
 from penstock.edge.refusal import RefusedError
@@ -17,6 +16,7 @@ from penstock.errors import ConfigurationError, StorageError
 from penstock.records.access import Scope
 from penstock.registry.keys import Keys
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 from tests.edge.live_server import serve
 from tests.edge.recording_door import RecordingDoor
 

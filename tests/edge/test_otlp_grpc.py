@@ -24,13 +24,13 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from penstock.config import Settings
 from penstock.edge.application import build_edge_app
 from penstock.edge.keys import KeyGuard
 from penstock.edge.otlp_grpc import OtlpGrpcServer
 from penstock.errors import ConfigurationError, StorageError
 from penstock.records.access import Scope
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 from tests.edge.live_server import serve
 from tests.edge.recording_door import Accepted, RecordingDoor
 

@@ -16,10 +16,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from penstock.config import LakeSettings
 from penstock.edge.run_file import RunningEdge, read_run_file, remove_run_file, run_file, write_run_file
 from penstock.lake.lake import Lake
 from penstock.registry.registry import Registry
+from penstock.settings import LakeSettings
 from tests.edge.live_server import wait_for
 
 

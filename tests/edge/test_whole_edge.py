@@ -24,7 +24,6 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
 
 from penstock.assembly import build_edge_services
-from penstock.config import LakeSettings, PolicySettings, RedactSettings, Settings
 from penstock.edge.application import build_edge_app
 from penstock.edge.keys import KeyGuard
 from penstock.edge.otlp_grpc import OtlpGrpcServer
@@ -32,7 +31,9 @@ from penstock.edge.server import hold_port
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
 from penstock.lake.lake import Lake
+from penstock.policy_settings import PolicySettings, RedactSettings
 from penstock.records.clock import WriterClock, utc_now
+from penstock.settings import LakeSettings, Settings
 from penstock.signals.run import run_signals
 from tests.edge.conftest import checkpoint
 from tests.edge.live_server import serve, wait_for

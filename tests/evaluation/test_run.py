@@ -5,7 +5,6 @@ import math
 import pytest
 from msgspec.structs import replace
 
-from penstock.config import LakeSettings, Settings, UpstreamSettings
 from penstock.errors import ConfigurationError, NotFoundError, UpstreamError
 from penstock.evaluation.run import Evaluator, model_address, name_evaluation, require_suite
 from penstock.evaluation.suite_files import exact_item, freeze_exact_match
@@ -13,6 +12,7 @@ from penstock.evaluation.verdict import Tolerances
 from penstock.lake.lake import Lake
 from penstock.records.clock import utc_now
 from penstock.records.training import Checkpoint
+from penstock.settings import LakeSettings, Settings, UpstreamSettings
 from tests.evaluation.server import answering
 
 

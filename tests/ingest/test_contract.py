@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from penstock.config import ContractSettings
 from penstock.errors import ConfigurationError
 from penstock.ingest.contract import FieldShare, check_contracts, contract_shares
 from penstock.lake.lake import Lake
 from penstock.records.interaction import Interaction
+from penstock.settings import ContractSettings
 from tests.rows import T0, make_interaction
 
 NOW = T0 + timedelta(days=1)

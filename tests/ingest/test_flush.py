@@ -10,17 +10,17 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from penstock.config import LakeSettings
 from penstock.errors import StorageError
 from penstock.ingest.flush import Flusher, FlushThread
 from penstock.ingest.spool import Spool, adopt_spools
 from penstock.lake.lake import Lake
+from penstock.settings import LakeSettings
 from tests.ingest.spooled import PLENTY, fresh_spool, keys, span_rows, stored_keys
 
 _WRITE_AND_FLUSH = """
 import itertools, sys
 from pathlib import Path
-from penstock.config import LakeSettings
+from penstock.settings import LakeSettings
 from penstock.ingest.flush import Flusher, FlushThread
 from penstock.ingest.spool import adopt_spools, create_spool
 from penstock.lake.lake import Lake

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from penstock.config import PriceSettings
 from penstock.ingest.interactions import build_interactions
 from penstock.ingest.prices import load_prices
+from penstock.settings import PriceSettings
 from tests.rows import LATER, make_span, trace
 
 NOBODY = dict.fromkeys(("request_model", "response_model", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"))

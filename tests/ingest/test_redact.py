@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.config import RedactSettings
 from penstock.ingest.redact import _SPAN_TEXTS, MASKED_CREDENTIAL, Redaction
+from penstock.policy_settings import RedactSettings
 from penstock.text.email_addresses import EmailAddresses
 from penstock.text.redaction import FAILED, Redactor
 from tests.rows import make_feedback, make_span, trace

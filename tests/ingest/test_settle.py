@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from penstock.config import LakeSettings
 from penstock.ingest.event_content import CONTENT_EVENT
 from penstock.ingest.settle import Settled, settle_interactions
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.records.ids import interaction_id
 from penstock.records.interaction import Interaction
+from penstock.settings import LakeSettings
 from tests.rows import make_span, trace
 
 

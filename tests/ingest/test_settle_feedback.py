@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from penstock.config import LakeSettings
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import SettledFeedback, settle_feedback
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.records.feedback import Feedback
 from penstock.records.ids import interaction_id
+from penstock.settings import LakeSettings
 from tests.rows import make_feedback, make_interaction, make_span, trace
 from tests.stages import Now
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from penstock.config import RewardSettings
 from penstock.labels.rules import Answer, Evidence, answer_kept, answer_reward
+from penstock.settings import RewardSettings
 from tests.rows import make_interaction, make_signal
 
 REWARD = RewardSettings()

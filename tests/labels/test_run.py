@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from penstock.config import RewardSettings
 from penstock.labels.run import Labelled, current_labels, run_labels
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.records.interaction import Interaction
 from penstock.records.label import Label
 from penstock.registry.registry import Registry
+from penstock.settings import RewardSettings
 from penstock.signals.run import run_signals
 from tests.rows import make_interaction, make_signal, matched
 

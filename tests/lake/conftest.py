@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.config import LakeSettings
 from penstock.lake.lake import Lake
+from penstock.settings import LakeSettings
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import time
 import pyarrow as pa
 import pytest
 
-from penstock.config import LakeSettings
 from penstock.errors import StorageError
 from penstock.lake.lake import Lake
 from penstock.lake.maintenance import LOG_KEPT_S
 from penstock.lake.transaction_log import entry_path, list_versions
 from penstock.records.clock import utc_now
+from penstock.settings import LakeSettings
 from tests.lake.rows import make_signal
 
 

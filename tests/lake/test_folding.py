@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from penstock.config import LakeSettings
 from penstock.errors import BadInputError
 from penstock.lake.lake import Lake
 from penstock.lake.tables import reader
 from penstock.records.clock import utc_now
+from penstock.settings import LakeSettings
 from tests.lake.rows import NOON, make_signal, shown
 
 LATER = timedelta(days=31)

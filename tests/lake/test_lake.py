@@ -2,7 +2,6 @@
 
 import pytest
 
-from penstock.config import LakeSettings
 from penstock.errors import BadInputError, NotFoundError
 from penstock.lake.arrow_schema import to_arrow
 from penstock.lake.lake import Lake
@@ -11,6 +10,7 @@ from penstock.records.dataset import DatasetRow
 from penstock.records.draw import Draw
 from penstock.records.evaluation import EvaluationItem
 from penstock.records.label import Label
+from penstock.settings import LakeSettings
 from tests.lake.rows import NOON, make_signal, shown
 from tests.rows import make_feedback, make_interaction, make_span
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
-from penstock.config import LakeSettings
 from penstock.lake.lake import Lake
 from penstock.lake.transaction_log import entry_path, log_folder
 from penstock.records.clock import utc_now
+from penstock.settings import LakeSettings
 from tests.lake.rows import make_signal, shown
 from tests.lake.torn import tear_entry, tear_file
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from penstock.config import LakeSettings
 from penstock.lake.lake import Lake
 from penstock.lake.maintenance import LOG_KEPT_S, Maintained
 from penstock.lake.tables import reader
 from penstock.lake.transaction_log import entry_path, list_versions, log_folder
 from penstock.records.clock import utc_now
+from penstock.settings import LakeSettings
 from tests.lake.rows import make_signal, shown
 
 EAGER = LakeSettings(compact_after_files=3, checkpoint_after_commits=4, vacuum_after_h=0.0)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from penstock.config import LakeSettings
 from penstock.errors import ConflictError, NotFoundError
 from penstock.lake.lake import Lake
 from penstock.lake.transaction_log import read_entry
+from penstock.settings import LakeSettings
 from tests.lake.rows import make_signal, shown
 
 

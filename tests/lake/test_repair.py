@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from penstock.config import LakeSettings
 from penstock.lake.lake import Lake
 from penstock.lake.tables import reader
 from penstock.lake.transaction_log import list_versions, read_entry
 from penstock.records.clock import utc_now
+from penstock.settings import LakeSettings
 from tests.lake.rows import make_signal, shown
 from tests.lake.torn import files_of, tear_file
 

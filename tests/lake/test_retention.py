@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from penstock.config import RetentionSettings
 from penstock.lake.lake import Lake
 from penstock.records.dataset import DatasetRow
 from penstock.records.draw import Draw
 from penstock.records.label import Label
+from penstock.settings import RetentionSettings
 from tests.rows import T0, make_feedback, make_interaction, make_signal, make_span, matched, trace
 
 NOON = T0

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from deltalake.exceptions import DeltaError
 
-from penstock.config import LakeSettings
 from penstock.errors import NotFoundError, StorageError
 from penstock.lake.lake import Lake
 from penstock.lake.storage_failure import storage_failures
+from penstock.settings import LakeSettings
 from tests.lake.rows import make_signal, shown
 
 

@@ -1,6 +1,5 @@
 import pytest
 
-from penstock.config import LakeSettings
 from penstock.errors import StorageError
 from penstock.lake.lake import Lake
 from penstock.lake.transaction_log import (
@@ -13,6 +12,7 @@ from penstock.lake.transaction_log import (
     read_entry,
 )
 from penstock.records.clock import utc_now
+from penstock.settings import LakeSettings
 from tests.lake.rows import make_signal
 from tests.lake.torn import tear_file
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from penstock.config import Settings
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

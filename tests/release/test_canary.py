@@ -5,13 +5,13 @@ import threading
 import pytest
 from msgspec.structs import replace
 
-from penstock.config import ReleaseSettings
 from penstock.errors import ConfigurationError, ConflictError, NotFoundError
 from penstock.records.clock import utc_now
 from penstock.records.release import ReleaseState
 from penstock.records.training import Checkpoint
 from penstock.registry.registry import Registry
 from penstock.release.canary import Flips, flip_seconds
+from penstock.settings import ReleaseSettings
 
 SETTINGS = ReleaseSettings(apply_timeout_s=0.1)
 

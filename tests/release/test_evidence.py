@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from penstock.config import LakeSettings
 from penstock.lake.lake import Lake
 from penstock.records.label import AnnotatorKind, Label
 from penstock.records.release import Arm, Release, ReleaseState
 from penstock.release.evidence import read_evidence
+from penstock.settings import LakeSettings
 from penstock.statistics.cluster import ratio
 from tests.rows import LATER, at, make_interaction
 

@@ -4,10 +4,10 @@ import numpy
 import pytest
 from msgspec.structs import replace
 
-from penstock.config import ReleaseSettings
 from penstock.records.clock import utc_now
 from penstock.records.evaluation import Evaluation
 from penstock.release.gate import ArmEvidence, CanaryEvidence, Decision, canary_verdict, offline_gate
+from penstock.settings import ReleaseSettings
 from penstock.statistics.cluster import cluster_sums
 
 RULE = ReleaseSettings(effect_scale=0.1, max_canary_s=3_600.0)

@@ -1,5 +1,6 @@
 """A tiny edge over real HTTP that keeps what it is sent and can be told to misbehave."""
 
+import gzip
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ class Receiver:
     feedback: list[dict[str, Any]] = field(default_factory=list)
     requests: int = 0
     keys: set[str] = field(default_factory=set)
+    headers: list[dict[str, str]] = field(default_factory=list)  # of every request, names in lower case
     misbehave: Callable[[int, str, bytes], Reply | None] = lambda _number, _path, _body: None
 
     def spans(self) -> list[Any]:
@@ -75,7 +77,10 @@ def receiving() -> Iterator[Receiver]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers.get("Content-Encoding") == "gzip":
+                body = gzip.decompress(body)
             with lock:
+                receiver.headers.append({name.lower(): value for name, value in self.headers.items()})
                 receiver.keys.add(self.headers.get("Authorization", ""))
                 status, content, headers = receiver.answer(self.path, self.headers["Content-Type"], body)
             self.send_response(status)

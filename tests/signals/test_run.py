@@ -154,6 +154,15 @@ def test_later_than_the_gap_or_after_a_failure_or_inside_one_trace_is_no_retry(l
     assert run_signals(lake, clock) == {}
 
 
+def test_a_turn_whose_words_were_sampled_out_still_stands_between_two_others(lake: Lake, clock: WriterClock) -> None:
+    asked = [
+        make_interaction(number, session_id="s", prompt_text="how do I add numbers", start=number * 5) for number in range(3)
+    ]
+    thin = msgspec.structs.replace(asked[1], prompt_text=None, content_sampled=False, sample_probability=0.5)
+    lake.append("interactions", [asked[0], thin, asked[2]])
+    assert run_signals(lake, clock) == {}
+
+
 def test_a_turn_that_comes_late_between_two_withdraws_a_retry(lake: Lake, clock: WriterClock) -> None:
     lake.append("interactions", [asks(0, "sort a list", 0), asks(1, "sort a list", 20)])
     run_signals(lake, clock)

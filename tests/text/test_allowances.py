@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.config import RedactSettings
+from penstock.policy_settings import RedactSettings
 from penstock.text.allowances import Allowances
 from penstock.text.redaction import Redactor
 

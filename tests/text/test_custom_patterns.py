@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from penstock.config import RedactSettings
+from penstock.policy_settings import RedactSettings
 from penstock.text.custom_patterns import CustomPatterns
 from penstock.text.redaction import FAILED, Redactor
 from tests.text.detected import detected

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.config import RedactSettings
 from penstock.errors import ConfigurationError
+from penstock.policy_settings import RedactSettings
 from penstock.text.named_entities import load_names
 from penstock.text.redaction import FAILED, Redactor
 from tests.text.detected import detected

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.config import RedactSettings
+from penstock.policy_settings import RedactSettings
 from penstock.text.email_addresses import EmailAddresses
 from penstock.text.patterns import Found
 from penstock.text.redaction import FAILED, Redactor

@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from penstock.config import Settings
 from penstock.errors import ConfigurationError, ConflictError, TrainingError
 from penstock.records.clock import utc_now
 from penstock.records.dataset import DatasetVersion
 from penstock.records.training import Checkpoint, TrainingRunState
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 from penstock.training import register
 from penstock.training.checkpoint_files import verify
 from penstock.training.register import train

@@ -7,11 +7,11 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from penstock.config import ContractSettings, Settings
 from penstock.errors import ConfigurationError
 from penstock.lake.lake import Lake
 from penstock.records.clock import utc_now
 from penstock.records.interaction import Interaction
+from penstock.settings import ContractSettings, Settings
 from penstock.worker.contract_watch import ContractWatch
 from tests.rows import make_interaction
 

@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from penstock.app import Penstock
-from penstock.config import EdgeSettings, Settings
 from penstock.datasets.freeze import freeze_dataset
 from penstock.datasets.spec import DatasetSpec
 from penstock.errors import BadInputError
@@ -26,6 +25,7 @@ from penstock.records.erasure import ErasureState
 from penstock.records.feedback import Feedback
 from penstock.records.span import Span
 from penstock.registry.registry import Registry
+from penstock.settings import EdgeSettings, Settings
 from penstock.worker.erasure import CONDITIONS, ErasureReport, erase_users
 from penstock.worker.refresh import refresh_stages
 from tests.registry.examples import a_checkpoint
@@ -62,7 +62,9 @@ class Office:
     def refresh(self) -> None:
         """What the worker does every few seconds."""
         settings = self.penstock.settings
-        refresh_stages(self.lake, self.penstock.registry, settings, self.penstock.clock, load_prices(settings.prices))
+        refresh_stages(
+            self.lake, self.penstock.registry, settings, self.penstock.clock, load_prices(settings.prices), self.penstock.sampling
+        )
 
     def call(self, user: str | None, **fields: Any) -> Span:
         """A call in which everything that can tell of a user does."""

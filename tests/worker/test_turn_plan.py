@@ -2,8 +2,8 @@
 
 import pytest
 
-from penstock.config import ReleaseSettings
 from penstock.errors import BadInputError, ConfigurationError
+from penstock.settings import ReleaseSettings
 from penstock.worker.turn_plan import TurnPlan, decode_plan, encode_plan, parse_plan, release_settings
 
 

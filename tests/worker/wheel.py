@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 
-from penstock.config import Settings
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock, utc_now
 from penstock.records.ids import content_hash
@@ -23,6 +22,7 @@ from penstock.records.release import Arm
 from penstock.records.training import Checkpoint, TrainingRun, TrainingRunState
 from penstock.records.turn import Turn, TurnState
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 from penstock.worker.refresh import Refresher
 from penstock.worker.turn_plan import TurnPlan, encode_plan
 from penstock.worker.turn_steps import TurnSteps

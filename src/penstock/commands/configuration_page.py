@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable
 from itertools import groupby
 
-from msgspec import NODEFAULT
+from msgspec import NODEFAULT, Struct
 
-from penstock.config import NAMED_TABLES, Setting, list_settings
+from penstock.config import LISTED_TABLES, NAMED_TABLES, Setting, list_settings
 
 _INTRODUCTION = """\
 # Configuration
@@ -44,7 +44,9 @@ def settings_markdown() -> str:
 def _section(name: str, settings: Iterable[Setting]) -> str:
     heading = f"## `[{name}]`" if name else "## Top level"
     page = f"{heading}\n\n{_TABLE_HEAD}{''.join(_row(setting) for setting in settings)}"
-    return page + "".join(_named_section(path) for path in NAMED_TABLES if path.rpartition(".")[0] == name)
+    named = [_named_section(f"[{path}.NAME]", NAMED_TABLES[path]) for path in NAMED_TABLES if path.rpartition(".")[0] == name]
+    listed = [_named_section(f"[[{path}]]", LISTED_TABLES[path]) for path in LISTED_TABLES if path.startswith(name + ".")]
+    return page + "".join([*named, *(listed if "." in name else ())])
 
 
 def _row(setting: Setting) -> str:
@@ -52,9 +54,9 @@ def _row(setting: Setting) -> str:
     return _line(cells)
 
 
-def _named_section(table: str) -> str:
-    rows = (_line((f"`{key.path}`", key.type, _default(key), key.help)) for key in list_settings(NAMED_TABLES[table]))
-    return f"\n### `[{table}.NAME]`\n\n{_NAMED_HEAD}{''.join(rows)}"
+def _named_section(heading: str, struct: type[Struct]) -> str:
+    rows = (_line((f"`{key.path}`", key.type, _default(key), key.help)) for key in list_settings(struct))
+    return f"\n### `{heading}`\n\n{_NAMED_HEAD}{''.join(rows)}"
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -1,7 +1,9 @@
 """`penstock up | edge | worker`: the processes, together under one supervisor or each alone."""
 
 import logging
+from json import dumps
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -12,6 +14,13 @@ from penstock.edge.process import run_edge
 from penstock.edge.run_file import read_run_file, run_file
 from penstock.worker.process import run_worker
 from penstock.worker.supervisor import supervise
+
+Relay = Annotated[
+    str | None,
+    typer.Option(
+        "--relay", metavar="TARGET", help="Send everything to this [policy.forward] target or Penstock URL and keep no lake."
+    ),
+]
 
 
 def register(cli: typer.Typer, name: str, summary: str) -> None:
@@ -36,9 +45,9 @@ def up(home: options.Home = None, override: options.Override = None) -> None:
     )
 
 
-def edge(home: options.Home = None, override: options.Override = None) -> None:
+def edge(home: options.Home = None, override: options.Override = None, relay: Relay = None) -> None:
     """Serve OTLP, feedback and the gateway until stopped."""
-    settings = options.load(home, override).settings
+    settings = options.load(home, [*(override or []), *([f"edge.relay={dumps(relay)}"] if relay else [])]).settings
     log_to_standard_error()
     run_edge(settings, EDGE_FACTORY)
 

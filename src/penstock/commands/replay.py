@@ -9,7 +9,6 @@ import typer
 
 from penstock.commands import options
 from penstock.commands.printing import print_fields, to_plain
-from penstock.config import Settings
 from penstock.edge.run_file import read_run_file
 from penstock.errors import ConfigurationError
 from penstock.records.interaction import Exposure
@@ -24,6 +23,7 @@ from penstock.replay.row_reader import RowReader
 from penstock.replay.run import ReplayReport, find_files, replay_files, replay_table
 from penstock.replay.sql_table import SqlTable
 from penstock.replay.watermark import Table
+from penstock.settings import Settings
 
 _MOST_SHOWN = 10
 _OWN_VARIABLES = ("PENSTOCK_API_KEY", "PENSTOCK_DATABASE")

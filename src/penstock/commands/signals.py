@@ -43,7 +43,8 @@ def run(
     penstock = Penstock(options.load(home).settings)
     with penstock.lake.writing():
         if settle:
-            settle_interactions(penstock.lake, penstock.clock, price=load_prices(penstock.settings.prices).cost)
+            prices = load_prices(penstock.settings.prices)
+            settle_interactions(penstock.lake, penstock.clock, price=prices.cost, sampling=penstock.sampling)
             settle_feedback(penstock.lake, penstock.clock, penstock.settings.ingest.pending_expiry_h)
         written = run_signals(penstock.lake, penstock.clock)
     print_fields({**written, "total": sum(written.values())}, as_json=json)

@@ -11,7 +11,6 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from penstock.config import Settings
 from penstock.edge.answers import send_json, send_refusal
 from penstock.edge.feedback_api import FeedbackEndpoint
 from penstock.edge.foreign_feedback import foreign_endpoints, information_endpoints
@@ -28,6 +27,7 @@ from penstock.model_client import CHAT, COMPLETIONS
 from penstock.records import access
 from penstock.records.clock import utc_now
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 
 ROUTES_STATE = "routes"
 

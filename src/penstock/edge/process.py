@@ -16,10 +16,10 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Literal
 
-from penstock.config import Settings
 from penstock.edge.run_file import remove_run_file, write_run_file
 from penstock.edge.server import bind_listener, hold_port, serve_worker
 from penstock.errors import ConfigurationError, PenstockError, StorageError
+from penstock.settings import Settings
 
 _POLL_S = 0.2
 _RESTART_S = 1.0

@@ -14,13 +14,13 @@ from typing import Any
 import uvicorn
 from msgspec import Struct
 
-from penstock.config import Settings
 from penstock.edge.application import build_edge_app, is_ready
 from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard, require_key_or_loopback
 from penstock.edge.otlp_grpc import OtlpGrpcServer
 from penstock.errors import ConfigurationError
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 
 _FINISH_S = 10  # for requests that are under way when the edge is told to stop
 _FLUSH_S = 10.0  # for what the spool still holds; the rest stays in it and is adopted at the next start

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from penstock.config import Settings, UpstreamSettings
 from penstock.errors import ConfigurationError
 from penstock.model_client import ModelClient, Timeouts
+from penstock.settings import Settings, UpstreamSettings
 
 LOCAL = "local"
 

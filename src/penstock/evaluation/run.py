@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from penstock.config import Settings
 from penstock.errors import ConfigurationError, NotFoundError, StorageError, UpstreamError
 from penstock.evaluation.process import EvaluationJob, ModelAddress
 from penstock.evaluation.suite_files import SuiteKind
@@ -20,6 +19,7 @@ from penstock.records.evaluation import Evaluation, EvaluationItem, Suite
 from penstock.records.ids import EvaluationId, digest
 from penstock.records.training import Checkpoint
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 
 LOCAL = "local"
 MOST_SECONDS = 3_600.0

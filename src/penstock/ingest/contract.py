@@ -12,9 +12,9 @@ import ibis
 import ibis.expr.types as ir
 from msgspec import Struct
 
-from penstock.config import ContractSettings
 from penstock.errors import ConfigurationError
 from penstock.ingest.contract_fields import FIELDS, NAMED_PREFIXES, is_met
+from penstock.settings import ContractSettings
 
 WEEK = timedelta(days=7)
 # With fewer in either week a fall is more likely chance than a change.

@@ -7,21 +7,23 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from penstock.errors import SpoolFullError
+from penstock.errors import BadInputError, SpoolFullError
 from penstock.ingest.decode import Decoded, decode_logs, decode_traces
 from penstock.ingest.flush import FlushThread
+from penstock.ingest.policy import Policy
 from penstock.ingest.redact import Redaction
+from penstock.ingest.relayed import restore_spans
 from penstock.ingest.spool import Spool
-from penstock.lake.arrow_schema import to_arrow
-from penstock.lake.tables import TABLES
+from penstock.policy_settings import PolicySettings
 from penstock.records.clock import WriterClock
-from penstock.records.feedback import Feedback
+from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.span import Span
 
 CAPTURE_BATCH = 256
@@ -42,8 +44,19 @@ class Door:
     """One edge worker's door into its spool."""
 
     def __init__(
-        self, spool: Spool, redaction: Redaction, clock: WriterClock, *, capture_queue: int, flush: FlushThread | None = None
+        self,
+        spool: Spool,
+        redaction: Redaction,
+        clock: WriterClock,
+        *,
+        capture_queue: int,
+        flush: FlushThread | None = None,
+        policy: Policy | None = None,
+        feedback_targets: Collection[TargetKind] = tuple(TargetKind),
     ) -> None:
+        """Without a policy everything is stored whole, and nowhere else; feedback on other targets is refused."""
+        self._feedback_targets = frozenset(feedback_targets)
+        self._policy = policy or Policy(PolicySettings(), b"", {})
         self._spool = spool
         self._redaction = redaction
         self._clock = clock
@@ -67,7 +80,13 @@ class Door:
         return await self._accept(decode_logs(request, self._clock.known_at()))
 
     async def accept_feedback(self, feedback: Sequence[Feedback]) -> None:
-        """Put reports on disk."""
+        """Put reports on disk; BadInputError where what this door leads to cannot take one of them."""
+        for report in feedback:
+            if report.target_kind not in self._feedback_targets:
+                known = ", ".join(sorted(self._feedback_targets))
+                raise BadInputError(
+                    f"This relay takes no feedback on a {report.target_kind}, since its backend knows only {known}."
+                )
         await self._accept(
             Decoded(feedback=[msgspec.structs.replace(item, known_at=self._clock.known_at()) for item in feedback])
         )
@@ -95,24 +114,26 @@ class Door:
             "spool_bytes": self._spool.size_bytes,
             "spool_max_bytes": self._spool.max_bytes,
             "flushed_rows": self._flush.flushed_rows if self._flush else 0,
-            "lake_error": self._flush.failure if self._flush else None,
+            f"{self._flush.destination if self._flush else 'lake'}_error": self._flush.failure if self._flush else None,
+            "policy": self._policy.status(),
         }
 
     def close(self, timeout_s: float) -> None:
         """Write the captures that wait, flush, and close the spool."""
         self._stop.set()
         self._capturer.join(timeout_s)
+        deadline = time.monotonic() + timeout_s
         if self._flush is not None:
             self._flush.stop(timeout_s)
+        self._policy.close(max(1.0, deadline - time.monotonic()))
         self._spool.close(delete_if_empty=True)
 
     async def _accept(self, decoded: Decoded) -> Accepted:
         futures = []
         if decoded.spans:
-            futures.append(self._put_spans(decoded.spans))
+            futures += self._put_spans(restore_spans(decoded.spans))
         if decoded.feedback:
-            reports = self._redaction.redact_feedback(decoded.feedback)
-            futures.append(self._spool.put("feedback", to_arrow(TABLES["feedback"], reports)))
+            futures += self._policy.put_feedback(self._redaction.redact_feedback(decoded.feedback), self._spool.put)
         await asyncio.gather(*(asyncio.wrap_future(future) for future in futures))
         dialects = Counter([span.dialect for span in decoded.spans])
         with self._lock:
@@ -122,8 +143,8 @@ class Door:
             self._counts["rejected"] += decoded.rejected
         return Accepted(decoded.rejected, decoded.message)
 
-    def _put_spans(self, spans: Sequence[Span]) -> Any:
-        return self._spool.put("spans", to_arrow(TABLES["spans"], self._redaction.redact_spans(spans)))
+    def _put_spans(self, spans: Sequence[Span]) -> "list[Future[None]]":
+        return self._policy.put_spans(spans, self._redaction.redact_spans, self._spool.put)
 
     def _run_captures(self) -> None:
         while True:
@@ -144,7 +165,8 @@ class Door:
 
     def _write_captures(self, batch: list[Span]) -> None:
         try:
-            self._put_spans(batch).result()
+            for written in self._put_spans(batch):
+                written.result()
         except SpoolFullError as error:
             with self._lock:
                 self._counts["captures_lost"] += len(batch)

@@ -17,9 +17,8 @@ SEQUENCE = "penstock.sequence"  # where in its request an event stood
 
 _FIELDS = tuple(field.name for field in msgspec.structs.fields(Inference))
 _MAPS = ("tags", "keys")
-FILLED = tuple(
-    name for name in _FIELDS if name not in {*_MAPS, "exposure", "content_present", "sample_probability", "capture_probability"}
-)
+_NOT_FILLED = {*_MAPS, "exposure", "content_present", "content_sampled", "sample_probability", "capture_probability"}
+FILLED = tuple(name for name in _FIELDS if name not in _NOT_FILLED)
 _OF_MESSAGES = frozenset(
     {"input_messages", "output_messages", "prompt_text", "response_text", "tool_calls", "system_instructions", "finish_reason"}
 )

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -36,6 +37,7 @@ class Flusher:
         self._recovered: set[str] = set()
         self.failure: str | None = None  # why the lake took nothing just now
         self.flushed_rows = 0
+        self.refused_rows = 0
 
     def adopt(self, folder: Path, max_bytes: int) -> int:
         """Take over spools whose process has died since; how many."""
@@ -128,6 +130,7 @@ class Flusher:
                 fitting.append(self._lake.check(batch.table, _read(body.batch)))
             except BadInputError as error:
                 spool.put_aside(batch, body, str(error))
+                self.refused_rows += body.rows
         return pa.concat_tables(fitting) if fitting else None
 
     def _scrub(self, spool: Spool) -> None:
@@ -156,11 +159,30 @@ def _read(batch: bytes) -> pa.Table:
         raise BadInputError(f"The body is not readable as Arrow: {error}.") from error
 
 
+class Emptier(Protocol):
+    """What empties a spool: into the lake, or into another backend."""
+
+    flushed_rows: int
+    refused_rows: int  # for good
+
+    def adopt(self, folder: Path, max_bytes: int) -> int:
+        """Take over spools whose process has died since; how many."""
+
+    def run_once(self) -> int:
+        """Move everything that waits now; how many rows."""
+
+    def close(self) -> None:
+        """Let go of adopted spools."""
+
+
 class FlushThread:
     """Runs a flusher every few seconds until it is stopped; a lake that is down is tried again, ever more seldom."""
 
-    def __init__(self, build: Callable[[], Flusher], interval_s: float, folder: Path, max_bytes: int) -> None:
+    def __init__(
+        self, build: Callable[[], Emptier], interval_s: float, folder: Path, max_bytes: int, destination: str = "lake"
+    ) -> None:
         """`build` is called in the thread, since a lake is used by one thread."""
+        self.destination = destination
         self._build = build
         self._interval_s = interval_s
         self._folder = folder
@@ -170,20 +192,25 @@ class FlushThread:
         self._thread = threading.Thread(target=self._run, name="flusher", daemon=True)
         self.failure: str | None = None
         self.flushed_rows = 0
+        self.refused_rows = 0
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
-    def stop(self, timeout_s: float) -> None:
-        """Flush once more and end, after at most so many seconds; the rest stays in the spool."""
+    def ask_to_stop(self) -> None:
+        """Have it flush once more and end, without waiting for that."""
         self._stop.set()
         self._wake.set()
+
+    def stop(self, timeout_s: float) -> None:
+        """Flush once more and end, after at most so many seconds; the rest stays in the spool."""
+        self.ask_to_stop()
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
         pause = self._interval_s
-        flusher: Flusher | None = None
+        flusher: Emptier | None = None
         looked_at = time.monotonic()
         while True:
             is_last = self._stop.is_set()
@@ -193,9 +220,11 @@ class FlushThread:
                     looked_at = time.monotonic()
                     flusher.adopt(self._folder, self._max_bytes)
                 flusher.run_once()
-                self.flushed_rows = flusher.flushed_rows
+                self.flushed_rows, self.refused_rows = flusher.flushed_rows, flusher.refused_rows
                 self.failure, pause = None, self._interval_s
             except Exception as error:  # noqa: BLE001
+                if flusher is not None:
+                    self.flushed_rows, self.refused_rows = flusher.flushed_rows, flusher.refused_rows
                 # The spool keeps everything, so that whatever the lake failed with can be tried again.
                 self._note(error)
                 pause = min(_MOST_BACKOFF_S, max(pause, 0.1) * 2)
@@ -207,5 +236,6 @@ class FlushThread:
 
     def _note(self, error: Exception) -> None:
         if self.failure is None:
-            logger.error("The lake takes nothing; the spool keeps it: %s", error, exc_info=not isinstance(error, PenstockError))
+            unforeseen = not isinstance(error, PenstockError)
+            logger.error("The %s takes nothing; it is kept: %s", self.destination, error, exc_info=unforeseen)
         self.failure = str(error)

@@ -51,10 +51,14 @@ def build_interactions(spans: Iterable[Span], known_at: datetime, price: Price =
 
 
 def _keep_last(kept: dict[str, Span], span: Span) -> None:
-    """A span sent again is the same span: as in every table without revisions, the row known last counts."""
+    """A span sent again is the same span: as in every table without revisions, the row known last counts, a thin one never."""
     other = kept.get(span.span_key)
-    if other is None or (span.known_at, span.ended_at) > (other.known_at, other.ended_at):
+    if other is None or _rank(span) > _rank(other):
         kept[span.span_key] = span
+
+
+def _rank(span: Span) -> tuple[bool, datetime, datetime]:
+    return span.content_sampled is not False, span.known_at, span.ended_at
 
 
 class _Trace:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from penstock.config import PriceSettings
+from penstock.settings import PriceSettings
 
 _PER_TOKENS = 1_000_000
 _MOST_FOUND = 10_000

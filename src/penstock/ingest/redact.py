@@ -52,6 +52,7 @@ _FEEDBACK_TEXTS = ("name", "text", "source", "reason")
 _USER_NAMES = re.compile(r"(?:^|\.)(?:end)?user(?:\.pseudo)?\.(?:id|name|full_name|email|hash)$")
 _OTEL_TARGET = re.compile("[0-9a-f]{32}|(?:[0-9a-f]{32})?:[0-9a-f]{16}")
 _HASHED_USER = re.compile("u_[0-9a-f]{24}")
+_HASHED_KEY = re.compile("k_[0-9a-f]{24}")
 _READ_FROM_MESSAGES = ("prompt_text", "response_text", "tool_calls")
 _span_texts = attrgetter(*_SPAN_TEXTS)
 _scanned_texts = attrgetter(*(name for name in _SPAN_TEXTS if name not in _READ_FROM_MESSAGES))
@@ -92,10 +93,14 @@ class Redaction:
         return [_capped(report, "metadata", report.metadata) for report in redacted]
 
     def key(self, name: str, value: str) -> str:
-        """A business key as it is stored."""
-        return (
-            self._redactor.hash_id(value, f"key:{name}") if name in self._hashed_keys else self._redactor.redact_id(value, "key")
-        )
+        """A business key as it is stored; one that a relay has hashed stays as it is."""
+        if name not in self._hashed_keys:
+            return self._redactor.redact_id(value, "key")
+        return value if _HASHED_KEY.fullmatch(value) else self._redactor.hash_id(value, f"key:{name}")
+
+    def _user(self, value: str) -> str:
+        """A user as it is stored; one that a relay has hashed stays as it is, or its rows would not join with any other."""
+        return value if _HASHED_USER.fullmatch(value) else self._redactor.hash_id(value, "user")
 
     def _suspects(self, texts: Iterable[str], maps: Iterable[Mapping[str, str]]) -> frozenset[str]:
         """Of all the texts of a batch those that need a closer look; the many that come again and again are scanned once."""
@@ -114,7 +119,7 @@ class Redaction:
         """A span in which nothing is suspected: only ids are left to hash."""
         changes: dict[str, Any] = {}
         if span.user_id is not None:
-            changes["user_id"] = self._redactor.hash_id(span.user_id, "user")
+            changes["user_id"] = self._user(span.user_id)
         if not self._hashed_keys.isdisjoint(span.keys):
             changes["keys"] = {name: self.key(name, value) for name, value in span.keys.items()}
         return msgspec.structs.replace(span, **changes) if changes else span
@@ -131,7 +136,7 @@ class Redaction:
         if span.tags:
             draft.mask_map("tags")
         if span.user_id is not None:
-            draft.changes["user_id"] = self._redactor.hash_id(span.user_id, "user")
+            draft.changes["user_id"] = self._user(span.user_id)
         if span.keys:
             draft.changes["keys"] = {
                 self._redactor.redact_id(name, "key"): self.key(name, value) for name, value in span.keys.items()

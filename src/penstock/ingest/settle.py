@@ -18,10 +18,12 @@ from msgspec import Struct
 
 from penstock.ingest.interactions import Price, build_interactions, no_price
 from penstock.ingest.plain_interactions import find_plain, plain_interactions
+from penstock.ingest.sampling import Sampling
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
 from penstock.lake.tables import reader
 from penstock.lake.watermarks import Horizon
+from penstock.policy_settings import SampleSettings
 from penstock.records.clock import WriterClock
 from penstock.records.interaction import Interaction
 from penstock.records.span import Span
@@ -44,26 +46,31 @@ class Settled(Struct, frozen=True, kw_only=True):
     unchanged: int = 0
 
 
-def settle_interactions(lake: Lake, clock: WriterClock, max_rows: int = MAX_ROWS, price: Price = no_price) -> Settled:
-    """Settle every span that was new when this began, in chunks of whole commits."""
+def settle_interactions(
+    lake: Lake, clock: WriterClock, max_rows: int = MAX_ROWS, price: Price = no_price, sampling: Sampling | None = None
+) -> Settled:
+    """Settle every span that was new when this began, in chunks of whole commits; without `sampling` all content is kept."""
+    sampling = sampling or Sampling(SampleSettings(), b"")
     total = Settled()
     horizon = Horizon(lake, "interactions", [WATERMARK])
-    while (settled := _settle_chunk(lake, clock, max_rows, price)) is not None:
+    while (settled := _settle_chunk(lake, clock, max_rows, price, sampling)) is not None:
         total = Settled(**{name: getattr(total, name) + getattr(settled, name) for name in Settled.__struct_fields__})
         if horizon.is_reached():
             break
     return total
 
 
-def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int, price: Price) -> Settled | None:
+def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int, price: Price, sampling: Sampling) -> Settled | None:
     after = lake.transaction_version("interactions", WATERMARK)
     changes = lake.changes("spans", after, ["trace_id", "date"], max_rows)
     if changes.rows.num_rows == 0:
         return None
     known_at = clock.known_at()
-    plain, others = _part(lake, _spans_of_traces(lake, changes.rows))
-    built = build_interactions(_to_records(Span, others), known_at, price)
-    amended = list(_amended(built, _standing(lake, built)))
+    plain, others = _part(lake, _spans_of_traces(lake, changes.rows), may_be_plain=not sampling.needs_whole_traces)
+    spans = _to_records(Span, others)
+    built = build_interactions(spans, known_at, price)
+    standing = _standing(lake, built)
+    amended = list(_amended(sampling.thin_interactions(built, spans, standing), standing))
     rows = pa.concat_tables(
         [lake.check("interactions", plain_interactions(plain, known_at, price)), lake.to_rows("interactions", amended)]
     )
@@ -86,8 +93,10 @@ def _spans_of_traces(lake: Lake, new: pa.Table) -> pa.Table:
     return rows
 
 
-def _part(lake: Lake, spans: pa.Table) -> tuple[pa.Table, pa.Table]:
+def _part(lake: Lake, spans: pa.Table, *, may_be_plain: bool) -> tuple[pa.Table, pa.Table]:
     """The spans that are an interaction each as they stand, and all others; what has been settled before is not plain."""
+    if not may_be_plain:
+        return spans.slice(0, 0), spans
     is_plain = find_plain(spans)
     ids = spans.select(["span_key"]).filter(is_plain).rename_columns(["id"])
     days: list[Any] = pc.unique(spans.column("date")).to_pylist()

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 import pyarrow as pa
@@ -71,6 +72,7 @@ class Spool:
         """Take the lock and open the file, creating it where there is none; StorageError where another process holds it."""
         self.path = path
         self.max_bytes = max_bytes
+        self.dropped_rows = 0  # given up to make room, since the start
         self._lock_file = _lock(path)
         try:
             self._connection = self._connect()
@@ -103,7 +105,7 @@ class Spool:
         done: Future[None] = Future()
         done.set_running_or_notify_cancel()  # a caller that goes away cannot cancel what is about to be written
         with self._size_lock:
-            if self._closed or self._size + len(data) > self.max_bytes:
+            if self._closed or self._refuses(len(data)):
                 done.set_exception(
                     SpoolFullError(f"The spool holds {self._size} of {self.max_bytes} bytes and takes no more; send again later.")
                 )
@@ -142,9 +144,9 @@ class Spool:
             connection.execute(
                 "INSERT OR REPLACE INTO poison SELECT id, table_name, rows, batch, ? FROM bodies WHERE id = ?", (reason, body.id)
             )
-            connection.execute("DELETE FROM bodies WHERE id = ?", (body.id,))
+            deleted = connection.execute("DELETE FROM bodies WHERE id = ?", (body.id,)).rowcount
         with self._size_lock:
-            self._size -= len(body.batch)
+            self._size -= len(body.batch) * deleted
 
     def scrub(self, erasure_id: str, keep: Callable[[str, bytes], bytes | None]) -> None:
         """Leave nothing in the file of what was deleted, nor what `keep` drops of the bodies put aside; then say so beside it."""
@@ -185,6 +187,14 @@ class Spool:
             scrubbed_path(self.path).unlink(missing_ok=True)
         os.close(self._lock_file)
 
+    def _refuses(self, size_bytes: int) -> bool:
+        """Whether a body of this size is turned away."""
+        return self._size + size_bytes > self.max_bytes
+
+    def _make_room(self, _connection: sqlite3.Connection) -> tuple[int, int]:
+        """Called in the transaction that writes bodies: bytes and rows given up for them. A spool never gives up any."""
+        return 0, 0
+
     def _batches(self, state: str) -> list[Batch]:
         query = "SELECT number, table_name, first_id, last_id FROM batches WHERE state = ? ORDER BY number"
         with self._reader() as connection:
@@ -210,14 +220,15 @@ class Spool:
         with self._reader() as connection:
             left = deque(connection.execute(query, (batch.table, batch.first_id, batch.last_id)))
         while left:
-            last, freed = 0, 0
-            while left and freed < _MOST_BYTES_PER_DELETE:
+            last, size = 0, 0
+            while left and size < _MOST_BYTES_PER_DELETE:
                 last, length = left.popleft()
-                freed += length
+                size += length
+            where = "WHERE table_name = ? AND id BETWEEN ? AND ?"
+            bodies = (batch.table, batch.first_id, last)
             with self._transaction(synchronous="NORMAL") as connection:  # if it is undone, it is done again
-                connection.execute(
-                    "DELETE FROM bodies WHERE table_name = ? AND id BETWEEN ? AND ?", (batch.table, batch.first_id, last)
-                )
+                (freed,) = connection.execute(f"SELECT coalesce(sum(length(batch)), 0) FROM bodies {where}", bodies).fetchone()
+                connection.execute(f"DELETE FROM bodies {where}", bodies)
             with self._size_lock:
                 self._size -= freed
         with self._transaction() as connection:
@@ -285,6 +296,7 @@ class Spool:
         try:
             with self._write_lock:
                 self._connection.execute("BEGIN IMMEDIATE")
+                freed, given_up = self._make_room(self._connection)
                 self._connection.executemany(
                     "INSERT INTO bodies (table_name, rows, batch) VALUES (?, ?, ?)",
                     [(item.table, item.rows, item.batch) for item in group],
@@ -299,6 +311,10 @@ class Spool:
             for item in group:
                 item.done.set_exception(failure)
             return
+        if freed:
+            with self._size_lock:
+                self._size -= freed
+            self.dropped_rows += given_up
         for item in group:
             item.done.set_result(None)
 
@@ -311,21 +327,36 @@ def to_stream(batch: pa.RecordBatch | pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
+SpoolType = TypeVar("SpoolType", bound=Spool)
+
+
 def create_spool(folder: Path, max_bytes: int) -> Spool:
     """A new, empty spool in this folder."""
+    return create_as(Spool, folder, max_bytes)
+
+
+def create_as(kind: type[SpoolType], folder: Path, max_bytes: int) -> SpoolType:
+    """A new, empty spool of this kind."""
     _make_folder(folder)
-    return Spool(folder / f"{uuid4()}.db", max_bytes)
+    return kind(folder / f"{uuid4()}.db", max_bytes)
 
 
 def adopt_spools(folder: Path, max_bytes: int, warn: Callable[[str], None] = logger.warning) -> list[Spool]:
     """Every spool in the folder that no live process holds."""
+    return adopt_as(Spool, folder, max_bytes, warn)
+
+
+def adopt_as(
+    kind: type[SpoolType], folder: Path, max_bytes: int, warn: Callable[[str], None] = logger.warning
+) -> list[SpoolType]:
+    """The same, as spools of this kind."""
     _make_folder(folder)
-    adopted: list[Spool] = []
+    adopted: list[SpoolType] = []
     for path in sorted(folder.glob("*.db")):
         if _is_held(path):
             continue
         try:
-            adopted.append(Spool(path, max_bytes))
+            adopted.append(kind(path, max_bytes))
         except StorageError as error:
             warn(str(error))
     return adopted

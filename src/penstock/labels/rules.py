@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
-from penstock.config import RewardSettings
 from penstock.labels.schema import KEPT, REWARD
 from penstock.records.signal import Signal
+from penstock.settings import RewardSettings
 
 RETRIED = 0.5  # probability of a retry from which an answer counts as not kept
 ACCEPTED = 0.5

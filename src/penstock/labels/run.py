@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from ibis import _
 from msgspec import Struct
 
-from penstock.config import RewardSettings
 from penstock.labels.rules import RULES, Answer, Evidence, Rule
 from penstock.labels.schema import RESPONSE_QUALITY, register_schema
 from penstock.lake.lake import Lake
@@ -26,6 +25,7 @@ from penstock.records.interaction import Interaction
 from penstock.records.label import AnnotatorKind, Label
 from penstock.records.signal import Signal
 from penstock.registry.registry import Registry
+from penstock.settings import RewardSettings
 
 SIGNALS_WATERMARK = reader("signals", "labels")
 INTERACTIONS_WATERMARK = reader("interactions", "labels")

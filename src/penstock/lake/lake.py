@@ -18,7 +18,6 @@ import msgspec
 import pyarrow as pa
 from msgspec import Struct
 
-from penstock.config import LakeSettings, RetentionSettings
 from penstock.lake.arrow_schema import arrow_schema, conform, from_arrow, to_arrow
 from penstock.lake.candidates import CandidateSets
 from penstock.lake.changes import Changes, read_changes
@@ -38,6 +37,7 @@ from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import TABLES, find_table, source_of
 from penstock.lake.transaction_log import all_transactions, read_entry
 from penstock.lake.writers_gate import WritersGate
+from penstock.settings import LakeSettings, RetentionSettings
 
 NO_END = RetentionSettings(spans_days=0)
 

@@ -14,7 +14,6 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import CommitFailedError
 from msgspec import Struct
 
-from penstock.config import LakeSettings
 from penstock.lake.changes import new_rows_of
 from penstock.lake.durability import make_durable, make_log_durable, synchronise
 from penstock.lake.layout import writer_properties
@@ -30,6 +29,7 @@ from penstock.lake.transaction_log import (
     log_folder,
     read_entry,
 )
+from penstock.settings import LakeSettings
 
 LOG_KEPT_S = 2 * 3600.0  # so long may a program take to open the table; `known_at` serves every look further back
 _SMALL_BYTES = 32 * 1024 * 1024

@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 import duckdb
 import pyarrow as pa
 
-from penstock.config import RetentionSettings
 from penstock.lake.arrow_schema import arrow_schema
 from penstock.lake.open_table import OpenTable
 from penstock.lake.partitions import partitions_before, partitions_due, within
 from penstock.lake.rewriting import fetch_pair, rewrite_files, rows_except
 from penstock.lake.snapshot import Snapshot, source_sql
 from penstock.lake.storage_failure import storage_failures
+from penstock.settings import RetentionSettings
 
 Source = Callable[[str], str]  # the name of a table -> all its rows, to select from
 

@@ -43,5 +43,6 @@ class Inference(Struct, frozen=True, kw_only=True):
     token_logprobs: list[float] | None = None  # natural log, one per generated token, the end token included
     parameters: str | None = None  # JSON object: temperature and the like
     content_present: bool = False
-    sample_probability: float = 1.0
-    capture_probability: float = 1.0
+    content_sampled: bool | None = True  # False: sampled out, so that this row is thin; None in rows older than the column
+    sample_probability: float = 1.0  # of content_sampled, on a thin row too; the row itself is here either way
+    capture_probability: float = 1.0  # that there is a row at all

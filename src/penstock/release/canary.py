@@ -12,12 +12,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from penstock.config import ReleaseSettings
 from penstock.errors import ConfigurationError, ConflictError, NotFoundError
 from penstock.records.clock import utc_now
 from penstock.records.ids import ReleaseId, digest, random_id
 from penstock.records.release import Release, ReleaseState, Route
 from penstock.registry.registry import Registry
+from penstock.settings import ReleaseSettings
 
 EDGE_SILENCE_S = 5.0  # an edge that has said nothing for this long is dead and need not confirm
 POLL_S = 0.02

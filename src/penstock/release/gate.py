@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from penstock.config import ReleaseSettings
 from penstock.records.evaluation import Evaluation
+from penstock.settings import ReleaseSettings
 from penstock.statistics.cluster import NO_UNITS, ClusterSums, difference, ratio
 from penstock.statistics.intervals import Estimate
 from penstock.statistics.sample_ratio import MINIMUM_EXPECTED, sequential_sample_ratio_p

@@ -5,11 +5,9 @@ fault and is returned with its reason; a key that is refused, or an edge that st
 """
 
 import asyncio
-import email.utils
 import json
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -20,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from penstock.errors import ConfigurationError, UpstreamError
 from penstock.formats.otlp import Encoding
+from penstock.formats.retry_after import read_retry_after_s
 from penstock.replay.otlp_bodies import Signal
 
 _RETRIED = frozenset({429, 502, 503, 504})
@@ -108,7 +107,7 @@ class EdgeSender:
                 return (
                     response.status,
                     body,
-                    _retry_after_s(response.headers.get("Retry-After")),
+                    read_retry_after_s(response.headers.get("Retry-After")),
                     f"the edge answered {response.status}",
                 )
         except aiohttp.InvalidURL as error:
@@ -151,20 +150,6 @@ def _partial_success(signal: Signal, body: bytes, content_type: str) -> tuple[in
         return records.rejected_log_records, records.error_message
     except (DecodeError, ValueError, AttributeError, TypeError):
         return 0, ""
-
-
-def _retry_after_s(header: str | None) -> float | None:
-    """Seconds, or an HTTP date, as a delay."""
-    if not header:
-        return None
-    try:
-        return max(0.0, float(header))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (email.utils.parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None
 
 
 def _readable(body: bytes) -> str:

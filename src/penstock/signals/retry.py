@@ -96,9 +96,11 @@ def consecutive_requests(interactions: ibis.Table) -> ibis.Table:
     """Every request with the next one of its session, or else of its user, where that came within the gap.
 
     Next means next of the same application, prompt and exposure, so that what an agent does on the side stands between no two
-    turns. Within one trace the same words are a program's second step, not a person's second try.
+    turns. Within one trace the same words are a program's second step, not a person's second try. A request whose words were
+    sampled out is a turn all the same, only with nothing to compare.
     """
-    asked = interactions.filter(interactions.prompt_text.notnull()).select(*_COLUMNS)
+    is_thin = ~interactions.content_sampled.fill_null(True)
+    asked = interactions.filter(interactions.prompt_text.notnull() | is_thin).select(*_COLUMNS)
     pairs = asked.mutate(**_next_by(asked, "session_id"), **_next_by(asked, "user_id"))
     in_session = _is_soon(pairs, "session_id")
     chosen = pairs.mutate(
@@ -109,6 +111,7 @@ def consecutive_requests(interactions: ibis.Table) -> ibis.Table:
         },
     ).filter(in_session | (pairs.user_id.notnull() & _is_soon(pairs, "user_id")))
     return chosen.filter(
+        chosen.prompt_text.notnull() & chosen.next_prompt_text.notnull(),
         chosen.error_type.isnull(),
         ~chosen.finish_reason.isin(_TOOL_CALLS).fill_null(False),
         (chosen.trace_id != chosen.next_trace_id) | (chosen.prompt_text != chosen.next_prompt_text),

@@ -85,7 +85,8 @@ def _pairs(rows: ir.Table, also: frozenset[str] = frozenset()) -> pa.Table:
     columns = (*_PEOPLE, "application", "prompt_name", "exposure", "started_at")
     named = ibis.memtable(pa.table({"named_id": pa.array(sorted(also), pa.string())}))
     joined = rows.left_join(named, rows.interaction_id == named.named_id)
-    requests = joined.filter(joined.prompt_text.notnull() | joined.named_id.notnull()).select(*columns)
+    is_thin = ~joined.content_sampled.fill_null(True)  # its words were sampled out, but it was a turn
+    requests = joined.filter(joined.prompt_text.notnull() | is_thin | joined.named_id.notnull()).select(*columns)
     found: pa.Table = _following(requests, "session_id").union(_following(requests, "user_id")).to_pyarrow()
     return found
 

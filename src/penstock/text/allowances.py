@@ -2,7 +2,7 @@
 
 import re2
 
-from penstock.config import RedactSettings
+from penstock.policy_settings import RedactSettings
 
 
 class Allowances:

@@ -88,7 +88,8 @@ class DigitRuns:
                 found.append(Found(match.start(2), position, "phone"))
                 continue
             start = self._begin(data, match.start(1), position)
-            end = self._match_run(data, start, start + _LONGEST_RUN_BYTES).end()
+            run = self._match_run(data, start, start + _LONGEST_RUN_BYTES)
+            end = run.end() if run is not None else match.end()
             is_cut = end - start == _LONGEST_RUN_BYTES
             numbers = find_personal_numbers(data[start:end], joined_after=is_cut or data[end : end + 1].isalnum())
             here = [Found(start + number.start, start + number.end, number.kind) for number in numbers if number.kind != "ip"]

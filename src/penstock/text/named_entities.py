@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from penstock.config import RedactSettings
 from penstock.errors import ConfigurationError
+from penstock.policy_settings import RedactSettings
 from penstock.text.patterns import Detector, Found
 
 _KINDS = {"PERSON": "person", "LOCATION": "place"}

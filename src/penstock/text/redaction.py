@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import accumulate
 
-from penstock.config import RedactSettings
+from penstock.policy_settings import RedactSettings
 from penstock.text.allowances import Allowances
 from penstock.text.birth_dates import BirthDates
 from penstock.text.credentials import Credentials

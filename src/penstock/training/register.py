@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from penstock import __version__
-from penstock.config import Settings
 from penstock.errors import ConfigurationError, TrainingError
 from penstock.records.clock import utc_now
 from penstock.records.dataset import DatasetVersion
 from penstock.records.training import Checkpoint, TrainingRun, TrainingRunState
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 from penstock.training.checkpoint_files import Manifest, checkpoint_id
 from penstock.training.recipe_config import PATHS, RecipeConfig, config_hash, make_config
 from penstock.training.runner import RunCancelledError, RunFiles, run_recipe

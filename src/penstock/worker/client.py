@@ -5,12 +5,12 @@ from pathlib import Path
 from dbos import DBOS, DBOSClient, error
 from sqlalchemy.engine import make_url
 
-from penstock.config import Settings
 from penstock.errors import ConflictError, NotFoundError
 from penstock.records.clock import utc_now
 from penstock.records.ids import random_id
 from penstock.records.turn import Turn, TurnState
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 from penstock.training.runner import RunFiles
 from penstock.worker.turn import CANCEL, QUEUE, WORKFLOW
 from penstock.worker.turn_plan import TurnPlan, encode_plan, training_run_id

@@ -6,11 +6,11 @@ An application without a contract of its own is warned of only when it falls aga
 import logging
 import time
 
-from penstock.config import Settings
 from penstock.ingest.contract import WEEK, FieldShare, Status, check_contracts, contract_shares
 from penstock.ingest.contract_fields import change
 from penstock.lake.lake import Lake
 from penstock.records.clock import utc_now
+from penstock.settings import Settings
 
 INTERVAL_S = 3600.0
 

@@ -8,16 +8,18 @@ import threading
 import time
 from collections.abc import Callable
 
-from penstock.config import Settings
 from penstock.errors import PenstockError
 from penstock.ingest.prices import PriceTable, load_prices
+from penstock.ingest.sampling import Sampling
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
 from penstock.labels.run import run_labels
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock, utc_now
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 from penstock.signals.run import run_signals
+from penstock.text.secret_key import load_key
 from penstock.worker.contract_watch import ContractWatch
 
 LEASE = "settle"
@@ -37,6 +39,7 @@ class Refresher:
         self._settings = settings
         self._prices = load_prices(settings.prices)
         self._contracts = ContractWatch(settings)
+        self._sampling = Sampling(settings.policy.sample, load_key(settings.home_path))
         self._clock = clock
         self._holder = holder
         self._maintained_at = time.monotonic()
@@ -52,7 +55,7 @@ class Refresher:
             if not self._registry.leases.acquire(LEASE, self._holder, LEASE_S, utc_now()):
                 return False
             with self._lake.writing():
-                refresh_stages(self._lake, self._registry, self._settings, self._clock, self._prices)
+                refresh_stages(self._lake, self._registry, self._settings, self._clock, self._prices, self._sampling)
             self._contracts.look(self._lake)
             self._refreshed_at = time.monotonic()
             return True
@@ -71,9 +74,11 @@ class Refresher:
         self._registry.leases.release(LEASE, self._holder)
 
 
-def refresh_stages(lake: Lake, registry: Registry, settings: Settings, clock: WriterClock, prices: PriceTable) -> None:
+def refresh_stages(
+    lake: Lake, registry: Registry, settings: Settings, clock: WriterClock, prices: PriceTable, sampling: Sampling
+) -> None:
     """Settle, signals, labels, in the order in which data flows."""
-    settle_interactions(lake, clock, price=prices.cost)
+    settle_interactions(lake, clock, price=prices.cost, sampling=sampling)
     settle_feedback(lake, clock, settings.ingest.pending_expiry_h)
     run_signals(lake, clock)
     run_labels(lake, registry, settings.reward, clock)

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Protocol
 
-from penstock.config import Settings
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.registry.registry import Registry
+from penstock.settings import Settings
 
 
 class Stores(Protocol):

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from penstock.config import ReleaseSettings
 from penstock.errors import BadInputError, ConfigurationError
 from penstock.records.dataset import DatasetKind
 from penstock.records.ids import TrainingRunId, digest
+from penstock.settings import ReleaseSettings
 from penstock.training.recipe_config import RECIPES
 
 

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from penstock.config import ReleaseSettings
 from penstock.datasets.freeze import freeze_dataset
 from penstock.datasets.spec import DatasetSpec
 from penstock.errors import EmptySelectionError, NotFoundError, PenstockError, StorageError, UpstreamError
@@ -27,6 +26,7 @@ from penstock.records.turn import Turn, TurnState
 from penstock.release.canary import Flips
 from penstock.release.evidence import read_evidence
 from penstock.release.gate import CanaryVerdict, Decision, canary_verdict, offline_gate
+from penstock.settings import ReleaseSettings
 from penstock.training.register import train as train_checkpoint
 from penstock.worker.refresh import Refresher
 from penstock.worker.stores import Stores

@@ -1,0 +1,211 @@
+"""Every setting, declared once, with default and help; config.py reads them, and docs/configuration.md is made from them."""
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct, field
+
+from penstock.policy_settings import PolicySettings
+
+
+class EdgeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The process that machines talk to."""
+
+    host: Annotated[str, Meta(description="Address to listen on; anything but loopback needs an API key.")] = "127.0.0.1"
+    port: Annotated[int, Meta(description="Port for OTLP/HTTP, feedback and the gateway; 0 takes a free one.")] = 4318
+    grpc: Annotated[bool, Meta(description="Whether OTLP/gRPC is served besides HTTP.")] = True
+    grpc_port: Annotated[int, Meta(description="Port for OTLP/gRPC; 0 takes a free one.")] = 4317
+    workers: Annotated[int, Meta(description="Stateless edge processes, each with its own spool.")] = 1
+    max_body_bytes: Annotated[int, Meta(description="Largest request body, also after decompression.")] = 64 * 1024 * 1024
+    spool_max_bytes: Annotated[int, Meta(description="A fuller spool answers 503 with Retry-After.")] = 4 * 1024**3
+    flush_interval_s: Annotated[float, Meta(description="How often the spool is moved to the lake.")] = 2.0
+    flush_max_rows: Annotated[int, Meta(description="Most rows in one commit to the lake.")] = 100_000
+    capture_queue: Annotated[
+        int, Meta(description="Gateway captures that may wait for the spool before they are counted lost.")
+    ] = 10_000
+    relay: Annotated[
+        str,
+        Meta(
+            description="Name of a [policy.forward] target, or the URL of another Penstock: send everything there, keep no lake."
+        ),
+    ] = ""
+
+
+class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An OpenAI-compatible server behind the gateway."""
+
+    base_url: Annotated[str, Meta(description="Up to and with /v1.")]
+    api_key_env: Annotated[str, Meta(description="Environment variable that holds its key; empty for none.")] = ""
+    logprobs: Annotated[bool, Meta(description="Ask it for log-probabilities, so that they can be captured.")] = False
+    stream_usage: Annotated[bool, Meta(description="Ask it for token counts when streaming; it must know `stream_options`.")] = (
+        False
+    )
+
+
+class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The OpenAI-compatible gateway."""
+
+    upstreams: Annotated[dict[str, UpstreamSettings], Meta(description="Model servers by name: [gateway.upstreams.NAME].")] = (
+        field(default_factory=dict)
+    )
+    default_upstream: Annotated[str, Meta(description="Upstream for a model that is no route; empty refuses such a model.")] = ""
+    connect_timeout_s: Annotated[float, Meta(description="How long an upstream may take to accept a connection.")] = 5.0
+    idle_timeout_s: Annotated[float, Meta(description="How long an upstream may stay silent, before or within an answer.")] = 60.0
+    route_refresh_s: Annotated[float, Meta(description="How often an edge looks whether a route has changed.")] = 0.1
+
+
+class RegistrySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The transactional store."""
+
+    url: Annotated[str, Meta(description="SQLAlchemy URL; empty for SQLite in the home directory.")] = ""
+
+
+class LakeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The append-only store."""
+
+    compact_after_files: Annotated[int, Meta(description="Files in one partition after which it is compacted.")] = 50
+    checkpoint_after_commits: Annotated[int, Meta(description="Commits after which the Delta log is checkpointed.")] = 100
+    history_days: Annotated[
+        float, Meta(description="How far back a table can be read as it was known; older revisions are folded. 0 keeps all.")
+    ] = 30.0
+    vacuum_after_h: Annotated[float, Meta(description="Age at which files no longer referenced are deleted.")] = 168.0
+
+
+class RetentionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Days each table keeps a row after it happened; 0 keeps it for good. What is labelled, queued or in a dataset stays."""
+
+    spans_days: Annotated[float, Meta(description="Days that spans are kept.")] = 90.0
+    feedback_days: Annotated[float, Meta(description="Days that feedback is kept.")] = 0.0
+    interactions_days: Annotated[float, Meta(description="Days that interactions are kept.")] = 0.0
+    signals_days: Annotated[float, Meta(description="Days that signals are kept.")] = 0.0
+    evaluation_items_days: Annotated[float, Meta(description="Days that the scores of single items are kept.")] = 0.0
+
+
+class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settling spans into interactions, and feedback onto its targets."""
+
+    settle_interval_s: Annotated[float, Meta(description="How often new spans and feedback are settled.")] = 2.0
+    pending_expiry_h: Annotated[float, Meta(description="How long feedback waits for its target.")] = 168.0
+
+
+class TrafficSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose behaviour counts."""
+
+    exposures: Annotated[list[str], Meta(description="Exposures that count as the users' own traffic.")] = field(
+        default_factory=lambda: ["served"]
+    )
+
+
+class RewardSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a suggestion's fate is worth. Showing pays if its chance of acceptance exceeds -rejected / (accepted - rejected)."""
+
+    accepted: Annotated[float, Meta(description="Reward of an accepted suggestion.")] = 0.75
+    rejected: Annotated[float, Meta(description="Reward of a suggestion shown and rejected.")] = -0.25
+    silent: Annotated[float, Meta(description="Reward of showing nothing.")] = 0.0
+
+
+class DatasetSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Freezing training sets."""
+
+    test_share: Annotated[float, Meta(description="Share of users whose rows are held out.")] = 0.2
+
+
+class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Running recipes as their own processes."""
+
+    heartbeat_timeout_s: Annotated[float, Meta(description="Silence after which a recipe counts as hung and is stopped.")] = 120.0
+    threads: Annotated[int, Meta(description="Torch threads of a recipe; 0 leaves it to torch.")] = 0
+
+
+class ServingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The small local model server."""
+
+    enabled: Annotated[
+        bool, Meta(description="Whether `penstock up` runs it; the gateway then knows it as upstream `local`.")
+    ] = False
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(description="Port to listen on; 0 takes a free one.")] = 8701
+    max_batch: Annotated[int, Meta(description="Most sequences generated side by side.")] = 64
+    max_models: Annotated[int, Meta(description="Checkpoints held in memory; the one unused longest is let go.")] = 4
+    threads: Annotated[int, Meta(description="Torch threads; 0 leaves it to torch.")] = 1
+
+
+class ReleaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Gates and canary."""
+
+    candidate_share: Annotated[float, Meta(description="Share of users who get the candidate while it is in canary.")] = 0.5
+    effect_scale: Annotated[float, Meta(description="tau of the mSPRT: the difference in reward that it is tuned to find.")] = (
+        0.05
+    )
+    promote_evidence: Annotated[float, Meta(description="Likelihood ratio needed to promote; 20 is an error rate of 5 %.")] = 20.0
+    rollback_evidence: Annotated[
+        float, Meta(description="Likelihood ratio needed to roll back; may be less than to promote.")
+    ] = 20.0
+    min_users: Annotated[int, Meta(description="Users in each arm before the test may decide.")] = 30
+    sample_ratio_p: Annotated[float, Meta(description="A sample-ratio p-value below this makes the canary invalid.")] = 0.0005
+    max_canary_s: Annotated[float, Meta(description="A canary undecided for this long is refused.")] = 172_800.0
+    check_interval_s: Annotated[float, Meta(description="How often a canary's evidence is read.")] = 30.0
+    max_canary_users: Annotated[int, Meta(description="Users after whom an undecided canary is refused; 0 for no limit.")] = 0
+    max_error_increase: Annotated[
+        float, Meta(description="Rise of the error rate that is tolerated; proof of more rolls back.")
+    ] = 0.05
+    apply_timeout_s: Annotated[float, Meta(description="How long a flip waits for every live edge to confirm it.")] = 10.0
+
+
+class ContractSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an application promises to say with each interaction."""
+
+    required: Annotated[
+        list[str],
+        Meta(description="Fields it must say: see `penstock ingest contract`; `keys.NAME` or `tags.NAME` for one of them."),
+    ] = field(default_factory=lambda: ["model_version", "prompt_version", "session", "user", "segment", "keys"])
+    min_share: Annotated[float, Meta(description="Share of interactions that must meet each; less is a warning.")] = 0.95
+    max_fall: Annotated[float, Meta(description="Fall against the week before that is a warning, as a share.")] = 0.1
+
+
+class PriceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a model costs, in US dollars per million tokens."""
+
+    input: Annotated[float, Meta(description="Per million input tokens that were not cached.", ge=0)]
+    output: Annotated[float, Meta(description="Per million output tokens, reasoning included.", ge=0)]
+    cached_input: Annotated[
+        float | None, Meta(description="Per million cached input tokens; without it calls with such cost null.")
+    ] = None
+    max_input_tokens: Annotated[
+        int, Meta(description="The price holds up to so many input tokens; more cost null. 0 for no limit.")
+    ] = 0
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be set."""
+
+    home: Annotated[str, Meta(description="Where the embedded lake, registry, spools and artifacts lie.")] = "./.penstock"
+    contracts: Annotated[
+        dict[str, ContractSettings], Meta(description="What each application must say: [contracts.APPLICATION].")
+    ] = field(default_factory=dict)
+    prices: Annotated[dict[str, PriceSettings], Meta(description='Prices beside and over those shipped: [prices."MODEL"].')] = (
+        field(default_factory=dict)
+    )
+    edge: EdgeSettings = field(default_factory=EdgeSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    lake: LakeSettings = field(default_factory=LakeSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
+    ingest: IngestSettings = field(default_factory=IngestSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    traffic: TrafficSettings = field(default_factory=TrafficSettings)
+    reward: RewardSettings = field(default_factory=RewardSettings)
+    dataset: DatasetSettings = field(default_factory=DatasetSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    serving: ServingSettings = field(default_factory=ServingSettings)
+    release: ReleaseSettings = field(default_factory=ReleaseSettings)
+
+    @property
+    def home_path(self) -> Path:
+        """The home directory, absolute."""
+        return Path(self.home).expanduser().resolve()
+
+    @property
+    def registry_url(self) -> str:
+        """The registry's SQLAlchemy URL."""
+        return self.registry.url or f"sqlite:///{self.home_path / 'registry.db'}"
