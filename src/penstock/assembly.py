@@ -13,6 +13,7 @@ from penstock.ingest.otlp_exporter import OtlpExporter
 from penstock.ingest.policy import Forward, Policy
 from penstock.ingest.redact import Redaction
 from penstock.ingest.relay import feedback_targets, find_relay_target
+from penstock.ingest.scrub import Scrubber
 from penstock.ingest.spool import Spool, adopt_as, adopt_spools, create_as, create_spool
 from penstock.policy_settings import ForwardSettings
 from penstock.settings import Settings
@@ -67,7 +68,7 @@ def _build_relay(penstock: Penstock) -> tuple[Spool, FlushThread]:
     spool = create_spool(folder, edge.spool_max_bytes)
 
     def build_forwarder() -> Forwarder:
-        return Forwarder(exporter, spool, adopted, to_penstock=target.penstock)
+        return Forwarder(exporter, spool, adopted, to_penstock=target.penstock, scrubber=Scrubber(penstock.home / "lake"))
 
     return spool, FlushThread(build_forwarder, edge.flush_interval_s, folder, edge.spool_max_bytes, "relay")
 
@@ -92,7 +93,7 @@ def _build_forward(penstock: Penstock, name: str, target: ForwardSettings) -> Fo
     queue = create_as(ForwardQueue, folder, target.queue_max_bytes)
 
     def build_forwarder() -> Forwarder:
-        return Forwarder(exporter, queue, adopted, to_penstock=target.penstock)
+        return Forwarder(exporter, queue, adopted, to_penstock=target.penstock, scrubber=Scrubber(penstock.home / "lake"))
 
     interval_s = penstock.settings.edge.flush_interval_s
     thread = FlushThread(build_forwarder, interval_s, folder, target.queue_max_bytes, f"forward target {name}")

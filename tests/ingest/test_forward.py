@@ -11,7 +11,9 @@ from penstock.errors import UpstreamError
 from penstock.ingest.forward import Forwarder
 from penstock.ingest.otlp_exporter import OtlpExporter
 from penstock.ingest.sampling import thin
-from penstock.ingest.spool import Spool
+from penstock.ingest.scrub import Scrubber
+from penstock.ingest.spool import Spool, scrubbed_path
+from penstock.ingest.tombstones import Tombstones, add_tombstones, user_tombstone
 from penstock.lake.arrow_schema import to_arrow
 from penstock.lake.tables import TABLES
 from penstock.policy_settings import ForwardSettings
@@ -35,13 +37,14 @@ def spool(home: Path) -> Iterator[Spool]:
 
 
 @pytest.fixture
-def forward(receiver: Receiver, spool: Spool) -> Iterator[Callable[..., Forwarder]]:
+def forward(receiver: Receiver, spool: Spool, home: Path) -> Iterator[Callable[..., Forwarder]]:
     """Makes forwarders that are closed after the test."""
     made: list[Forwarder] = []
 
     def make(to_penstock: bool = True, **settings: Any) -> Forwarder:
         exporter = OtlpExporter(ForwardSettings(endpoint=receiver.url, penstock=to_penstock), {}, "far")
-        made.append(Forwarder(exporter, spool, to_penstock=to_penstock, **settings))
+        scrubber = Scrubber(home / "lake")
+        made.append(Forwarder(exporter, spool, to_penstock=to_penstock, scrubber=scrubber, **settings))
         return made[-1]
 
     yield make
@@ -165,3 +168,16 @@ def test_a_torn_body_is_put_aside(spool: Spool, receiver: Receiver, forward: Cal
     forwarder = forward()
     assert forwarder.run_once() == 1
     assert (names(receiver), spool.poisoned_rows()) == (ids(range(1, 2)), 1)
+
+
+def test_what_was_erased_is_neither_sent_nor_left_in_the_queue(
+    forward: Callable[..., Forwarder], receiver: Receiver, spool: Spool, home: Path
+) -> None:
+    user = "u_" + "a" * 24
+    put(spool, make_span(trace(1), "aa" * 8, user_id=user), make_span(trace(2), "bb" * 8))
+    (home / "lake").mkdir(parents=True)
+    add_tombstones(home / "lake", "x_1", Tombstones(users=frozenset({user_tombstone(user)})))
+    put(spool, make_span(trace(3), "cc" * 8, user_id=user))
+    forward().run_once()
+    assert names(receiver) == ["bb" * 8]
+    assert scrubbed_path(spool.path).read_text() == "x_1"

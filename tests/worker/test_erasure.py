@@ -15,8 +15,9 @@ from penstock.datasets.spec import DatasetSpec
 from penstock.errors import BadInputError
 from penstock.evaluation.suite_files import freeze_held_out
 from penstock.ingest.flush import Flusher, FlushThread
+from penstock.ingest.forward_queue import ForwardQueue
 from penstock.ingest.prices import load_prices
-from penstock.ingest.spool import Spool, create_spool
+from penstock.ingest.spool import Spool, adopt_spools, create_as, create_spool
 from penstock.lake.arrow_schema import to_arrow
 from penstock.lake.lake import Lake
 from penstock.lake.tables import TABLES
@@ -207,18 +208,32 @@ def test_a_spool_that_no_edge_holds_is_emptied_and_what_was_put_aside_in_it_goes
     dead.put("feedback", rows).result()  # a body that its table can never take
     Flusher(office.penstock.open_lake(), dead, 10_000).run_once()
     assert dead.poisoned_rows() == 1
+    office.send(office.call(ALICE), office.call(BOB), spool=dead)
     dead.close()
     office.refresh()
     report = office.erase(ALICE)
     assert find_left(office.home, ["zanzibar", ALICE]) == []
     assert report.unscrubbed_spools == []
-    assert office.count("interactions", "timbuktu") == 1
+    flusher = Flusher(office.penstock.open_lake(), office.spool, 10_000, adopt_spools(office.home / "spool", 10**8))
+    flusher.run_once()
+    office.refresh()
+    assert office.count("interactions", "timbuktu") == 2
 
 
 def test_an_edge_that_does_not_answer_is_named(office: Office) -> None:
     office.send(office.call(BOB))
     report = erase_users(office.penstock, [ALICE], wait_s=0.2)
-    assert report.unscrubbed_spools == [office.spool.path.name]
+    assert report.unscrubbed_spools == [f"spool/{office.spool.path.name}"]
+
+
+def test_what_waits_for_another_backend_goes_from_its_queue_though_that_is_down(office: Office) -> None:
+    queue = create_as(ForwardQueue, office.home / "forward" / "far", 10**8)
+    office.send(office.call(ALICE), office.call(BOB), spool=queue)
+    queue.close()
+    report = office.erase(ALICE)
+    assert report.unscrubbed_spools == []
+    assert find_left(office.home, ["zanzibar", ALICE]) == []
+    assert len(find_left(office.home, ["timbuktu"])) > 0
 
 
 def test_erasing_again_finds_nothing_and_is_recorded(office: Office) -> None:

@@ -14,8 +14,9 @@ from typing import Protocol
 import pyarrow as pa
 
 from penstock.errors import BadInputError, PenstockError
-from penstock.ingest.spool import Batch, Spool, adopt_spools, to_stream
-from penstock.ingest.tombstones import ErasureList, Tombstones, drop_erased
+from penstock.ingest.scrub import Scrubber
+from penstock.ingest.spool import Batch, Spool, adopt_spools
+from penstock.ingest.tombstones import drop_erased
 from penstock.lake.lake import Lake
 
 ADOPT_INTERVAL_S = 30.0
@@ -32,8 +33,7 @@ class Flusher:
         self._spool = spool
         self._adopted = list(adopted)
         self._max_rows = max_rows
-        self._erased = ErasureList(lake.root)
-        self._scrubbed: dict[str, str] = {}  # spool -> the newest erasure of which nothing is left in it
+        self._scrubber = Scrubber(lake.root)
         self._recovered: set[str] = set()
         self.failure: str | None = None  # why the lake took nothing just now
         self.flushed_rows = 0
@@ -47,6 +47,8 @@ class Flusher:
 
     def run_once(self) -> int:
         """Flush everything that waits now; how many rows. What the lake refuses for now is raised, and stays in the spool."""
+        for spool in (self._spool, *self._adopted):
+            self._scrubber.scrub(spool)
         flushed = self._flush_spool(self._spool)
         failures: list[PenstockError] = []
         for spool in list(self._adopted):
@@ -55,10 +57,8 @@ class Flusher:
             except PenstockError as error:
                 failures.append(error)  # a damaged spool must not keep the others from the lake
                 continue
-            self._scrub(spool)
             self._adopted.remove(spool)
             spool.close(delete_if_empty=True)
-        self._scrub(self._spool)
         if failures:
             raise failures[0]
         return flushed
@@ -109,7 +109,7 @@ class Flusher:
         What an erasure has forgotten is dropped here, within the same hold on the lake, so that no erasure can come between.
         """
         with self._lake.writing():
-            tombstones = self._erased.read()
+            tombstones = self._scrubber.tombstones()
             rows = self._read_batch(spool, batch)
             if rows is not None:
                 rows = drop_erased(batch.table, rows, tombstones)
@@ -132,24 +132,6 @@ class Flusher:
                 spool.put_aside(batch, body, str(error))
                 self.refused_rows += body.rows
         return pa.concat_tables(fitting) if fitting else None
-
-    def _scrub(self, spool: Spool) -> None:
-        """After an erasure: nothing of the erased may be left in the pages of a spool, or in what was put aside."""
-        tombstones = self._erased.read()
-        newest = self._erased.newest
-        if newest is not None and self._scrubbed.get(spool.app) != newest:
-            spool.scrub(newest, lambda table, batch: _without_erased(table, batch, tombstones))
-            self._scrubbed[spool.app] = newest
-
-
-def _without_erased(table: str, batch: bytes, tombstones: Tombstones) -> bytes | None:
-    """A body put aside without what was erased; None where nobody can tell whose it is."""
-    try:
-        rows = _read(batch)
-        kept = drop_erased(table, rows, tombstones)
-    except (BadInputError, KeyError, pa.ArrowException):
-        return None
-    return batch if kept.num_rows == rows.num_rows else to_stream(kept)
 
 
 def _read(batch: bytes) -> pa.Table:

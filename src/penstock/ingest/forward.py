@@ -14,7 +14,9 @@ import pyarrow as pa
 from penstock.errors import BadInputError
 from penstock.formats.otlp_export import export_evaluations, export_events, export_feedback, export_spans
 from penstock.ingest.otlp_exporter import LOGS, TRACES, OtlpExporter, Sent, TooLargeError
+from penstock.ingest.scrub import Scrubber
 from penstock.ingest.spool import Batch, Body, Spool, adopt_as
+from penstock.ingest.tombstones import drop_erased
 from penstock.lake.arrow_schema import from_arrow
 from penstock.records.feedback import Feedback
 from penstock.records.span import Span
@@ -29,12 +31,21 @@ class Forwarder:
     """Forwards one worker's spool or queue and those it adopts; used by one thread at a time."""
 
     def __init__(
-        self, exporter: OtlpExporter, spool: Spool, adopted: Sequence[Spool] = (), *, to_penstock: bool, max_rows: int = MOST_ROWS
+        self,
+        exporter: OtlpExporter,
+        spool: Spool,
+        adopted: Sequence[Spool] = (),
+        *,
+        to_penstock: bool,
+        scrubber: Scrubber,
+        max_rows: int = MOST_ROWS,
     ) -> None:
+        """`scrubber` keeps what was erased from being sent."""
         self._exporter = exporter
         self._spool = spool
         self._adopted = list(adopted)
         self._to_penstock = to_penstock
+        self._scrubber = scrubber
         self._max_rows = max_rows
         self.flushed_rows = 0  # sent
         self.refused_rows = 0  # refused for good: kept in the spool's file, out of the way
@@ -47,6 +58,8 @@ class Forwarder:
 
     def run_once(self) -> int:
         """Forward everything that waits now; how many rows. What the backend refuses for now is raised, and stays."""
+        for spool in (self._spool, *self._adopted):
+            self._scrubber.scrub(spool)
         sent = self._empty(self._spool)
         for spool in list(self._adopted):
             sent += self._empty(spool)
@@ -74,14 +87,14 @@ class Forwarder:
         """Send the bodies together; where they are refused for good, each alone, so that one costs the others nothing."""
         bodies = spool.bodies(batch)
         try:
-            return self._send(batch.table, [row for body in bodies for row in _records(batch.table, body)])
+            return self._send(batch.table, [row for body in bodies for row in self._records(batch.table, body)])
         except BadInputError as error:
             logger.warning("%s; sending its %s bodies one by one", error, len(bodies))
         return sum(self._forward_body(spool, batch, body) for body in bodies)
 
     def _forward_body(self, spool: Spool, batch: Batch, body: Body) -> int:
         try:
-            return self._send(batch.table, _records(batch.table, body))
+            return self._send(batch.table, self._records(batch.table, body))
         except BadInputError as error:
             self.refused_rows += body.rows
             spool.put_aside(batch, body, str(error))
@@ -118,14 +131,14 @@ class Forwarder:
             raise TooLargeError("more than fits one request")
         return [self._exporter.send_telemetry(path, request) for path, request in requests if request.ByteSize()]
 
-
-def _records(table: str, body: Body) -> list[Any]:
-    try:
-        rows = pa.ipc.open_stream(body.batch).read_all()
-    except (pa.ArrowException, OSError) as error:
-        raise BadInputError(f"The body is not readable as Arrow: {error}.") from error
-    record: type[Any] = Feedback if table == "feedback" else Span
-    try:
-        return from_arrow(record, rows)
-    except (TypeError, ValueError) as error:
-        raise BadInputError(f"The body holds no rows of {table}: {error}.") from error
+    def _records(self, table: str, body: Body) -> list[Any]:
+        """The rows of a body, without those of users who were erased after it was queued or before it was sent."""
+        try:
+            rows = drop_erased(table, pa.ipc.open_stream(body.batch).read_all(), self._scrubber.tombstones())
+        except (pa.ArrowException, OSError, KeyError) as error:
+            raise BadInputError(f"The body is not readable as Arrow: {error}.") from error
+        record: type[Any] = Feedback if table == "feedback" else Span
+        try:
+            return from_arrow(record, rows)
+        except (TypeError, ValueError) as error:
+            raise BadInputError(f"The body holds no rows of {table}: {error}.") from error

@@ -149,18 +149,36 @@ class Spool:
             self._size -= len(body.batch) * deleted
 
     def scrub(self, erasure_id: str, keep: Callable[[str, bytes], bytes | None]) -> None:
-        """Leave nothing in the file of what was deleted, nor what `keep` drops of the bodies put aside; then say so beside it."""
-        with self._transaction() as connection:
-            for body_id, table, batch in connection.execute("SELECT id, table_name, batch FROM poison").fetchall():
-                kept = keep(table, batch)
-                if kept is None:
-                    connection.execute("DELETE FROM poison WHERE id = ?", (body_id,))
-                elif kept != batch:
-                    connection.execute("UPDATE poison SET batch = ? WHERE id = ?", (kept, body_id))
+        """Leave nothing in the file of what was deleted, nor of what `keep` drops of its bodies; then say so beside it.
+
+        `keep` gives the body as it may stay, or None. A batch being written loses the same rows, or has them in the lake already,
+        where they are erased as well.
+        """
+        for held in ("bodies", "poison"):
+            with self._reader() as connection:
+                ids = [row[0] for row in connection.execute(f"SELECT id FROM {held} ORDER BY id")]
+            for body_id in ids:
+                self._scrub_body(held, body_id, keep)
         with self._reader() as connection, self._write_lock:
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         replace_durably(scrubbed_path(self.path), erasure_id.encode())
+
+    def _scrub_body(self, held: str, body_id: int, keep: Callable[[str, bytes], bytes | None]) -> None:
+        with self._transaction() as connection:
+            found = connection.execute(f"SELECT table_name, batch FROM {held} WHERE id = ?", (body_id,)).fetchone()
+            if found is None:
+                return
+            kept = keep(*found)
+            if kept == found[1]:
+                return
+            if kept is None:
+                connection.execute(f"DELETE FROM {held} WHERE id = ?", (body_id,))
+            else:
+                connection.execute(f"UPDATE {held} SET batch = ? WHERE id = ?", (kept, body_id))
+        if held == "bodies":
+            with self._size_lock:
+                self._size -= len(found[1]) - len(kept or b"")
 
     def waiting_rows(self) -> int:
         """Rows that have not gone to the lake."""

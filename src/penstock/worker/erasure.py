@@ -6,7 +6,6 @@ that dies is finished by asking again, and nothing late slips in. The registry a
 
 import time
 from collections.abc import Callable, Collection
-from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -15,12 +14,11 @@ from msgspec import Struct
 
 from penstock.datasets.erase import erase_from_datasets
 from penstock.datasets.lineage import datasets_behind
-from penstock.errors import PenstockError
 from penstock.evaluation.erase import erase_from_suites
-from penstock.ingest.flush import Flusher
 from penstock.ingest.prices import load_prices
 from penstock.ingest.sampling import Sampling
-from penstock.ingest.spool import adopt_spools, create_spool, scrubbed_path
+from penstock.ingest.scrub import Scrubber
+from penstock.ingest.spool import adopt_spools, scrubbed_path
 from penstock.ingest.tombstones import add_tombstones
 from penstock.lake.lake import Lake
 from penstock.records.clock import utc_now
@@ -32,7 +30,6 @@ from penstock.worker.erasure_scope import ErasureScope, find_scope
 from penstock.worker.refresh import refresh_stages
 from penstock.worker.stores import Stores
 
-SPOOLS = "spool"
 _POLL_S = 0.1
 _BY_INTERACTION = "interaction_id IN (SELECT id FROM erased_interactions)"
 _BY_SESSION = "session_id IN (SELECT id FROM erased_sessions)"
@@ -91,7 +88,7 @@ def erase_users(
     for user in users:
         stores.registry.audit.erase(user, at)
     say("Waiting for the edges to clean their spools")
-    unscrubbed = _scrub_spools(stores, erasure_id, wait_s)
+    unscrubbed = _scrub_spools(stores, lake.root, erasure_id, wait_s)
     report = ErasureReport(
         erasure_id=erasure_id,
         users=len(users),
@@ -156,28 +153,25 @@ def _runs_on(stores: Stores, datasets: Collection[str]) -> list[str]:
     ]
 
 
-def _scrub_spools(stores: Stores, erasure_id: str, wait_s: float) -> list[str]:
-    """Empty the spools that no edge holds, and wait for the edges that hold one; those that do not answer in time."""
-    settings = stores.settings
-    folder = settings.home_path / SPOOLS
-    if not folder.is_dir():
-        return []
-    own = create_spool(folder, settings.edge.spool_max_bytes)
-    adopted = adopt_spools(folder, settings.edge.spool_max_bytes)
-    flusher = Flusher(stores.open_lake(), own, settings.edge.flush_max_rows, adopted)
-    try:
-        flusher.run_once()
-    except PenstockError:
-        pass  # what is damaged stays, and is named below
-    finally:
-        flusher.close()
-        own.close(delete_if_empty=True)
-    deadline = utc_now() + timedelta(seconds=wait_s)
-    while left := [path.name for path in sorted(folder.glob("*.db")) if not _is_scrubbed(path, erasure_id)]:
-        if utc_now() >= deadline:
+def _scrub_spools(stores: Stores, lake_root: Path, erasure_id: str, wait_s: float) -> list[str]:
+    """Clean the spools and queues that no edge holds, and wait for the edges that hold one; those that do not answer in time."""
+    home = stores.settings.home_path
+    folders = [home / "spool", *sorted(path for path in (home / "forward").glob("*") if path.is_dir())]
+    scrubber = Scrubber(lake_root)
+    for folder in folders:
+        for spool in adopt_spools(folder, stores.settings.edge.spool_max_bytes) if folder.is_dir() else ():
+            scrubber.scrub(spool)
+            spool.close(delete_if_empty=True)
+    deadline = time.monotonic() + wait_s
+    while left := [str(path.relative_to(home)) for folder in folders for path in _unscrubbed(folder, erasure_id)]:
+        if time.monotonic() >= deadline:
             return left
         time.sleep(_POLL_S)
     return []
+
+
+def _unscrubbed(folder: Path, erasure_id: str) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.db")) if not _is_scrubbed(path, erasure_id)]
 
 
 def _is_scrubbed(path: Path, erasure_id: str) -> bool:
