@@ -40,7 +40,7 @@ ODD += ("\udfff", [{"role": None}], {"messages": [{"role": "user", "content": 7}
 
 def first_rows(tool: str) -> Iterator[dict[str, Any]]:
     for path in sorted(EXPORTS.glob(f"{tool}_*")):
-        if path.suffix in (".json", ".jsonl", ".parquet"):
+        if path.suffix in (".json", ".jsonl"):
             reader = load_reader(tool, Adjustments(), dict)
             yield from (row.values for row in read_rows(Path(path), reader.source, frozenset()))
 

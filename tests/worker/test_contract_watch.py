@@ -12,6 +12,7 @@ from penstock.lake.lake import Lake
 from penstock.records.clock import utc_now
 from penstock.records.interaction import Interaction
 from penstock.settings import ContractSettings, Settings
+from penstock.worker import contract_watch
 from penstock.worker.contract_watch import ContractWatch
 from tests.rows import make_interaction
 
@@ -89,3 +90,15 @@ def test_it_looks_now_and_then(settings: Settings, lake: Lake, warnings: list[st
 def test_a_field_that_there_is_not_stops_the_worker(settings: Settings) -> None:
     with pytest.raises(ConfigurationError, match="usr"):
         watch(settings, desk=ContractSettings(required=["usr"]))
+
+
+def test_of_very_many_interactions_a_fair_share_is_looked_at(
+    settings: Settings, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contract_watch, "_MOST_ROWS", 200)
+    lake.append("interactions", [recent(number, user_id="u" if number % 4 else None) for number in range(3000)])
+    today = utc_now().date()
+    sample = contract_watch.sample_interactions(lake, (today - timedelta(days=14), today))
+    found = sample.aggregate(rows=sample.count(), users=sample.user_id.count()).to_pyarrow().to_pylist()[0]
+    assert 130 < found["rows"] < 250
+    assert found["users"] / found["rows"] == pytest.approx(0.75, abs=0.1)
