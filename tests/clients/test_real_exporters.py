@@ -107,7 +107,7 @@ def test_what_a_client_sends_becomes_the_interactions_that_happened(
     for (scenario, position), expected in EXPECTED.items():
         record = found[scenario][position]
         wanted = {**expected, "session_id": f"session-{scenario}"}
-        lacking = gaps | (STREAM_GAPS.get(dialect, set()) if scenario == "stream" else set())
+        lacking = gaps | (STREAM_GAPS.get(dialect, set()) if scenario.startswith("stream") else set())
         assert _chosen(record, wanted, lacking) == {name: value for name, value in wanted.items() if name not in lacking}
         assert (record["dialect"], record["application"], record["segment"]) == (dialect, "refund-bot", "enterprise")
         assert record["keys"] == {"ticket_id": "T-9"}
@@ -174,6 +174,11 @@ EXPECTED: dict[tuple[str, int], dict[str, Any]] = {
     ("stream", 0): {
         **{name: value for name, value in USUAL.items() if name != "model_version"}, "prompt_text": "Stream señor Müller ✓",
         "response_text": "Answer 1 to you. ", "finish_reason": "stop", "input_tokens": 21, "response_id": "chatcmpl-1-stream",
+    },
+    ("stream_tools", 0): {
+        "prompt_text": "Status of order A-1001?", "finish_reason": "tool_call", "input_tokens": 21,
+        "parameters": {"stream": True, "tools": _TOOLS},
+        "tool_calls": [{"id": "call_1", "name": "lookup_order", "arguments": {"order_id": "A-1001"}}],
     },
     ("tools", 0): {
         **USUAL, "prompt_text": "Status of order A-1001?", "finish_reason": "tool_call", "input_tokens": 21,
