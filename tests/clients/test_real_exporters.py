@@ -15,6 +15,8 @@ import pytest
 
 from penstock.assembly import build_edge_services
 from penstock.edge.application import build_edge_app
+from penstock.edge.keys import KeyGuard
+from penstock.edge.otlp_grpc import OtlpGrpcServer
 from penstock.ingest.settle import settle_interactions
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
@@ -25,7 +27,7 @@ from tests.golden.records import canonical
 from tests.golden.scenarios import documented_gaps
 
 REPOSITORY = Path(__file__).parents[2]
-TRANSPORTS = ("http",)
+TRANSPORTS = ("http", "grpc")
 ON_SPANS = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY"}
 ON_EVENTS = {
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "EVENT_ONLY",
@@ -44,10 +46,12 @@ def run(settings: Settings) -> Iterator[Run]:
     settings = msgspec.structs.replace(settings, edge=msgspec.structs.replace(settings.edge, flush_interval_s=0.05))
     services = build_edge_services(settings, 0)
     try:
-        with serve(build_edge_app(services.door, services.registry, settings)) as edge, running_model() as model:
+        grpc = OtlpGrpcServer(services.door, KeyGuard(services.registry.keys, host="127.0.0.1"), "127.0.0.1:0", 1_000_000)
+        app = build_edge_app(services.door, services.registry, settings)
+        with serve(app, grpc=grpc) as url, running_model() as model:
 
             def run_client(program: str, calls: int, transport: str = "http", **environment: str) -> Records:
-                assert transport in TRANSPORTS
+                edge = url if transport == "http" else f"grpc://127.0.0.1:{grpc.port}"
                 _start(program, edge, model, environment)
                 lake = Lake(settings.home_path / "lake", LakeSettings())
                 return wait_for(lambda: _settled(lake, calls), 30)
@@ -122,8 +126,9 @@ def test_a_call_that_two_instrumentations_record_is_one_interaction(run: Run) ->
         assert _chosen(found[scenario][position], expected, set()) == expected
 
 
-def test_an_agents_calls_are_interactions_and_the_agent_is_none(run: Run) -> None:
-    found = run("pydantic_ai_agent", 5)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_an_agents_calls_are_interactions_and_the_agent_is_none(run: Run, transport: str) -> None:
+    found = run("pydantic_ai_agent", 5, transport)
     gaps = documented_gaps()["pydantic_ai-2.68.0_v5"]
     (chat,), (call, answer) = found["chat"], found["tools"]
     assert {record["dialect"] for records in found.values() for record in records} == {"pydantic-ai"}
