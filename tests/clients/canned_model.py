@@ -36,7 +36,9 @@ class _CannedModel(BaseHTTPRequestHandler):
     def _stream(self, body: dict[str, Any]) -> None:
         whole = _completion(body)
         message, reason = whole["choices"][0]["message"], whole["choices"][0]["finish_reason"]
-        pieces = [{"role": "assistant", "content": ""}, *({"content": word + " "} for word in message["content"].split()), {}]
+        words = [{"content": word + " "} for word in (message["content"] or "").split()]
+        calls = [{"tool_calls": [{"index": 0, **call}]} for call in message.get("tool_calls", [])]
+        pieces: list[dict[str, Any]] = [{"role": "assistant", "content": ""}, *words, *calls, {}]
         chunks = [
             {**_head(body, "chat.completion.chunk"), "choices": [{"index": 0, "delta": piece, "finish_reason": None}]}
             for piece in pieces

@@ -7,6 +7,7 @@ import openai
 
 from tests.clients.exporting import request
 
+STREAMED: Any = {"stream": True, "stream_options": {"include_usage": True}}
 MODEL = "gpt-4o-mini"
 SYSTEM = {"role": "system", "content": "You are a polite refund assistant."}
 TOOLS: Any = [
@@ -27,9 +28,9 @@ def hold(model_url: str) -> None:
         with request("chat"):
             _ask(client, [SYSTEM, _user("Where is my refund?")], temperature=0.2, max_tokens=200)
         with request("stream"):
-            options: Any = {"stream": True, "stream_options": {"include_usage": True}}
-            for _ in _ask(client, [_user("Stream señor Müller ✓")], **options):
-                pass
+            _read(_ask(client, [_user("Stream señor Müller ✓")], **STREAMED))
+        with request("stream_tools"):
+            _read(_ask(client, [_user("Status of order A-1001?")], tools=TOOLS, **STREAMED))
         with request("tools"):
             _use_a_tool(client)
         with request("multi_turn"):
@@ -41,6 +42,11 @@ def hold(model_url: str) -> None:
                 _ask(client, [_user(f"this fails with {status}")], model=f"err-{status}")
         with request("embeddings"):
             client.embeddings.create(model="text-embedding-3-small", input=["refund policy", "shipping"])
+
+
+def _read(stream: Any) -> None:
+    for _ in stream:
+        pass
 
 
 def _use_a_tool(client: openai.OpenAI) -> None:

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import grpc
 from opentelemetry import trace
 from opentelemetry._logs import set_logger_provider
+from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as GrpcLogExporter
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -23,8 +27,7 @@ def exporting(edge_url: str) -> Iterator[tuple[TracerProvider, LoggerProvider]]:
     """Providers that are the process's own, and that have sent everything when this ends."""
     resource = Resource.create({"service.name": APPLICATION})
     traces, logs = TracerProvider(resource=resource), LoggerProvider(resource=resource)
-    spans = OTLPSpanExporter(endpoint=f"{edge_url}/v1/traces", compression=Compression.Gzip)
-    records = OTLPLogExporter(endpoint=f"{edge_url}/v1/logs", compression=Compression.Gzip)
+    spans, records = _exporters(edge_url)
     traces.add_span_processor(BatchSpanProcessor(spans))
     logs.add_log_record_processor(BatchLogRecordProcessor(records))
     trace.set_tracer_provider(traces)
@@ -34,6 +37,17 @@ def exporting(edge_url: str) -> Iterator[tuple[TracerProvider, LoggerProvider]]:
     finally:
         traces.shutdown()
         logs.shutdown()
+
+
+def _exporters(edge_url: str) -> tuple[Any, Any]:
+    """A URL of HTTP, or `grpc://` and an address."""
+    if edge_url.startswith("grpc://"):
+        wire = {"endpoint": edge_url.removeprefix("grpc://"), "insecure": True, "compression": grpc.Compression.Gzip}
+        return GrpcSpanExporter(**wire), GrpcLogExporter(**wire)
+    return (
+        OTLPSpanExporter(endpoint=f"{edge_url}/v1/traces", compression=Compression.Gzip),
+        OTLPLogExporter(endpoint=f"{edge_url}/v1/logs", compression=Compression.Gzip),
+    )
 
 
 @contextmanager

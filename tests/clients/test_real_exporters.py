@@ -15,6 +15,8 @@ import pytest
 
 from penstock.assembly import build_edge_services
 from penstock.edge.application import build_edge_app
+from penstock.edge.keys import KeyGuard
+from penstock.edge.otlp_grpc import OtlpGrpcServer
 from penstock.ingest.settle import settle_interactions
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
@@ -25,7 +27,7 @@ from tests.golden.records import canonical
 from tests.golden.scenarios import documented_gaps
 
 REPOSITORY = Path(__file__).parents[2]
-TRANSPORTS = ("http",)
+TRANSPORTS = ("http", "grpc")
 ON_SPANS = {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "SPAN_ONLY"}
 ON_EVENTS = {
     "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "EVENT_ONLY",
@@ -44,10 +46,12 @@ def run(settings: Settings) -> Iterator[Run]:
     settings = msgspec.structs.replace(settings, edge=msgspec.structs.replace(settings.edge, flush_interval_s=0.05))
     services = build_edge_services(settings, 0)
     try:
-        with serve(build_edge_app(services.door, services.registry, settings)) as edge, running_model() as model:
+        grpc = OtlpGrpcServer(services.door, KeyGuard(services.registry.keys, host="127.0.0.1"), "127.0.0.1:0", 1_000_000)
+        app = build_edge_app(services.door, services.registry, settings)
+        with serve(app, grpc=grpc) as url, running_model() as model:
 
             def run_client(program: str, calls: int, transport: str = "http", **environment: str) -> Records:
-                assert transport in TRANSPORTS
+                edge = url if transport == "http" else f"grpc://127.0.0.1:{grpc.port}"
                 _start(program, edge, model, environment)
                 lake = Lake(settings.home_path / "lake", LakeSettings())
                 return wait_for(lambda: _settled(lake, calls), 30)
@@ -107,7 +111,7 @@ def test_what_a_client_sends_becomes_the_interactions_that_happened(
     for (scenario, position), expected in EXPECTED.items():
         record = found[scenario][position]
         wanted = {**expected, "session_id": f"session-{scenario}"}
-        lacking = gaps | (STREAM_GAPS.get(dialect, set()) if scenario == "stream" else set())
+        lacking = gaps | (STREAM_GAPS.get(dialect, set()) if scenario.startswith("stream") else set())
         assert _chosen(record, wanted, lacking) == {name: value for name, value in wanted.items() if name not in lacking}
         assert (record["dialect"], record["application"], record["segment"]) == (dialect, "refund-bot", "enterprise")
         assert record["keys"] == {"ticket_id": "T-9"}
@@ -122,8 +126,9 @@ def test_a_call_that_two_instrumentations_record_is_one_interaction(run: Run) ->
         assert _chosen(found[scenario][position], expected, set()) == expected
 
 
-def test_an_agents_calls_are_interactions_and_the_agent_is_none(run: Run) -> None:
-    found = run("pydantic_ai_agent", 5)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_an_agents_calls_are_interactions_and_the_agent_is_none(run: Run, transport: str) -> None:
+    found = run("pydantic_ai_agent", 5, transport)
     gaps = documented_gaps()["pydantic_ai-2.68.0_v5"]
     (chat,), (call, answer) = found["chat"], found["tools"]
     assert {record["dialect"] for records in found.values() for record in records} == {"pydantic-ai"}
@@ -174,6 +179,11 @@ EXPECTED: dict[tuple[str, int], dict[str, Any]] = {
     ("stream", 0): {
         **{name: value for name, value in USUAL.items() if name != "model_version"}, "prompt_text": "Stream señor Müller ✓",
         "response_text": "Answer 1 to you. ", "finish_reason": "stop", "input_tokens": 21, "response_id": "chatcmpl-1-stream",
+    },
+    ("stream_tools", 0): {
+        "prompt_text": "Status of order A-1001?", "finish_reason": "tool_call", "input_tokens": 21,
+        "parameters": {"stream": True, "tools": _TOOLS},
+        "tool_calls": [{"id": "call_1", "name": "lookup_order", "arguments": {"order_id": "A-1001"}}],
     },
     ("tools", 0): {
         **USUAL, "prompt_text": "Status of order A-1001?", "finish_reason": "tool_call", "input_tokens": 21,

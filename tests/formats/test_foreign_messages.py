@@ -85,6 +85,10 @@ def test_the_items_of_a_responses_answer_are_one_message_and_its_instructions_ar
     assert [part["type"] for part in message["parts"]] == ["reasoning", "text", "tool_call"]
     facts = response_facts(response)
     assert (facts["response_id"], facts["response_model"], facts["reasoning_tokens"]) == ("resp_1", "m-1", 1)
+    assert facts["finish_reason"] == "tool_call"
+    assert response_facts({**response, "output": response["output"][:2]})["finish_reason"] == "stop"
+    cut = {**response, "status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    assert response_facts(cut)["finish_reason"] == "max_output_tokens"
 
 
 def test_calls_and_their_results_keep_their_ids_through_every_form() -> None:
@@ -114,6 +118,8 @@ def test_a_call_that_langchain_tells_twice_is_one() -> None:
     used = {"type": "tool_use", "id": "c1", "name": "look", "input": {"a": 1}}
     message = lc("AIMessage", "ai", content=[used], tool_calls=[{"name": "look", "args": {"a": 1}, "id": "c1"}])
     assert len(to_messages([message], "assistant")[0]["parts"]) == 1
+    hollow = {"role": "assistant", "content": [{"type": "tool_use"}], "tool_calls": message["kwargs"]["tool_calls"]}
+    assert len(to_messages([hollow], "assistant")[0]["parts"]) == 1
 
 
 def test_fields_that_nobody_knows_stay_on_messages_of_the_newest_form() -> None:

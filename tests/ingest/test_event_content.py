@@ -66,6 +66,13 @@ def test_a_content_event_completes_everything_and_an_exception_event_the_error()
     assert (found.prompt_text, found.error_type, found.keys) == ("Hi", "Timeout", {"ticket": "7", "own": "1"})
 
 
+def test_tools_on_offer_that_stand_in_the_event_alone_join_the_parameters_of_the_span() -> None:
+    details = event(CONTENT_EVENT, 0, parameters='{"stream": false, "tools": [{"name": "look"}]}')
+    found = build(make_span(TRACE, "call", parameters='{"stream": true}'), details)
+    assert json.loads(found.parameters or "") == {"stream": True, "tools": [{"name": "look"}]}
+    assert build(make_span(TRACE, "call", parameters="[TRUNC"), details).parameters == "[TRUNC"
+
+
 def test_an_event_that_cannot_be_read_takes_nothing_else_with_it() -> None:
     broken = event("gen_ai.user.message", 3, input_messages="[TRUNC")
     assert build(make_span(TRACE, "call"), *CONVERSATION, broken).prompt_text == "second"

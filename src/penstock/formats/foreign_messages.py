@@ -88,7 +88,18 @@ def _responses(value: Any) -> list[Mapping[str, Any]]:
     first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
     is_response = bool(first) or value.get("object") in ("response", "text_completion") or value.get("type") == "message"
     ending = {name: first.get(name) for name in ("finish_reason", "finishReason")}
-    return [value, ending] if is_response else [_only_usage(value)]
+    return [value, ending, _ending(value)] if is_response else [_only_usage(value)]
+
+
+def _ending(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Why a Responses answer ended, which it says by its status and by what it holds."""
+    details, items = value.get("incomplete_details"), value.get("output")
+    if isinstance(details, Mapping):
+        return {"finish_reason": details.get("reason")}
+    if value.get("status") != "completed":
+        return {}
+    calls = isinstance(items, list) and any(kind_of(item) in CALLS for item in items)
+    return {"finish_reason": "tool_call" if calls else "stop"}
 
 
 def _only_usage(value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -214,6 +225,7 @@ def _parts(item: Mapping[str, Any], role: str) -> list[dict[str, Any]]:
     refusal = item.get("refusal")
     parts += [{"type": "refusal", "content": refusal}] if isinstance(refusal, str) and refusal else []
     calls = _calls(item)
+    parts = [part for part in parts if kind_of(part) != "tool_call" or part.get("id") or part.get("name")]
     told = [part.get("id") for part in parts if kind_of(part) == "tool_call"]  # Anthropic's through LangChain come twice
     return parts + [call for call in calls if call["id"] is None or call["id"] not in told]
 

@@ -44,6 +44,8 @@ def _fill(draft: dict[str, Any], event: Span, without: frozenset[str]) -> None:
     for name in FILLED:
         if draft[name] is None and name not in without:
             draft[name] = getattr(event, name)
+    if event.parameters is not None and draft["parameters"] != event.parameters:
+        draft["parameters"] = _joined(event.parameters, draft["parameters"])
     for name in _MAPS:
         added = getattr(event, name)
         if added:
@@ -54,6 +56,16 @@ def _fill(draft: dict[str, Any], event: Span, without: frozenset[str]) -> None:
         for kind, count in event.redactions.items():
             counts[kind] = counts.get(kind, 0) + count
         draft["redactions"] = counts
+
+
+def _joined(added: str, own: str) -> str:
+    """The parameters of both; tools on offer count as content, and so stand in the event alone."""
+    try:
+        first, second = (msgspec.json.decode(text, type=dict[str, Any]) for text in (added, own))
+    except msgspec.DecodeError:
+        return own
+    joined = {**second, **{name: value for name, value in first.items() if name not in second}}
+    return msgspec.json.encode(joined).decode() if len(joined) > len(second) else own
 
 
 def _add_messages(draft: dict[str, Any], events: list[Span]) -> None:
