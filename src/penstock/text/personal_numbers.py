@@ -215,7 +215,7 @@ def _is_address(window: _Window) -> bool:
 def _is_phone(window: _Window) -> bool:
     digits, shape = window.digits, window.shape
     total = len(digits)
-    if len(shape) == 1 and digits in _EVERYBODYS_EXAMPLE:
+    if (len(shape) == 1 and digits in _EVERYBODYS_EXAMPLE) or (window.is_dotted_on and set(window.gaps) == {"."}):
         return False
     if window.has_plus:
         return total == 11 if digits[0] == "1" else 8 <= total <= 16
