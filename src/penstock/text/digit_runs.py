@@ -85,7 +85,8 @@ class DigitRuns:
         while position <= len(data) and (match := self._search(data, position)) is not None:
             is_called = match.lastgroup == b"called"
             start = match.start(2) if is_called else self._begin(data, match.start(1), position)
-            end = self._match_run(data, start, start + _LONGEST_RUN_BYTES).end()
+            run = self._match_run(data, start, start + _LONGEST_RUN_BYTES)
+            end = max(run.end() if run is not None else start, position + 1)
             is_cut = end - start == _LONGEST_RUN_BYTES
             numbers = find_personal_numbers(data[start:end], joined_after=is_cut or data[end : end + 1].isalnum())
             here = [Found(start + number.start, start + number.end, number.kind) for number in numbers if number.kind != "ip"]
