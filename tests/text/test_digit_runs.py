@@ -3,6 +3,7 @@
 import pytest
 
 from penstock.text.digit_runs import DigitRuns
+from penstock.text.personal_numbers import _INNER_SHAPES, _LOCAL_SHAPES, find_personal_numbers
 from tests.text.detected import detected
 
 RUNS = DigitRuns()
@@ -123,3 +124,14 @@ def test_a_run_longer_than_is_looked_at_in_one_piece_is_found_to_its_end() -> No
     found = detected(RUNS, "4155550134 " * 5000)
     assert len(found) == 5000
     assert set(found) == {("4155550134", "phone")}
+
+
+@pytest.mark.parametrize("shape", sorted({*_LOCAL_SHAPES, *_INNER_SHAPES}))
+@pytest.mark.parametrize("gap", " -.")
+@pytest.mark.parametrize("digit", "16789")
+def test_no_shape_that_is_judged_a_number_is_left_unproposed(shape: tuple[int, ...], gap: str, digit: str) -> None:
+    text = gap.join(digit * length for length in shape)
+    judged = [
+        (found.start, found.end) for found in find_personal_numbers(text.encode(), joined_after=False) if found.kind != "ip"
+    ]
+    assert [(found.start, found.end) for found in RUNS.find(text.encode())] == judged

@@ -17,10 +17,11 @@ _IBANS = (
     "RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30"
 )
 _IBAN_LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBANS.split()}
-_GAP = rb"(?:[ -]|\xc2\xa0)?"
+_GAP = rb"(?:[ -]|\xc2\xa0)"
+# In one piece or in groups of four throughout, or every UUID would hold the beginning of one.
 _IBAN = (
-    rb"(?P<iban>(?i:" + "|".join(_IBAN_LENGTHS).encode() + rb")[0-9]{2}"
-    rb"(?:" + _GAP + rb"[A-Za-z0-9]{4}){2,7}(?:" + _GAP + rb"[A-Za-z0-9]{1,4})?)"
+    rb"(?P<iban>(?i:" + "|".join(_IBAN_LENGTHS).encode() + rb")[0-9]{2}(?:[A-Za-z0-9]{11,30}"
+    rb"|(?:" + _GAP + rb"[A-Za-z0-9]{4}){2,7}(?:" + _GAP + rb"[A-Za-z0-9]{1,4})?))"
 )
 # Shapes that nothing else has; what is checked is the id without its gaps.
 _SHAPES = {

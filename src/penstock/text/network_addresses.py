@@ -15,7 +15,7 @@ _IPV6 = (
 )
 _IPV4 = rb"(?P<ipv4>(?:[0-9]{1,3}\.){3}[0-9]{1,3})"
 # 1.2.3.4 after one of these, or after `name/`, is a version.
-_VERSION = re.compile(rb"(?i)(?:\b(?:version|ver|release|build|firmware|driver|v)\.?[ :=\"]{0,3}|[a-z0-9_]/)$")
+_VERSION = re.compile(rb"(?i)(?:\b(?:version|ver|release|build|firmware|driver|rv|v)\.?[ :=\"]{0,3}|[a-z0-9_]/)$")
 _HEXADECIMAL_GROUP = re.compile(rb"[:-][0-9A-Fa-f]{2}(?![0-9A-Za-z])")
 
 

@@ -32,6 +32,8 @@ _LOCAL_SHAPES = {
     (2, 2, 2, 2): "-",
     (2, 3, 3, 4): " -",
     (2, 4, 4): "-",
+    (2, 3, 2, 2): " ",
+    (3, 4, 4): " -",
     (2, 5, 4): " -",
     (3, 3, 2, 2): " -",
     (1, 3, 3, 2, 2): " -",
@@ -42,6 +44,7 @@ _INNER_SHAPES = (
     _CARD_SHAPES | _NORTH_AMERICAN_SHAPES | {_SOCIAL_SECURITY_SHAPE, (11,), (1, 10), (1, 3, 3, 4), (1, 3, 7), (1, 6, 4)}
 )
 _BEGINNINGS = frozenset(shape[:2] for shape in _INNER_SHAPES) | frozenset(shape for shape in _INNER_SHAPES if len(shape) == 1)
+_FIRST_DIGITS = {(5, 5): "6789", (3, 4, 4): "1", (1, 3, 3, 2, 2): "8"}  # of India, China and Russia
 _EVERYBODYS_EXAMPLE = "012345678901234567890 98765432109876543210"
 _GAPS = {b" ": " ", b"-": "-", b".": ".", b"/": "/"}
 
@@ -90,7 +93,9 @@ def _longest(run: _Run, first: int) -> tuple[int, str] | None:
     lengths = tuple(run.lengths[first : first + _MOST_GROUPS])
     is_whole_run = first == 0 and len(lengths) == len(run.groups)
     # A first group with a sign of its own may be followed by groups of any length.
-    is_free = (first == 0 and run.text.startswith(b"+")) or (lengths[0] > 1 and run.text[run.groups[first][0]] == _ZERO)
+    is_free = (first == 0 and run.text.startswith(b"+")) or (
+        lengths[0] > 1 and run.text[run.groups[first][0]] == _ZERO and run.gaps[first - 1 : first] != ["-"]
+    )
     may_begin = lengths[:2] in _BEGINNINGS or lengths[:1] in _BEGINNINGS
     if not (first == 0 or is_free or may_begin or run.gaps[first : first + 1] == ["."]):
         return None
@@ -171,6 +176,7 @@ def _has_issuer(digits: str) -> bool:
         or (head // 100 == 35 and length == 16)
         or ((3000 <= head <= 3059 or head // 100 in (36, 38, 39)) and length in (14, 16))
         or (head in (1800, 2131) and length == 15)
+        or digits.startswith("0604")
     )
 
 
@@ -209,7 +215,7 @@ def _is_address(window: _Window) -> bool:
 def _is_phone(window: _Window) -> bool:
     digits, shape = window.digits, window.shape
     total = len(digits)
-    if len(shape) == 1 and digits in _EVERYBODYS_EXAMPLE:
+    if (len(shape) == 1 and digits in _EVERYBODYS_EXAMPLE) or (window.is_dotted_on and set(window.gaps) == {"."}):
         return False
     if window.has_plus:
         return total == 11 if digits[0] == "1" else 8 <= total <= 16
@@ -218,9 +224,9 @@ def _is_phone(window: _Window) -> bool:
     if _is_north_american(window):
         return True
     if digits[0] == "0":
-        return 9 <= total <= 11 and (len(shape) > 1 or total >= 10)
+        return 9 <= total <= 12 if len(shape) > 1 else 10 <= total <= 11
     gaps = _LOCAL_SHAPES.get(shape)
-    if digits.endswith("000") or (shape == (5, 5) and digits[0] not in "6789"):  # a count in thousands; two numbers
+    if digits.endswith("000") or digits[0] not in _FIRST_DIGITS.get(shape, digits[0]):  # a count in thousands; several numbers
         return False
     return window.is_whole and gaps is not None and all(gap == "(" or gap in gaps for gap in window.gaps)
 
