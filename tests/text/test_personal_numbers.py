@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.text.personal_numbers import find_personal_numbers
+from penstock.text.personal_numbers import end_of_counter, find_personal_numbers
 
 
 def kinds(run: str, *, joined_after: bool = False) -> list[tuple[str, str]]:
@@ -57,3 +57,16 @@ def test_an_address_that_goes_on_is_a_version_and_no_address() -> None:
 def test_digits_that_a_letter_follows_are_part_of_a_word() -> None:
     assert kinds("4155550134", joined_after=True) == []
     assert kinds("4155550134 12", joined_after=True) == [("4155550134", "phone")]
+
+
+@pytest.mark.parametrize("run", [b"1764000000000000000", b"-12-1764000000000000000", b"9999999999999999999999"])
+def test_a_count_of_nanoseconds_is_nothing_to_look_at(run: bytes) -> None:
+    assert end_of_counter(b"resp" + run + b"\x1e4155550134", 4, 13) == 4 + len(run)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [b"4155550134", b"4155550134 1764000000000000000", b"4111111111111111116", b"110101199003074477", b"a@1764000000000000000"],
+)
+def test_whatever_may_be_more_is_looked_at(run: bytes) -> None:
+    assert end_of_counter(run, 0, 8) is None

@@ -58,11 +58,27 @@ class _Window(NamedTuple):
     is_dotted_on: bool  # a dot and a digit come before or after it
 
 
+_LONGEST = 19
+_COUNTER = re.compile(rb"[^0-9A-Za-z]?(?:[0-9]{1,5}[-.])?([0-9]{%d,})(?![0-9A-Za-z])" % _LONGEST)
+
+
 class _Run(NamedTuple):
     text: bytes
     groups: Sequence[tuple[int, int]]
     lengths: Sequence[int]
     gaps: Sequence[str]
+
+
+def end_of_counter(data: bytes, start: int, end: int) -> int | None:
+    """Where a number ends that a scan has begun to find, if it is so long that it can only count nanoseconds or be an id.
+
+    No phone or national number has a group of 19 digits, and a card of that length fits an issuer.
+    """
+    counter = _COUNTER.match(data, start)
+    if counter is None or counter.end() < end:
+        return None
+    digits = counter[1]
+    return None if len(digits) == _LONGEST and _has_issuer(digits.decode()) else counter.end()
 
 
 def find_personal_numbers(run: bytes, *, joined_after: bool) -> list[Found]:

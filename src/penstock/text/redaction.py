@@ -23,6 +23,7 @@ from penstock.text.json_text import map_json_strings
 from penstock.text.national_ids import NationalIds
 from penstock.text.network_addresses import NetworkAddresses
 from penstock.text.patterns import DISGUISE, SEPARATOR, Detector, Found, compile_pattern, compile_set
+from penstock.text.personal_numbers import end_of_counter
 from penstock.text.placeholders import Placeholders, PlaceholderSpans
 from penstock.text.street_addresses import StreetAddresses
 from penstock.text.telling_names import NAMED_VALUE, is_telling_name, kind_by_name
@@ -84,6 +85,10 @@ class Redactor:
         suspects: list[int] = []
         position = 0
         while position < len(whole) and (match := self._anything.search(whole, position)) is not None:
+            counter = end_of_counter(whole, match.start(), match.end())
+            if counter is not None:
+                position = counter
+                continue
             # A match may begin on the separator before its text, and a credential's name may stand in the text before.
             last = bisect_right(starts, match.end() - 1) - 1
             first = min(bisect_right(starts, match.start() + 1) - 1, last)
