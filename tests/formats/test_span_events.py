@@ -55,3 +55,9 @@ def test_events_without_end_are_counted_and_not_kept() -> None:
     found = read(*[("tick", {"n": number}, START) for number in range(500)])
     assert found.rest["event.tick.count"] == "500"
     assert len(found.rest) < 200
+
+
+def test_a_message_event_without_content_is_kept_as_it_came() -> None:
+    found = read(("gen_ai.choice", {"index": 0, "finish_reason": "stop"}, START))
+    assert found.rest["event.gen_ai.choice.finish_reason"] == "stop"
+    assert found.columns["content_present"] is False
