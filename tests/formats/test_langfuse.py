@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from penstock.formats.dialects import read_span
 from penstock.formats.genai import GenAiSpan
 from penstock.records.span import SpanKind
+from tests.formats.reading import read_span
 
 START = 1_795_416_239_000_000_000
 PREFIX = "langfuse.observation."

@@ -2,8 +2,8 @@
 
 import json
 
-from penstock.formats.dialects import read_span
 from penstock.records.span import SpanKind
+from tests.formats.reading import read_span
 
 
 def test_flattened_messages_are_put_together() -> None:

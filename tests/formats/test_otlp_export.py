@@ -22,7 +22,7 @@ from penstock.text.redaction import Redactor
 from tests.ingest.otlp_requests import trace_request
 from tests.rows import LATER, make_feedback, make_span, trace
 
-ALL_GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "otlp").glob("*.pb"))
+ALL_GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "otlp").rglob("*.pb"))
 GOLDEN = [path for path in ALL_GOLDEN if "logs" not in path.stem and "evaluations" not in path.stem]
 SPAN = "00000000000000ab"
 FULL: dict[str, Any] = {

@@ -2,8 +2,8 @@
 
 import json
 
-from penstock.formats.dialects import read_span
 from penstock.records.span import SpanKind
+from tests.formats.reading import read_span
 
 
 def test_the_first_form_has_its_messages_in_a_list_of_events() -> None:

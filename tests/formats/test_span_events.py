@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from penstock.formats.genai import GenAiSpan, read_genai
+from penstock.formats.message_readings import read_prompt, read_response
 from penstock.formats.span_events import read_events
 from penstock.records.span import SpanKind
 
@@ -35,10 +36,11 @@ def test_messages_in_events_are_the_spans_content_where_it_has_none() -> None:
     asked = ("gen_ai.user.message", {"content": "Hi"}, START)
     answered = ("gen_ai.choice", {"message": '{"content": "Yes"}', "finish_reason": "stop", "index": 0}, START)
     columns = read(asked, answered).columns
-    assert (columns["prompt_text"], columns["response_text"], columns["finish_reason"]) == ("Hi", "Yes", "stop")
+    assert (read_prompt(columns["input_messages"]), read_response(columns["output_messages"])[0]) == ("Hi", "Yes")
+    assert columns["finish_reason"] == "stop"
     assert columns["content_present"] is True
     own = read(asked, **{"gen_ai.input.messages": '[{"role":"user","parts":[{"type":"text","content":"own"}]}]'}).columns
-    assert own["prompt_text"] == "own"
+    assert read_prompt(own["input_messages"]) == "own"
 
 
 def test_rows_of_a_vector_database_are_documents() -> None:
@@ -53,3 +55,9 @@ def test_events_without_end_are_counted_and_not_kept() -> None:
     found = read(*[("tick", {"n": number}, START) for number in range(500)])
     assert found.rest["event.tick.count"] == "500"
     assert len(found.rest) < 200
+
+
+def test_a_message_event_without_content_is_kept_as_it_came() -> None:
+    found = read(("gen_ai.choice", {"index": 0, "finish_reason": "stop"}, START))
+    assert found.rest["event.gen_ai.choice.finish_reason"] == "stop"
+    assert found.columns["content_present"] is False

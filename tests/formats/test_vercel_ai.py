@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from penstock.formats.dialects import read_span
 from penstock.formats.genai import GenAiSpan
 from penstock.records.span import SpanKind
+from tests.formats.reading import read_span
 
 
 def read(operation: str, **attributes: Any) -> GenAiSpan:

@@ -7,7 +7,7 @@ from typing import Any
 from penstock.formats.aliases import text_of
 from penstock.formats.genai import GenAiSpan
 from penstock.formats.json_value import encode_json
-from penstock.formats.message_events import MESSAGE_EVENTS, messages_of_events
+from penstock.formats.message_events import MESSAGE_EVENTS, messages_of_event, messages_of_events
 from penstock.formats.message_text import columns_of
 from penstock.formats.translation import document_of
 from penstock.records.span import SpanKind
@@ -32,7 +32,7 @@ def read_events(events: Iterable[Event], started_ns: int, read: GenAiSpan) -> No
         if name in FIRST_TOKEN or name in _PIECES:
             if 0 < started_ns <= at_ns:
                 read.columns.setdefault("first_token_ms", (at_ns - started_ns) / 1e6)
-        elif name in MESSAGE_EVENTS:
+        elif name in MESSAGE_EVENTS and messages_of_event(name, None, attributes):
             messages.append((name, None, attributes))
         elif name == _DOCUMENT:
             documents.append(_document(attributes))
