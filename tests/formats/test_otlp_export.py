@@ -1,5 +1,6 @@
 """What goes out is valid OTLP, and read again by a Penstock it is the same row."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from penstock.errors import BadInputError
 from penstock.formats.otlp import Encoding, parse_logs, parse_traces
 from penstock.formats.otlp_export import export_evaluations, export_events, export_feedback, export_spans
 from penstock.ingest.decode import decode_logs, decode_traces
+from penstock.ingest.interactions import build_interactions
 from penstock.ingest.redact import Redaction
 from penstock.ingest.relayed import restore_spans
 from penstock.ingest.sampling import thin
@@ -30,8 +32,8 @@ FULL: dict[str, Any] = {
     "request_model": "m", "response_model": "m-1", "model_version": "fp", "checkpoint_id": "c", "release_arm": "candidate",
     "arm_probability": 0.5, "exposure": "shadow", "prompt_name": "n", "prompt_version": "2", "user_id": "u_" + 24 * "a",
     "segment": "free", "tags": {"a": "b"}, "keys": {"ticket": "T-1"}, "first_token_ms": 250.0,
-    "input_messages": '[{"role":"user","parts":[{"type":"text","content":"hi"}]}]', "prompt_text": "hi",
-    "output_messages": '[{"role":"assistant","parts":[{"type":"text","content":"ho"}]}]', "response_text": "ho",
+    "input_messages": '[{"role":"user","parts":[{"type":"text","content":"hi"}]}]',
+    "output_messages": '[{"role":"assistant","parts":[{"type":"text","content":"ho"}]}]',
     "system_instructions": '[{"type":"text","content":"be good"}]', "retrieved_documents": '[{"id":"1"}]',
     "finish_reason": "stop", "error_type": "timeout", "input_tokens": 3, "output_tokens": 4, "cached_tokens": 1,
     "reasoning_tokens": 2, "token_logprobs": [-0.5, -0.25], "parameters": '{"temperature":0.5,"max_tokens":10}',
@@ -104,9 +106,12 @@ def redacted(path: Path) -> list[Span]:
 
 
 def test_content_outside_messages_becomes_messages() -> None:
-    (read,) = sent_and_read([full_span(input_messages=None, output_messages=None, tool_calls='[{"name":"f"}]')])
-    assert (read.prompt_text, read.response_text, read.tool_calls) == ("hi", "ho", '[{"name":"f"}]')
+    outside = {"prompt_text": "hi", "response_text": "ho", "tool_calls": '[{"name":"f"}]'}
+    (read,) = sent_and_read([full_span(input_messages=None, output_messages=None, **outside)])
     assert read.content_present and read.input_messages is not None
+    (settled,) = build_interactions([read], LATER)
+    assert (settled.prompt_text, settled.response_text) == ("hi", "ho")
+    assert json.loads(settled.tool_calls or "")[0]["name"] == "f"
 
 
 def test_span_events_are_events_again() -> None:

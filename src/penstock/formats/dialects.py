@@ -9,6 +9,7 @@ from typing import Any
 
 from penstock.formats import genai_legacy, langfuse, langsmith, mlflow, openinference, openllmetry, pydantic_ai, vercel_ai
 from penstock.formats.genai import GenAiSpan, read_genai
+from penstock.formats.otlp_attributes import RELAY_KIND
 
 Translate = Callable[[dict[str, Any], str], None]
 
@@ -30,7 +31,7 @@ _FIRST_TOKEN_AT = "penstock.first_token_at"  # noqa: S105
 
 def read_span(attributes: dict[str, Any], name: str, started_ns: int) -> GenAiSpan:
     """The columns, kind and dialect of a span with these attributes (plain Python values)."""
-    if _MARKERS.isdisjoint(attributes):
+    if _MARKERS.isdisjoint(attributes) or RELAY_KIND in attributes:  # a relay has translated it before
         return read_genai(attributes)
     dialect, translate = next(
         (dialect, translate) for dialect, markers, translate in _TRANSLATORS if any(marker in attributes for marker in markers)
