@@ -1,6 +1,6 @@
 """A power cut: every file and folder goes back to what its last fsync had made durable, and all else is gone.
 
-The processes run under the recorder; afterwards the home is rebuilt from what it wrote down. What was written and never
+The processes run under the recorder; afterwards the folder is rebuilt from what it wrote down. What was written and never
 fsynced may have reached the disk all the same, in part: `partly` rebuilds such a mixture.
 """
 
@@ -35,13 +35,13 @@ class Durable(Struct, frozen=True):
 
 
 class Recorder:
-    """Writes down what becomes durable under one home."""
+    """Writes down what becomes durable under one folder."""
 
-    def __init__(self, library: Path, home: Path, record: Path, *, keep_all: bool = False) -> None:
-        self.home = home
+    def __init__(self, library: Path, disk: Path, record: Path, *, keep_all: bool = False) -> None:
+        self.disk = disk
         self.record = record
         self.environment = {
-            "LD_PRELOAD": str(library), "RECORD_FROM": str(home), "RECORD_TO": str(record), "RECORD_KEEP": "all" if keep_all else ""
+            "LD_PRELOAD": str(library), "RECORD_FROM": str(disk), "RECORD_TO": str(record), "RECORD_KEEP": "all" if keep_all else ""
         }  # fmt: skip
         self._library = library
         record.mkdir()
@@ -50,7 +50,7 @@ class Recorder:
     def _synchronise_all(self, record: Path) -> str:
         """Take everything that is there as durable; gives the root's inode, the first that is fsynced."""
         environment = {**os.environ, **self.environment, "RECORD_TO": str(record), "RECORD_KEEP": "all"}
-        subprocess.run([sys.executable, "-c", _SYNCHRONISE_ALL, str(self.home)], env=environment, check=True, timeout=120)
+        subprocess.run([sys.executable, "-c", _SYNCHRONISE_ALL, str(self.disk)], env=environment, check=True, timeout=120)
         first = next(path for path in record.iterdir() if path.name.startswith("00000001."))
         return first.name.split(".", 2)[2]
 
@@ -95,13 +95,13 @@ def _read_record(record: Path, root: str, steps: int | None) -> Durable:
     return Durable(root, files, folders)
 
 
-def rebuild(durable: Durable, home: Path) -> None:
-    """Make a home of what was durable; a file whose bytes never were is there and empty."""
-    _rebuild(durable.root, home, durable.folders.__getitem__, lambda inode: _content(durable, inode) or b"")
+def rebuild(durable: Durable, disk: Path) -> None:
+    """Make a folder of what was durable; a file whose bytes never were is there and empty."""
+    _rebuild(durable.root, disk, durable.folders.__getitem__, lambda inode: _content(durable, inode) or b"")
 
 
-def rebuild_partly(durable: Durable, visible: Durable, home: Path, chance: random.Random) -> None:
-    """Make a home where some of what was never fsynced has reached the disk: some folders' names, some files' pages."""
+def rebuild_partly(durable: Durable, visible: Durable, disk: Path, chance: random.Random) -> None:
+    """Make a folder where some of what was never fsynced has reached the disk: some folders' names, some files' pages."""
 
     def names(inode: str) -> dict[str, tuple[str, str]]:
         found = [state.folders[inode] for state in (durable, visible) if inode in state.folders]
@@ -117,7 +117,7 @@ def rebuild_partly(durable: Durable, visible: Durable, home: Path, chance: rando
         parts = (_page(chance.choice([before, after]), at, min(_PAGE_BYTES, length - at)) for at in pages)
         return b"".join(parts)
 
-    _rebuild(durable.root, home, names, content)
+    _rebuild(durable.root, disk, names, content)
 
 
 def _page(content: bytes, at: int, size: int) -> bytes:
