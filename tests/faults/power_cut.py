@@ -46,6 +46,9 @@ class Recorder:
         self._library = library
         record.mkdir()
         self._root = self._synchronise_all(record)
+        if not keep_all:
+            for path in [path for path in record.iterdir() if path.name[0].isdigit()]:
+                path.rename(record / f"{0:08d}.{path.name.partition('.')[2]}")  # the name under which the next step follows
 
     def _synchronise_all(self, record: Path) -> str:
         """Take everything that is there as durable; gives the root's inode, the first that is fsynced."""
