@@ -46,7 +46,12 @@ class Load:
     """Clients that send to these addresses in turn until stopped."""
 
     def __init__(
-        self, urls: list[str], *, first_id: int = 1, pause_s: float = _PAUSE_S, on_acknowledged: Callable[[list[int]], None] | None = None
+        self,
+        urls: list[str],
+        *,
+        first_id: int = 1,
+        pause_s: float = _PAUSE_S,
+        on_acknowledged: Callable[[list[int]], None] | None = None,
     ) -> None:
         self._urls = itertools.cycle(urls)
         self._ids = itertools.count(first_id)

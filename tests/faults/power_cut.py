@@ -6,7 +6,6 @@ fsynced may have reached the disk all the same, in part: `partly` rebuilds such 
 
 import os
 import random
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from pathlib import Path
 
 from msgspec import Struct
 
-_SOURCE = Path(__file__).with_name("recorder.c")
 _PAGE_BYTES = 4096
 _SYNCHRONISE_ALL = """
 import os, sys
@@ -70,16 +68,6 @@ class Recorder:
         record = self.record.with_name(f"{self.record.name}-visible")
         record.mkdir()
         return _read_record(record, self._synchronise_all(record), None)
-
-
-def build_recorder(folder: Path) -> Path | None:
-    """The recorder as a library; None where there is no C compiler."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    if compiler is None or not sys.platform.startswith("linux"):
-        return None
-    library = folder / "recorder.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", str(library), str(_SOURCE), "-ldl"], check=True, timeout=60)
-    return library
 
 
 def _read_record(record: Path, root: str, steps: int | None) -> Durable:

@@ -2,7 +2,8 @@
    folder's names. Nothing else survives a power cut, so what it wrote is what the next start would find.
 
    RECORD_FROM is the folder watched, RECORD_TO where the record goes, RECORD_KEEP "all" to keep every step instead of the last
-   for each file. One lock orders the steps of all threads and processes. A file is known by its inode and time of birth. */
+   for each file. DIE_AT kills the process group just before the first
+   fsync of a path that contains it. One lock orders the steps of all threads and processes. A file is known by its inode and time of birth. */
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,13 +31,14 @@ static int describe(int folder, const char *name, char *key, size_t room, mode_t
 }
 
 static int is_watched(int descriptor) {
-    const char *root = getenv("RECORD_FROM");
+    const char *root = getenv("RECORD_FROM"), *last = getenv("DIE_AT");
     char link[64], path[PATH_MAX];
-    if (!root || !getenv("RECORD_TO")) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
     ssize_t length = readlink(link, path, sizeof path - 1);
     if (length < 0) return 0;
     path[length] = 0;
+    if (last && strstr(path, last)) kill(0, SIGKILL);
+    if (!root || !getenv("RECORD_TO")) return 0;
     size_t prefix = strlen(root);
     return strncmp(path, root, prefix) == 0 && (path[prefix] == '/' || path[prefix] == 0);
 }

@@ -37,7 +37,9 @@ def connect(edge: Edge) -> socket.socket:
 def slow_edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
     """An edge whose soft limit of open files is far below what the machine would allow."""
     edge = Edge(
-        tmp_path_factory.mktemp("slow") / "home", {"PENSTOCK_EDGE_RECEIVE_TIMEOUT_S": str(_PATIENCE_S)}, ("sh", "-c", 'ulimit -S -n 256; exec "$@"', "sh")
+        tmp_path_factory.mktemp("slow") / "home",
+        {"PENSTOCK_EDGE_RECEIVE_TIMEOUT_S": str(_PATIENCE_S)},
+        ("sh", "-c", 'ulimit -S -n 256; exec "$@"', "sh"),
     )
     with killed_at_the_end(edge):
         edge.start_ready()
