@@ -38,9 +38,8 @@ class Recorder:
     def __init__(self, library: Path, disk: Path, record: Path, *, keep_all: bool = False) -> None:
         self.disk = disk
         self.record = record
-        self.environment = {
-            "LD_PRELOAD": str(library), "RECORD_FROM": str(disk), "RECORD_TO": str(record), "RECORD_KEEP": "all" if keep_all else ""
-        }  # fmt: skip
+        keep = "all" if keep_all else ""
+        self.environment = {"LD_PRELOAD": str(library), "RECORD_FROM": str(disk), "RECORD_TO": str(record), "RECORD_KEEP": keep}
         self._library = library
         record.mkdir()
         self._root = self._synchronise_all(record)

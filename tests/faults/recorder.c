@@ -2,8 +2,8 @@
    folder's names. Nothing else survives a power cut, so what it wrote is what the next start would find.
 
    RECORD_FROM is the folder watched, RECORD_TO where the record goes, RECORD_KEEP "all" to keep every step instead of the last
-   for each file. DIE_AT kills the process group just before the first
-   fsync of a path that contains it. One lock orders the steps of all threads and processes. A file is known by its inode and time of birth. */
+   for each file. DIE_AT kills the process group just before the first fsync of a path that contains it. One lock orders the steps
+   of all threads and processes. A file is known by its inode and time of birth. */
 
 #define _GNU_SOURCE
 #include <dirent.h>

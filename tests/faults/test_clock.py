@@ -28,7 +28,7 @@ def test_a_clock_that_jumps_forwards_and_back_loses_doubles_and_holds_up_nothing
                 edge.start_ready()
                 worker.start()
             with Load([edge.url], first_id=1 + number * 1_000_000) as load:
-                wait_for(lambda: len(load.acknowledged) > 100, 60)  # noqa: B023  # called at once
+                wait_for(lambda: len(load.acknowledged) > 100, 60)  # called at once
             acknowledged |= load.acknowledged
             lake = open_lake(home)
             wait_for(lambda: acknowledged <= set(span_ids(lake, "interactions")), _SETTLED_S)  # noqa: B023

@@ -35,7 +35,7 @@ def cut_under_load(disk: Path, library: Path, cuts: int, seed: int) -> None:
             edge.start_ready()
             worker.start()
             with Load([edge.url], first_id=1 + number * 1_000_000) as load:
-                wait_for(lambda: load.acknowledged, 60)  # noqa: B023  # called at once
+                wait_for(lambda: load.acknowledged, 60)  # called at once
                 time.sleep(chance.random() * 8)
                 edge.kill()
                 worker.kill()

@@ -73,12 +73,12 @@ def test_many_half_sent_requests_starve_nobody_and_a_connection_in_use_outlives_
     whole = b"POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\n"
     whole += b"content-length: %d\r\n\r\n" % len(body) + body
     with ExitStack() as connections:
-        used = connections.enter_context(connect(slow_edge))
         for number in range(_CLIENTS):
             kind = ("nothing", "half of its headers", "half of its body")[number % 3]
             connections.enter_context(connect(slow_edge)).sendall(half_a_request(kind))
         for number in range(1, 51):
             assert send_chats(slow_edge.url, [number]) == 200
+        used = connections.enter_context(connect(slow_edge))
         until = time.monotonic() + 2 * _PATIENCE_S
         while time.monotonic() < until:
             used.sendall(whole)
