@@ -15,7 +15,7 @@ from tests.edge.live_server import wait_for
 
 READY_S = 90.0
 _STOP_S = 60.0
-QUICK = {"PENSTOCK_EDGE_FLUSH_INTERVAL_S": "0.1", "PENSTOCK_INGEST_SETTLE_INTERVAL_S": "0.1"}
+QUICK = {"PENSTOCK_EDGE_GRPC_PORT": "0", "PENSTOCK_EDGE_FLUSH_INTERVAL_S": "0.1", "PENSTOCK_INGEST_SETTLE_INTERVAL_S": "0.1"}
 
 
 def free_port() -> int:

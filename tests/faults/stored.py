@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
-from penstock.config import LakeSettings
 from penstock.ingest.flush import Flusher
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.spool import adopt_spools, create_spool
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
+from penstock.settings import LakeSettings
 
 _PLENTY = 4 * 1024**3
 

@@ -8,7 +8,7 @@ import aiohttp
 import httpx
 import pytest
 
-from penstock.config import EdgeSettings
+from penstock.settings import EdgeSettings
 from tests.faults.load import chat_body, span_name
 from tests.faults.processes import Edge, killed_at_the_end
 from tests.faults.stored import bring_home, require_exactly_once
