@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.edge.live_server import wait_for
 from tests.faults.load import Load
 from tests.faults.processes import Edge, Service, killed_at_the_end
 from tests.faults.stored import bring_home, open_lake, require_exactly_once, span_ids
+
+pytestmark = pytest.mark.timeout(300)
 
 _DAY_S = 86_400
 _SETTLED_S = 80.0

@@ -4,11 +4,15 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from penstock.ingest.settle import settle_interactions
 from penstock.records.clock import WriterClock
 from tests.faults.load import send_chats, span_name
 from tests.faults.processes import Edge, killed_at_the_end
 from tests.faults.stored import open_lake, require_exactly_once, span_ids
+
+pytestmark = pytest.mark.timeout(300)
 
 
 def fill_a_spool(home: Path) -> Path:

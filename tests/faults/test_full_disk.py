@@ -11,6 +11,8 @@ from tests.faults.load import Load, send_chats
 from tests.faults.processes import Edge, Service, killed_at_the_end
 from tests.faults.stored import bring_home, open_lake, require_exactly_once, span_ids
 
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:

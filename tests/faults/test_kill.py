@@ -11,6 +11,8 @@ from tests.faults.load import Load
 from tests.faults.processes import Edge, Service, killed_at_the_end
 from tests.faults.stored import bring_home, open_lake, require_exactly_once, span_ids
 
+pytestmark = pytest.mark.timeout(300)
+
 _SETTLED_S = 120.0
 
 

@@ -11,9 +11,18 @@ from tests.faults.processes import Edge, killed_at_the_end
 from tests.faults.stored import bring_home, require_exactly_once
 from tests.lake.torn import files_of, tear_entry, tear_file
 
+pytestmark = pytest.mark.timeout(300)
 
-@pytest.mark.parametrize("share", [0.0, 0.6])
-@pytest.mark.parametrize("torn", ["log entry", "data file"])
+
+@pytest.mark.parametrize(
+    ("torn", "share"),
+    [
+        ("log entry", 0.0),
+        ("data file", 0.6),
+        pytest.param("log entry", 0.6, marks=pytest.mark.slow),
+        pytest.param("data file", 0.0, marks=pytest.mark.slow),
+    ],
+)
 def test_a_commit_torn_before_it_was_durable_is_written_again(
     home: Path, recorder_library: Path, torn: str, share: float
 ) -> None:

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.edge.live_server import wait_for
 from tests.faults.load import Load
 from tests.faults.processes import Edge, Service, killed_at_the_end
 from tests.faults.stored import bring_home, open_lake, require_exactly_once, span_ids
+
+pytestmark = pytest.mark.timeout(300)
 
 
 def test_two_edges_on_one_lake_lose_and_double_nothing(home: Path) -> None:
