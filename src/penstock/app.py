@@ -8,6 +8,7 @@ from pathlib import Path
 
 from penstock.errors import StorageError
 from penstock.ingest.sampling import Sampling
+from penstock.lake.durability import make_folder
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.registry.registry import Registry
@@ -29,7 +30,7 @@ class Penstock:
         """The home directory, made if need be."""
         home = self.settings.home_path
         try:
-            home.mkdir(parents=True, exist_ok=True)
+            make_folder(home)
         except OSError as error:
             raise StorageError(
                 f"The home directory {home} cannot be made: {error.strerror}. Choose another with --home."

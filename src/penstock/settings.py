@@ -17,6 +17,7 @@ class EdgeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     grpc_port: Annotated[int, Meta(description="Port for OTLP/gRPC; 0 takes a free one.")] = 4317
     workers: Annotated[int, Meta(description="Stateless edge processes, each with its own spool.")] = 1
     max_body_bytes: Annotated[int, Meta(description="Largest request body, also after decompression.")] = 64 * 1024 * 1024
+    receive_timeout_s: Annotated[float, Meta(description="How long a request may take to arrive over HTTP.")] = 60.0
     spool_max_bytes: Annotated[int, Meta(description="A fuller spool answers 503 with Retry-After.")] = 4 * 1024**3
     flush_interval_s: Annotated[float, Meta(description="How often the spool is moved to the lake.")] = 2.0
     flush_max_rows: Annotated[int, Meta(description="Most rows in one commit to the lake.")] = 100_000

@@ -9,7 +9,7 @@ import pytest
 
 from penstock.errors import StorageError
 from penstock.lake import durability
-from penstock.lake.durability import replace_durably
+from penstock.lake.durability import make_folder, replace_durably
 from penstock.lake.lake import Lake
 from tests.lake.rows import make_signal
 from tests.lake.torn import files_of
@@ -74,3 +74,13 @@ def test_two_who_write_the_same_name_at_once_do_not_meet(tmp_path: Path) -> None
         list(pool.map(lambda number: replace_durably(path, b"%d" % number), range(100)))
     assert path.read_bytes().isdigit()
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_is_made_with_those_above_it_each_named_durably_in_the_one_above(
+    tmp_path: Path, synchronised: list[Path]
+) -> None:
+    make_folder(tmp_path / "home" / "spool")
+    assert {tmp_path, tmp_path / "home"} == set(synchronised)
+    synchronised.clear()
+    make_folder(tmp_path / "home" / "spool")
+    assert synchronised == [tmp_path / "home"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.errors import StorageError
 from penstock.lake.writers_gate import WritersGate
 
 
@@ -82,3 +83,9 @@ def test_a_writer_that_is_not_alone_cannot_become_so_from_within(tmp_path: Path)
     gate = WritersGate(tmp_path)
     with gate.shared(), pytest.raises(RuntimeError), gate.alone():
         pass
+
+
+def test_a_lake_that_is_away_is_not_begun_anew(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="open the lake"), WritersGate(tmp_path / "away").shared():
+        pass
+    assert not (tmp_path / "away").exists()

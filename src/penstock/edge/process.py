@@ -7,6 +7,7 @@ dead worker had acknowledged lies in its spool, which the next one to start adop
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 import time
@@ -33,6 +34,7 @@ def run_edge(settings: Settings, factory: str) -> None:
     if settings.edge.workers < 1:
         raise ConfigurationError(f"edge.workers is {settings.edge.workers}; at least one has to serve.")
     edge = settings.edge
+    _allow_many_connections()
     try:
         with hold_port(edge.host, edge.grpc_port, "edge.grpc_port") if edge.grpc else nullcontext() as grpc_port:
             if edge.workers == 1:
@@ -41,6 +43,12 @@ def run_edge(settings: Settings, factory: str) -> None:
                 WorkerPool(settings, factory, grpc_port).run()
     finally:
         remove_run_file(settings.home_path)
+
+
+def _allow_many_connections() -> None:
+    """Open as many files as the machine allows, as workers then may too: the usual 1024 are few for connections."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _run_single(settings: Settings, factory: str, grpc_port: int | None) -> None:

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -18,9 +19,10 @@ from penstock.edge.application import build_edge_app, is_ready
 from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard, require_key_or_loopback
 from penstock.edge.otlp_grpc import OtlpGrpcServer
+from penstock.edge.slow_clients import PunctualProtocol
 from penstock.errors import ConfigurationError
 from penstock.registry.registry import Registry
-from penstock.settings import Settings
+from penstock.settings import EdgeSettings, Settings
 
 _FINISH_S = 10  # for requests that are under way when the edge is told to stop
 _FLUSH_S = 10.0  # for what the spool still holds; the rest stays in it and is adopted at the next start
@@ -101,7 +103,7 @@ def serve_worker(
         require_key_or_loopback(settings.edge.host, services.registry.keys)
         app = build_edge_app(services.door, services.registry, settings)
         grpc = None if grpc_port is None else build_grpc_server(settings, services, listener, grpc_port)
-        server = EdgeServer(uvicorn_config(app), lambda: is_ready(app), on_ready, grpc)
+        server = EdgeServer(uvicorn_config(app, settings.edge.receive_timeout_s), lambda: is_ready(app), on_ready, grpc)
         server.run(sockets=[listener])
     finally:
         services.close(_FLUSH_S)
@@ -115,10 +117,11 @@ def build_grpc_server(settings: Settings, services: EdgeServices, listener: sock
     return OtlpGrpcServer(services.door, guard, address, settings.edge.max_body_bytes)
 
 
-def uvicorn_config(app: Any) -> uvicorn.Config:
+def uvicorn_config(app: Any, receive_timeout_s: float = EdgeSettings().receive_timeout_s) -> uvicorn.Config:
     """How every edge worker runs uvicorn."""
     return uvicorn.Config(
         app,
+        http=partial(PunctualProtocol, receive_timeout_s=receive_timeout_s),  # type: ignore[arg-type]  # called, no more
         lifespan="on",
         ws="none",
         access_log=False,

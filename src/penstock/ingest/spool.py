@@ -22,7 +22,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from penstock.errors import SpoolFullError, StorageError
-from penstock.lake.durability import replace_durably
+from penstock.lake.durability import make_folder, replace_durably
 
 _MOST_BODIES_PER_COMMIT = 512
 _MOST_BATCH_BYTES = 128 * 1024 * 1024  # a batch is held in memory on its way
@@ -382,7 +382,7 @@ def adopt_as(
 
 def _make_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise StorageError(f"The spool folder {folder} cannot be made: {error.strerror}.") from error
 

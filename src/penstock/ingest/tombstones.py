@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.errors import StorageError
-from penstock.lake.durability import replace_durably
+from penstock.lake.durability import make_folder, replace_durably
 from penstock.records.feedback import TargetKind
 from penstock.records.ids import digest
 
@@ -80,7 +80,7 @@ def add_tombstones(lake_root: Path, erasure_id: str, tombstones: Tombstones) -> 
     """Put an erasure on the list, durably; from then on nothing of it is written."""
     folder = lake_root / FOLDER
     try:
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         replace_durably(folder / f"{erasure_id}.json", msgspec.json.encode(tombstones, order="sorted"))
     except OSError as error:
         raise StorageError(f"The tombstones in {folder} cannot be written: {error.strerror}. Nothing was erased.") from error

@@ -8,7 +8,7 @@ from deltalake import DeltaTable, Field, Schema
 
 from penstock.errors import StorageError
 from penstock.lake.arrow_schema import arrow_schema
-from penstock.lake.durability import make_log_durable, replace_durably
+from penstock.lake.durability import make_folder, make_log_durable, replace_durably, synchronise
 from penstock.lake.layout import table_configuration
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import PARTITION, Table
@@ -25,12 +25,13 @@ def create_table(root: Path, table: Table) -> None:
     if log_folder(path).is_dir() and list_versions(path) and _is_written(empty_file(root, table), schema):
         return
     with storage_failures(f"create the table {table.name}", path):
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         if not log_folder(path).is_dir() or not list_versions(path):
             configuration = table_configuration(table)
             DeltaTable.create(str(path), schema, mode="ignore", partition_by=[PARTITION], configuration=configuration)
         _add_missing_columns(path, schema)
         make_log_durable(path, list_versions(path)[-2:])
+        synchronise(path)
         _write_empty_file(empty_file(root, table), schema)
 
 

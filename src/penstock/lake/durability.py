@@ -44,6 +44,14 @@ def synchronise(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it that are missing, so that it is still there after a power cut."""
+    missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing or [path]:  # one that is there may have been made by another process a moment ago
+        synchronise(folder.parent)
+
+
 def replace_durably(path: Path, content: bytes) -> None:
     """Put content under a name so that after a power cut either the old or the new is there, never a part."""
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.writing")  # others may be writing the same

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from penstock.lake.storage_failure import storage_failures
+
 _TURNSTILE, _GATE = "_turnstile.lock", "_gate.lock"
 
 
@@ -63,7 +65,8 @@ class WritersGate:
             os.close(descriptor)
 
     def _take(self, name: str, operation: int) -> int:
-        self._root.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._root / name, os.O_RDWR | os.O_CREAT, 0o644)
+        """A lake that is away is not begun anew in its place, or it could not come back."""
+        with storage_failures("open the lake", self._root):
+            descriptor = os.open(self._root / name, os.O_RDWR | os.O_CREAT, 0o644)
         fcntl.flock(descriptor, operation)
         return descriptor

@@ -41,3 +41,8 @@ def _create_key(path: Path) -> None:
         pass
     finally:
         draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # with another key, what was stored before a power cut would join with nothing
+    finally:
+        os.close(folder)
