@@ -8,6 +8,7 @@ from penstock.ingest.flush import Flusher
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.spool import adopt_spools, create_spool
 from penstock.lake.lake import Lake
+from penstock.lake.tables import TABLES
 from penstock.records.clock import WriterClock
 from penstock.settings import LakeSettings
 
@@ -28,6 +29,8 @@ def bring_home(home: Path) -> Lake:
     Flusher(lake, spool, 100_000, adopt_spools(home / "spool", _PLENTY)).run_once()
     spool.close(delete_if_empty=True)
     assert [path.name for path in (home / "spool").glob("*.db")] == []
+    for table in TABLES:
+        lake.repair(table)
     settle_interactions(lake, WriterClock())
     return lake
 

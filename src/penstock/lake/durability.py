@@ -21,10 +21,10 @@ def make_durable(table_path: Path, entries: Iterable[LogEntry]) -> None:
             synchronise(path)
         for folder in sorted({path.parent for path in files}):
             synchronise(folder)
+        synchronise(table_path)  # it names a day's folder; an entry must not be there before what it speaks of
         for entry in entries:
             synchronise(entry_path(table_path, entry.version))
         synchronise(log_folder(table_path))
-        synchronise(table_path)
 
 
 def make_log_durable(table_path: Path, versions: Iterable[int]) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from dbos import DBOS, DBOSClient
 
 from penstock.errors import ConflictError
+from penstock.lake.tables import TABLES
 from penstock.records.turn import TurnState
 from penstock.worker.client import APPLICATION, APPLICATION_VERSION, enqueue_workflow, open_client, workflows_url
 from penstock.worker.refresh import Refresher, RefreshLoop
@@ -53,7 +54,10 @@ def work(
     """Refresh and run turns until told to stop."""
     with only_worker(stores.settings.home_path):
         holder = f"worker@{socket.gethostname()}"
-        refresher = Refresher(stores.open_lake(), stores.registry, stores.settings, stores.clock, holder)
+        lake = stores.open_lake()
+        for table in TABLES:
+            lake.repair(table)  # what a power cut tore is taken back before anything is built on it
+        refresher = Refresher(lake, stores.registry, stores.settings, stores.clock, holder)
         loop = RefreshLoop(lambda: refresher, stores.settings.ingest.settle_interval_s)
         steps = build_steps(stores, refresher)
         loop.start()
