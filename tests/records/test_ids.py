@@ -51,3 +51,8 @@ def test_random_ids_differ() -> None:
     ids = {random_id("rel") for _ in range(100)}
     assert len(ids) == 100
     assert all(id.startswith("rel_") for id in ids)
+
+
+def test_an_interaction_is_named_alike_by_the_short_way_and_the_long() -> None:
+    assert interaction_id("ab" * 16, "cd" * 8) == "i_" + digest("ab" * 16, "cd" * 8)
+    assert interaction_id("é" * 32, "cd" * 8) == "i_" + digest("é" * 32, "cd" * 8)

@@ -3,6 +3,7 @@ the last one it has kept safe.
 """
 
 import asyncio
+import gc
 import importlib
 import signal
 import socket
@@ -28,6 +29,7 @@ _FINISH_S = 10  # for requests that are under way when the edge is told to stop
 _FLUSH_S = 10.0  # for what the spool still holds; the rest stays in it and is adopted at the next start
 # Exporters send every few seconds: a shorter time would close connections just as they are used again.
 _KEEP_ALIVE_S = 75
+_COLLECT_AFTER = 100_000
 _BACKLOG = 2048
 _POLL_S = 0.02
 
@@ -98,6 +100,7 @@ def serve_worker(
     on_ready: Callable[[], None],
 ) -> None:
     """Build this worker's services, serve until told to stop, and flush what was taken."""
+    gc.set_threshold(_COLLECT_AFTER)  # a request makes thousands of objects, of which none is in a circle
     services: EdgeServices = find_factory(factory)(settings, worker)
     try:
         require_key_or_loopback(settings.edge.host, services.registry.keys)

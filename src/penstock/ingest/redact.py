@@ -53,9 +53,10 @@ _USER_NAMES = re.compile(r"(?:^|\.)(?:end)?user(?:\.pseudo)?\.(?:id|name|full_na
 _OTEL_TARGET = re.compile("[0-9a-f]{32}|(?:[0-9a-f]{32})?:[0-9a-f]{16}")
 _HASHED_USER = re.compile("u_[0-9a-f]{24}")
 _HASHED_KEY = re.compile("k_[0-9a-f]{24}")
-_READ_FROM_MESSAGES = ("prompt_text", "response_text", "tool_calls")
+# Nanoseconds and the like in an id: too long for a phone or a national number, and no card begins so.
+_COUNTER = re.compile("(?<![0-9])(?:[0-37-9][0-9]{18}|[0-9]{20,})(?![0-9])")
+_COUNTER_DIGITS = 19
 _span_texts = attrgetter(*_SPAN_TEXTS)
-_scanned_texts = attrgetter(*(name for name in _SPAN_TEXTS if name not in _READ_FROM_MESSAGES))
 _span_ids = attrgetter(*_SPAN_IDS)
 _feedback_texts = attrgetter(*_FEEDBACK_TEXTS)
 Record = TypeVar("Record", Span, Feedback)
@@ -165,17 +166,18 @@ class Redaction:
 
 
 def _joined_texts(span: Span) -> bytes:
-    """Everything of a span that has to be scanned, as one text; what was read out of the messages is scanned within them."""
-    texts = [*_scanned_texts(span), *_span_ids(span)]
-    if span.input_messages is None:
-        texts.append(span.prompt_text)
-    if span.output_messages is None:
-        texts += span.response_text, span.tool_calls
+    """Everything of a span that has to be scanned, as one text."""
+    texts = [*_span_texts(span), *[_without_counter(value) for value in _span_ids(span) if value]]
     for entries in (span.attributes, span.tags, span.keys):
         if entries:
             texts += entries
             texts += entries.values()
     return _SEPARATOR.join([text for text in texts if text]).encode("utf-8", "replace")
+
+
+def _without_counter(value: str) -> str:
+    """An id as it is scanned: what many ids count in would be looked at again and again, and is never anybody's."""
+    return value if len(value) < _COUNTER_DIGITS else _COUNTER.sub("#", value)
 
 
 @lru_cache(maxsize=4096)
