@@ -9,11 +9,12 @@ import pytest
 from penstock.config import Settings
 from penstock.registry.registry import Registry
 from tests.postgres import PostgresServer, running_server
+from tests.s3 import S3Server, running_s3
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in [name for name in os.environ if name.startswith("PENSTOCK_")]:
+    for variable in [name for name in os.environ if name.startswith(("PENSTOCK_", "AWS_"))]:
         monkeypatch.delenv(variable)
 
 
@@ -51,3 +52,10 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> str:
     """The URL of an empty PostgreSQL database."""
     return postgres_server.create_database()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """One S3 API for the session; skips where it is not installed."""
+    with running_s3() as server:
+        yield server

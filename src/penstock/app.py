@@ -3,12 +3,14 @@
 What the edge holds is built in `assembly.py`, so that a command that only reads imports no server.
 """
 
+import os
 from functools import cached_property
 from pathlib import Path
 
 from penstock.config import Settings
 from penstock.errors import StorageError
 from penstock.lake.lake import Lake
+from penstock.lake.location import find_lake
 from penstock.records.clock import WriterClock
 from penstock.registry.registry import Registry
 from penstock.text.redaction import Redactor, load_key
@@ -58,6 +60,6 @@ class Penstock:
 
     def open_lake(self) -> Lake:
         """Another handle on the lake, for another thread."""
-        lake = Lake(self.home / "lake", self.settings.lake)
+        lake = Lake(find_lake(self.settings.lake, self.home / "lake", os.environ), self.settings.lake)
         lake.create()
         return lake

@@ -5,7 +5,6 @@ digests of what is stored of them; traces are random ids that nothing refers to 
 """
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import msgspec
 import pyarrow as pa
@@ -13,7 +12,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.errors import StorageError
-from penstock.lake.durability import replace_durably
+from penstock.lake.place import Place
 from penstock.records.feedback import TargetKind
 from penstock.records.ids import digest
 
@@ -50,7 +49,7 @@ def target_tombstone(kind: str, key: str | None, identifier: str) -> str:
 class ErasureList:
     """All tombstones of a lake, read again when an erasure has been added."""
 
-    def __init__(self, lake_root: Path) -> None:
+    def __init__(self, lake_root: Place) -> None:
         self._folder = lake_root / FOLDER
         self._names: tuple[str, ...] = ()
         self._tombstones = Tombstones()
@@ -63,8 +62,8 @@ class ErasureList:
     def read(self) -> Tombstones:
         """What must not be written any more."""
         try:
-            found = sorted(self._folder.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
-            names = tuple(path.stem for path in found)
+            found = sorted(self._folder.glob("*.json"), key=lambda path: (path.modified_s(), path.name))
+            names = tuple(path.name.removesuffix(".json") for path in found)
             if names != self._names:
                 every = [msgspec.json.decode(path.read_bytes(), type=Tombstones) for path in found]
                 self._tombstones = _joined(every)
@@ -76,12 +75,12 @@ class ErasureList:
         return self._tombstones
 
 
-def add_tombstones(lake_root: Path, erasure_id: str, tombstones: Tombstones) -> None:
+def add_tombstones(lake_root: Place, erasure_id: str, tombstones: Tombstones) -> None:
     """Put an erasure on the list, durably; from then on nothing of it is written."""
     folder = lake_root / FOLDER
     try:
-        folder.mkdir(exist_ok=True)
-        replace_durably(folder / f"{erasure_id}.json", msgspec.json.encode(tombstones, order="sorted"))
+        folder.make_folder()
+        (folder / f"{erasure_id}.json").replace_durably(msgspec.json.encode(tombstones, order="sorted"))
     except OSError as error:
         raise StorageError(f"The tombstones in {folder} cannot be written: {error.strerror}. Nothing was erased.") from error
 

@@ -26,17 +26,18 @@ from penstock.lake.creation import create_table
 from penstock.lake.durability import make_durable
 from penstock.lake.erasing import clear_quarantine, erase_rows, purge_table
 from penstock.lake.folding import fold_table, require_answerable
+from penstock.lake.local_place import LocalPlace
 from penstock.lake.locked_sql import LockedConnection
 from penstock.lake.log_repair import repair_log
 from penstock.lake.maintenance import Maintained, maintain_table, slowest_readers
 from penstock.lake.open_table import OpenTable
+from penstock.lake.place import Place
 from penstock.lake.repair import Repaired, find_commit, is_intact, repair_table, revert_commit
 from penstock.lake.retention import expire_table, kept_days
 from penstock.lake.snapshot import Snapshot, current_sql, revisions_sql, source_sql, within_dates
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import TABLES, find_table, source_of
 from penstock.lake.transaction_log import all_transactions, read_entry
-from penstock.lake.writers_gate import WritersGate
 
 NO_END = RetentionSettings(spans_days=0)
 
@@ -44,15 +45,16 @@ NO_END = RetentionSettings(spans_days=0)
 class Lake:
     """Every table under one folder."""
 
-    def __init__(self, root: Path, settings: LakeSettings) -> None:
-        self.root = root.absolute()
+    def __init__(self, root: Path | Place, settings: LakeSettings) -> None:
+        self.root: Place = LocalPlace(root.absolute()) if isinstance(root, Path) else root
         self.settings = settings
         self._tables: dict[str, OpenTable] = {}
-        self._gate = WritersGate(self.root)
+        self._gate = self.root.writers_gate()
 
     @cached_property
     def _backend(self) -> Any:
         backend: Any = ibis.duckdb.connect()
+        self.root.prepare(backend.con)
         backend.con.execute("SET parquet_metadata_cache = true")  # a file never changes under its name
         backend.con.execute("SET TimeZone = 'UTC'")
         return backend
@@ -152,7 +154,7 @@ class Lake:
 
     def sql_connection(self, extra: Mapping[str, pa.Table] | None = None) -> LockedConnection:
         """For SQL that a person types: a view per table with its current rows, the extra tables, and no other file."""
-        return LockedConnection([self._open(name).snapshot() for name in TABLES], extra or {})
+        return LockedConnection(self.root, [self._open(name).snapshot() for name in TABLES], extra or {})
 
     def maintain(self, now: datetime, retention: RetentionSettings = NO_END) -> list[Maintained]:
         """Compact, fold, drop what is past its time, checkpoint, vacuum and clean up every table; beside appends alone."""
@@ -187,7 +189,7 @@ class Lake:
         gone = sum(purge_table(self._open(name), slowest.get(name)) for name in TABLES)
         return gone + clear_quarantine(self.root)
 
-    def repair_log(self, table: str) -> list[Path]:
+    def repair_log(self, table: str) -> list[Place]:
         """Put torn log entries aside, so that the table opens; done at the first use of a table anyway."""
         self._tables.pop(table, None)  # what it held may speak of what was torn
         return repair_log(self.root, find_table(table).name)
@@ -210,7 +212,7 @@ class Lake:
         path = self._open(table).path
         make_durable(path, [read_entry(path, version)])
 
-    def quarantine_commit(self, table: str, version: int) -> list[Path]:
+    def quarantine_commit(self, table: str, version: int) -> list[Place]:
         """Take a commit back: its unreadable files go aside, its transactions go back, so its rows can be appended again."""
         return revert_commit(self.root, find_table(table).name, version)
 

@@ -3,13 +3,13 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
 from penstock.errors import StorageError
+from penstock.lake.place import Place
 
 _ADVICE = {
     "no space left": "The disk is full: free some space; nothing acknowledged is lost meanwhile.",
@@ -23,7 +23,7 @@ _CODES = {errno.ENOSPC: "no space left", errno.EFBIG: "file too large", errno.ED
 
 
 @contextmanager
-def storage_failures(action: str, path: Path) -> Iterator[None]:
+def storage_failures(action: str, path: Place) -> Iterator[None]:
     """Translate every failure of the store within; `action` completes "Could not ..."."""
     try:
         yield
