@@ -43,9 +43,9 @@ def read_changes(
 
     Without a version, from the beginning; in one piece if the beginning of the log is gone.
     """
-    new = find_new_files(path, snapshot, after, max_rows)
-    found = Snapshot(table=snapshot.table, version=new.version, files=new.files, empty_file=snapshot.empty_file)
     with storage_failures(f"read what is new in {snapshot.table.name}", path):
+        new = find_new_files(path, snapshot, after, max_rows)
+        found = Snapshot(table=snapshot.table, version=new.version, files=new.files, empty_file=snapshot.empty_file)
         return Changes(rows=query(rows_sql(found, columns)), version=new.version)
 
 

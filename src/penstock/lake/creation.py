@@ -22,9 +22,9 @@ def create_table(root: Place, table: Table) -> None:
     """
     path = root / table.name
     schema = arrow_schema(table)
-    if log_folder(path).is_dir() and list_versions(path) and _is_written(empty_file(root, table), schema):
-        return
     with storage_failures(f"create the table {table.name}", path):
+        if log_folder(path).is_dir() and list_versions(path) and _is_written(empty_file(root, table), schema):
+            return
         path.make_folder()
         if not log_folder(path).is_dir() or not list_versions(path):
             create_delta(path, schema, mode="ignore", configuration=table_configuration(table))

@@ -186,7 +186,10 @@ class Lake:
         for name in TABLES:
             self._catch_up(name)
         slowest = slowest_readers(self.root, TABLES.values())
-        gone = sum(purge_table(self._open(name), slowest.get(name)) for name in TABLES)
+        gone = 0
+        for name in TABLES:
+            self._require_alone()  # a full vacuum beside a writer takes what it has not committed yet
+            gone += purge_table(self._open(name), slowest.get(name))
         return gone + clear_quarantine(self.root)
 
     def repair_log(self, table: str) -> list[Place]:
@@ -201,7 +204,9 @@ class Lake:
 
     def find_commit(self, table: str, app: str, number: int) -> int | None:
         """The commit by which a writer reached this number, as far back as the log goes."""
-        return find_commit(self._open(table).path, app, number)
+        path = self._open(table).path
+        with storage_failures(f"look for a commit to {table}", path):
+            return find_commit(path, app, number)
 
     def is_intact(self, table: str, version: int) -> bool:
         """Whether every file of a commit is there, has its size and can be read."""
@@ -233,7 +238,8 @@ class Lake:
 
     def _catch_up(self, name: str) -> None:
         """Move the watermarks that readers keep on a table to the end of what they read; an own commit is no news to a reader."""
-        reached = all_transactions(self.root / name)
+        with storage_failures(f"find the readers that {name} names", self.root / name):
+            reached = all_transactions(self.root / name)
         behind = {app: self.version(source) for app in reached if (source := source_of(app)) is not None}
         behind = {app: version for app, version in behind.items() if version > reached[app]}
         if behind:

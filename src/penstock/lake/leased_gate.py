@@ -7,11 +7,12 @@ is left. Reads and lists on S3 show what was written before, so that one of the 
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from penstock.errors import StorageError
 from penstock.lake.lease import LEASE_S, Lease, Watch, free_content, is_free
+from penstock.lake.storage_failure import storage_failures
 
 _POLL_S = 0.25
 
@@ -39,7 +40,8 @@ class LeasedGate:
     def shared(self) -> Iterator[None]:
         """Write beside others; waits while somebody is alone or waits to be."""
         if self._depth == 0:
-            self._lease = self._enter()
+            with self._failures():
+                self._lease = self._enter()
         self._require_held()
         self._depth += 1
         try:
@@ -56,16 +58,20 @@ class LeasedGate:
             raise RuntimeError("a writer that is not alone cannot become so without letting go first")
         self._lease = lease = Lease(self._turnstile, self._lease_s)
         try:
-            while not lease.try_acquire(self._watch):
-                time.sleep(_POLL_S)
-            while self._is_anybody_writing():
-                self._require_held()
-                time.sleep(_POLL_S)
+            with self._failures():
+                while not lease.try_acquire(self._watch):
+                    time.sleep(_POLL_S)
+                while self._is_anybody_writing():
+                    self._require_held()
+                    time.sleep(_POLL_S)
             self._depth, self._is_alone = 1, True
             yield
         finally:
             self._depth, self._is_alone = 0, False
             self._leave(delete=False)
+
+    def _failures(self) -> AbstractContextManager[None]:
+        return storage_failures("pass the writers' gate", self._turnstile.parent)
 
     def _enter(self) -> Lease:
         while True:

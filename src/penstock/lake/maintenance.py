@@ -54,7 +54,10 @@ def slowest_readers(root: Place, tables: Iterable[Table]) -> dict[str, int]:
     """Of each table that is read by watermark, the lowest version that one of its readers has read up to."""
     slowest: dict[str, int] = {}
     for table in tables:
-        for app, number in all_transactions(root / table.name).items():
+        path = root / table.name
+        with storage_failures(f"find the readers of {table.name}", path):
+            reached = all_transactions(path)
+        for app, number in reached.items():
             source = source_of(app)
             if source is not None:
                 slowest[source] = min(number, slowest.get(source, number))
