@@ -20,7 +20,10 @@ _ADVICE = {
     "not a directory": "A part of the path is a file: set another home, or move that file away.",
 }
 _ADVICE_DISK = "If it stays so, stop Penstock and start it again: it checks and repairs the table at its start."
-_ADVICE_S3 = "Check that the S3 API answers and that the key may read, write, list and delete there. Nothing acknowledged is lost meanwhile."
+_ADVICE_S3 = (
+    "Check that the S3 API answers and that the key may read, write, list and delete there. "
+    "Nothing acknowledged is lost meanwhile."
+)
 _CODES = {errno.ENOSPC: "no space left", errno.EFBIG: "file too large", errno.EDQUOT: "quota", errno.EACCES: "permission denied"}
 
 
