@@ -12,15 +12,6 @@ from penstock.lake.s3_place import S3Place
 from tests.s3 import S3Server
 
 
-@pytest.fixture(params=["disk", "s3"])
-def root(request: pytest.FixtureRequest, home: Path) -> Place:
-    """Where a lake may be made."""
-    if request.param == "disk":
-        return LocalPlace(home / "lake")
-    server: S3Server = request.getfixturevalue("s3_server")
-    return server.new_root()
-
-
 @pytest.fixture(scope="session")
 def empty_lake(s3_server: S3Server) -> dict[str, bytes]:
     """The objects of a lake without rows; to copy them is quicker than to make them."""

@@ -41,6 +41,18 @@ def test_a_commit_with_a_file_cut_short_or_missing_is_not_intact(lake: Lake, kee
     assert not lake.is_intact("signals", version)
 
 
+def test_a_commit_whose_file_is_gone_is_taken_back(lake: Lake) -> None:
+    _commit(lake, 1)
+    bad = _commit(lake, 2)
+    (lake.root / "signals" / read_entry(lake.root / "signals", bad).adds[0].path).unlink()
+    assert not lake.is_intact("signals", bad)
+    assert lake.repair("signals").reverted == (bad,)
+    assert lake.find_commit("signals", "spool:a", 2) is None and lake.find_commit("signals", "spool:a", 1) == 1
+    again = _commit(lake, 2)
+    assert lake.find_commit("signals", "spool:a", 2) == again and lake.is_intact("signals", again)
+    assert len(shown(lake)) == 4 == lake.revisions("signals").count().to_pyarrow().as_py()
+
+
 @only_on_disk
 def test_a_file_of_the_right_size_that_holds_zeros_is_not_intact(lake: Lake) -> None:
     version = _commit(lake, 1)

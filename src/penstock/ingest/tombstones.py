@@ -4,6 +4,7 @@ One file per erasure beside the tables, so that every flusher can read it whatev
 digests of what is stored of them; traces are random ids that nothing refers to any more, and stand as they are.
 """
 
+import time
 from collections.abc import Iterable
 
 import msgspec
@@ -17,6 +18,7 @@ from penstock.records.feedback import TargetKind
 from penstock.records.ids import digest
 
 FOLDER = "_erased"
+_WAIT_S = 0.3
 
 
 class Tombstones(Struct, frozen=True, kw_only=True):
@@ -80,9 +82,18 @@ def add_tombstones(lake_root: Place, erasure_id: str, tombstones: Tombstones) ->
     folder = lake_root / FOLDER
     try:
         folder.make_folder()
-        (folder / f"{erasure_id}.json").replace_durably(msgspec.json.encode(tombstones, order="sorted"))
+        added, content = folder / f"{erasure_id}.json", msgspec.json.encode(tombstones, order="sorted")
+        added.replace_durably(content)
+        while _is_older(added, folder):  # S3 knows whole seconds alone, and the newest must be told from the others
+            time.sleep(_WAIT_S)
+            added.replace_durably(content)
     except OSError as error:
         raise StorageError(f"The tombstones in {folder} cannot be written: {error.strerror}. Nothing was erased.") from error
+
+
+def _is_older(added: Place, folder: Place) -> bool:
+    moment = added.modified_s()
+    return any(other.modified_s() >= moment for other in folder.glob("*.json") if other.name != added.name)
 
 
 def drop_erased(table: str, rows: pa.Table, tombstones: Tombstones) -> pa.Table:

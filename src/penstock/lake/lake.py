@@ -204,9 +204,12 @@ class Lake:
 
     def find_commit(self, table: str, app: str, number: int) -> int | None:
         """The commit by which a writer reached this number, as far back as the log goes."""
-        path = self._open(table).path
-        with storage_failures(f"look for a commit to {table}", path):
-            return find_commit(path, app, number)
+        opened = self._open(table)
+        reached = opened.transaction_version(app)
+        if reached is None or reached < number:
+            return None
+        with storage_failures(f"look for a commit to {table}", opened.path):
+            return find_commit(opened.path, app, number)
 
     def is_intact(self, table: str, version: int) -> bool:
         """Whether every file of a commit is there, has its size and can be read."""

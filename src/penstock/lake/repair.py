@@ -43,8 +43,6 @@ class Repaired(Struct, frozen=True, kw_only=True):
 
 def repair_table(root: Place, table: str) -> Repaired:
     """Mend the log, then take back every commit since the last checkpoint that has a file which cannot be read."""
-    if not root.can_tear:
-        return Repaired()
     aside = repair_log(root, table)
     path = root / table
     with storage_failures(f"repair the table {table}", path):
@@ -60,7 +58,9 @@ def repair_table(root: Place, table: str) -> Repaired:
 def is_intact(path: Place, version: int) -> bool:
     """Whether the commit stands, and every file of it that still counts is there, has its size, and can be read."""
     with storage_failures("check a commit", path):
-        return version not in _reverted(path) and _are_whole(path, read_entry(path, version), _active_files(open_delta(path)))
+        return version not in _reverted(path, version) and _are_whole(
+            path, read_entry(path, version), _active_files(open_delta(path))
+        )
 
 
 def _are_whole(path: Place, entry: LogEntry, active: set[str]) -> bool:
@@ -70,7 +70,9 @@ def _are_whole(path: Place, entry: LogEntry, active: set[str]) -> bool:
 
 def _is_whole(path: Place, file: DataFile) -> bool:
     location = path / file.path
-    return location.is_file() and location.size_bytes() == file.size and is_parquet_whole(location)
+    if not location.is_file() or location.size_bytes() != file.size:
+        return False
+    return not location.can_tear or is_parquet_whole(location)
 
 
 def _active_files(handle: DeltaTable) -> set[str]:
@@ -89,8 +91,9 @@ def find_commit(path: Place, app: str, number: int) -> int | None:
     return None
 
 
-def _reverted(path: Place) -> set[int]:
-    entries = (read_entry(path, version) for version in list_versions(path))
+def _reverted(path: Place, since: int) -> set[int]:
+    """Commits that were taken back after this one was made."""
+    entries = (read_entry(path, version) for version in list_versions(path) if version > since)
     return {taken_back for entry in entries if (taken_back := _taken_back_by(entry)) is not None}
 
 
@@ -102,7 +105,7 @@ def revert_commit(root: Place, table: str, version: int) -> list[Place]:
     """Take a commit back and put those of its files aside that cannot be read; gives where they now lie."""
     path = root / table
     with storage_failures(f"take back commit {version} of {table}", path), repairing(root):
-        if version in _reverted(path):
+        if version in _reverted(path, version):
             return []
         handle, entry = open_delta(path), read_entry(path, version)
         active = _active_files(handle)
