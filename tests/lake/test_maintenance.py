@@ -13,6 +13,7 @@ from penstock.lake.place import Place
 from penstock.lake.tables import reader
 from penstock.lake.transaction_log import list_versions, log_folder
 from penstock.records.clock import utc_now
+from tests.lake.on_disk import slow_on_s3
 from tests.lake.rows import make_signal, shown
 
 EAGER = LakeSettings(compact_after_files=3, checkpoint_after_commits=4, vacuum_after_h=0.0)
@@ -144,6 +145,7 @@ def _compact_until(root: Place, done: list[Event]) -> None:
         lake.maintain(utc_now())
 
 
+@slow_on_s3
 def test_a_reader_beside_appenders_and_compaction_sees_each_row_once(lake: Lake) -> None:
     spawn = multiprocessing.get_context("spawn")
     done = [spawn.Event() for _ in range(2)]
