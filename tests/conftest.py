@@ -1,4 +1,4 @@
-"""What every test may ask for: a fresh home, its settings, a migrated registry in it, and an empty PostgreSQL database."""
+"""What every test may ask for: a fresh home, its settings, a migrated registry, an empty PostgreSQL database, a lake's root."""
 
 import os
 from collections.abc import Iterator
@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from penstock.lake.local_place import LocalPlace
+from penstock.lake.place import Place
 from penstock.registry.registry import Registry
 from penstock.settings import Settings
 from tests.postgres import PostgresServer, running_server
+from tests.s3 import S3Server, running_s3
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in [name for name in os.environ if name.startswith("PENSTOCK_")]:
+    for variable in [name for name in os.environ if name.startswith(("PENSTOCK_", "AWS_"))]:
         monkeypatch.delenv(variable)
 
 
@@ -51,3 +54,19 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> str:
     """The URL of an empty PostgreSQL database."""
     return postgres_server.create_database()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """One S3 API for the session; skips where it is not installed."""
+    with running_s3() as server:
+        yield server
+
+
+@pytest.fixture(params=["disk", "s3"])
+def root(request: pytest.FixtureRequest, home: Path) -> Place:
+    """Where a lake may be made."""
+    if request.param == "disk":
+        return LocalPlace(home / "lake")
+    server: S3Server = request.getfixturevalue("s3_server")
+    return server.new_root()

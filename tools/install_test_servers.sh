@@ -12,12 +12,4 @@ install_postgresql() {
         echo "PostgreSQL could not be installed: the tests on it are skipped."
 }
 
-# An environment of its own: moto asks for older versions of what Penstock uses.
-install_s3_server() {
-    if [ -x .venv/servers/bin/moto_server ]; then return; fi
-    (.venv/bin/python -m venv .venv/servers && .venv/servers/bin/pip install --quiet 'moto[server]==5.2.5') ||
-        echo "The S3 server moto could not be installed: the tests on it are skipped."
-}
-
 install_postgresql
-install_s3_server

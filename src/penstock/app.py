@@ -3,6 +3,7 @@
 What the edge holds is built in `assembly.py`, so that a command that only reads imports no server.
 """
 
+import os
 from functools import cached_property
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from penstock.errors import StorageError
 from penstock.ingest.sampling import Sampling
 from penstock.lake.durability import make_folder
 from penstock.lake.lake import Lake
+from penstock.lake.location import find_lake
+from penstock.lake.place import Place
 from penstock.records.clock import WriterClock
 from penstock.registry.registry import Registry
 from penstock.settings import Settings
@@ -66,8 +69,13 @@ class Penstock:
         """Where datasets, suites, runs and checkpoints lie."""
         return self.home / "artifacts"
 
+    @property
+    def lake_root(self) -> Place:
+        """Where the lake lies, or would."""
+        return find_lake(self.settings.lake, self.home / "lake", os.environ)
+
     def open_lake(self) -> Lake:
         """Another handle on the lake, for another thread."""
-        lake = Lake(self.home / "lake", self.settings.lake)
+        lake = Lake(self.lake_root, self.settings.lake)
         lake.create()
         return lake

@@ -68,7 +68,7 @@ def _build_relay(penstock: Penstock) -> tuple[Spool, FlushThread]:
     spool = create_spool(folder, edge.spool_max_bytes)
 
     def build_forwarder() -> Forwarder:
-        return Forwarder(exporter, spool, adopted, to_penstock=target.penstock, scrubber=Scrubber(penstock.home / "lake"))
+        return Forwarder(exporter, spool, adopted, to_penstock=target.penstock, scrubber=Scrubber(penstock.lake_root))
 
     return spool, FlushThread(build_forwarder, edge.flush_interval_s, folder, edge.spool_max_bytes, "relay")
 
@@ -93,7 +93,7 @@ def _build_forward(penstock: Penstock, name: str, target: ForwardSettings) -> Fo
     queue = create_as(ForwardQueue, folder, target.queue_max_bytes)
 
     def build_forwarder() -> Forwarder:
-        return Forwarder(exporter, queue, adopted, to_penstock=target.penstock, scrubber=Scrubber(penstock.home / "lake"))
+        return Forwarder(exporter, queue, adopted, to_penstock=target.penstock, scrubber=Scrubber(penstock.lake_root))
 
     interval_s = penstock.settings.edge.flush_interval_s
     thread = FlushThread(build_forwarder, interval_s, folder, target.queue_max_bytes, f"forward target {name}")

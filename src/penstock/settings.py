@@ -64,6 +64,15 @@ class RegistrySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class LakeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The append-only store."""
 
+    url: Annotated[str, Meta(description="s3://BUCKET/PREFIX for a lake on an S3 API; empty for `<home>/lake`.")] = ""
+    endpoint: Annotated[str, Meta(description="URL of the S3 API; empty for AWS_ENDPOINT_URL, or AWS itself.")] = ""
+    region: Annotated[str, Meta(description="Region of the bucket; empty for AWS_REGION, or us-east-1.")] = ""
+    access_key_id: Annotated[
+        str, Meta(description="Name of the key on S3; empty for AWS_ACCESS_KEY_ID and what else AWS's own tools are given.")
+    ] = ""
+    secret_key_env: Annotated[
+        str, Meta(description="Variable that holds the secret of `access_key_id`; empty for AWS_SECRET_ACCESS_KEY.")
+    ] = ""
     compact_after_files: Annotated[int, Meta(description="Files in one partition after which it is compacted.")] = 50
     checkpoint_after_commits: Annotated[int, Meta(description="Commits after which the Delta log is checkpointed.")] = 100
     history_days: Annotated[

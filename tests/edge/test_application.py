@@ -47,7 +47,9 @@ def test_an_unknown_path_is_not_found_and_a_wrong_method_is_told(edge: str) -> N
 def test_the_local_model_server_is_an_upstream_where_it_is_enabled(settings: Settings) -> None:
     assert known_upstreams(settings) == {}
     local = msgspec.structs.replace(settings, serving=ServingSettings(enabled=True, port=9999))
-    assert known_upstreams(local)["local"] == UpstreamSettings(base_url="http://127.0.0.1:9999/v1", logprobs=True)
+    assert known_upstreams(local)["local"] == UpstreamSettings(
+        base_url="http://127.0.0.1:9999/v1", logprobs=True, stream_usage=True
+    )
 
 
 def test_an_upstreams_key_comes_from_its_variable_or_is_missed_at_once(settings: Settings) -> None:

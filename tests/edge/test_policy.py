@@ -31,7 +31,7 @@ from penstock.policy_settings import (
 )
 from penstock.records.clock import WriterClock
 from penstock.settings import LakeSettings, Settings
-from penstock.text.redaction import load_key
+from penstock.text.secret_key import load_key
 from tests.edge.live_server import serve, wait_for
 from tests.ingest.otlp_requests import CHAT, trace_request
 from tests.ingest.spooled import numbered_span

@@ -87,8 +87,10 @@ def settled(home: Path) -> list[Any]:
 
 
 def test_what_a_real_exporter_sends_to_a_relay_is_at_the_other_penstock_redacted_and_joins(home: Path, inside: Path) -> None:
-    (inside / "penstock.toml").write_text("[ingest]\nhashed_keys = ['ticket_id']\n[policy.sample]\nsampling_percentage = 50\n")
-    (home / "penstock.toml").write_text("[ingest]\nhashed_keys = ['ticket_id']\n")
+    (inside / "penstock.toml").write_text(
+        "[policy.redact]\nhashed_keys = ['ticket_id']\n[policy.sample]\nsampling_percentage = 50\n"
+    )
+    (home / "penstock.toml").write_text("[policy.redact]\nhashed_keys = ['ticket_id']\n")
     with running_edge(home, **QUICK) as (_, outer), running_edge(inside, PENSTOCK_EDGE_RELAY=outer.url, **QUICK) as (_, relay):
         provider = TracerProvider()
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{relay.url}/v1/traces")))

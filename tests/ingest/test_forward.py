@@ -15,6 +15,7 @@ from penstock.ingest.scrub import Scrubber
 from penstock.ingest.spool import Spool, scrubbed_path
 from penstock.ingest.tombstones import Tombstones, add_tombstones, user_tombstone
 from penstock.lake.arrow_schema import to_arrow
+from penstock.lake.local_place import LocalPlace
 from penstock.lake.tables import TABLES
 from penstock.policy_settings import ForwardSettings
 from penstock.records.span import Span
@@ -43,7 +44,7 @@ def forward(receiver: Receiver, spool: Spool, home: Path) -> Iterator[Callable[.
 
     def make(to_penstock: bool = True, **settings: Any) -> Forwarder:
         exporter = OtlpExporter(ForwardSettings(endpoint=receiver.url, penstock=to_penstock), {}, "far")
-        scrubber = Scrubber(home / "lake")
+        scrubber = Scrubber(LocalPlace(home / "lake"))
         made.append(Forwarder(exporter, spool, to_penstock=to_penstock, scrubber=scrubber, **settings))
         return made[-1]
 
@@ -176,7 +177,7 @@ def test_what_was_erased_is_neither_sent_nor_left_in_the_queue(
     user = "u_" + "a" * 24
     put(spool, make_span(trace(1), "aa" * 8, user_id=user), make_span(trace(2), "bb" * 8))
     (home / "lake").mkdir(parents=True)
-    add_tombstones(home / "lake", "x_1", Tombstones(users=frozenset({user_tombstone(user)})))
+    add_tombstones(LocalPlace(home / "lake"), "x_1", Tombstones(users=frozenset({user_tombstone(user)})))
     put(spool, make_span(trace(3), "cc" * 8, user_id=user))
     forward().run_once()
     assert names(receiver) == ["bb" * 8]

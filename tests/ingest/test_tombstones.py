@@ -1,7 +1,5 @@
 """Tombstones keep out what was erased, and say nothing of whom."""
 
-from pathlib import Path
-
 import pytest
 
 from penstock.errors import StorageError
@@ -15,6 +13,7 @@ from penstock.ingest.tombstones import (
     user_tombstone,
 )
 from penstock.lake.arrow_schema import to_arrow
+from penstock.lake.place import Place
 from penstock.lake.tables import TABLES
 from tests.rows import make_feedback, make_span, trace
 
@@ -53,19 +52,27 @@ def test_without_tombstones_rows_pass_as_they_are() -> None:
     assert drop_erased("spans", rows, Tombstones()) is rows
 
 
-def test_the_list_joins_all_erasures_and_sees_new_ones(tmp_path: Path) -> None:
-    erased = ErasureList(tmp_path)
+def test_the_list_joins_all_erasures_and_sees_new_ones(root: Place) -> None:
+    erased = ErasureList(root)
     assert not erased.read()
     assert erased.newest is None
-    add_tombstones(tmp_path, "x_1", _tombstones())
-    add_tombstones(tmp_path, "x_2", Tombstones(users=frozenset({user_tombstone("u_b")})))
+    add_tombstones(root, "x_1", _tombstones())
+    add_tombstones(root, "x_2", Tombstones(users=frozenset({user_tombstone("u_b")})))
     assert erased.read().users == {user_tombstone(USER), user_tombstone("u_b")}
     assert erased.newest == "x_2"
-    assert USER.encode() not in (tmp_path / "_erased" / "x_1.json").read_bytes()
+    assert USER.encode() not in (root / "_erased" / "x_1.json").read_bytes()
 
 
-def test_a_torn_list_is_an_error_and_never_an_empty_list(tmp_path: Path) -> None:
-    add_tombstones(tmp_path, "x_1", _tombstones())
-    (tmp_path / "_erased" / "x_1.json").write_bytes(b"{")
+def test_the_one_added_last_is_the_newest_however_fast_they_come(root: Place) -> None:
+    for erasure_id in ("x_2", "x_1"):
+        add_tombstones(root, erasure_id, _tombstones())
+        fresh = ErasureList(root)
+        fresh.read()
+        assert fresh.newest == erasure_id
+
+
+def test_a_torn_list_is_an_error_and_never_an_empty_list(root: Place) -> None:
+    add_tombstones(root, "x_1", _tombstones())
+    (root / "_erased" / "x_1.json").replace_durably(b"{")
     with pytest.raises(StorageError, match="tombstones"):
-        ErasureList(tmp_path).read()
+        ErasureList(root).read()

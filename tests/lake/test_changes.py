@@ -1,15 +1,11 @@
 """Reading what is new, each row once."""
 
-import os
-import time
-
 import pyarrow as pa
 import pytest
 
 from penstock.errors import StorageError
+from penstock.lake import maintenance
 from penstock.lake.lake import Lake
-from penstock.lake.maintenance import LOG_KEPT_S
-from penstock.lake.transaction_log import entry_path, list_versions
 from penstock.records.clock import utc_now
 from penstock.settings import LakeSettings
 from tests.lake.rows import make_signal
@@ -82,25 +78,23 @@ def test_rows_of_a_commit_that_was_taken_back_are_not_new(lake: Lake) -> None:
     assert _ids(lake.changes("signals", None).rows) == ["s_1"]
 
 
-def _clean_up_the_log(lake: Lake) -> None:
-    for version in list_versions(lake.root / "signals"):
-        old = time.time() - LOG_KEPT_S - 60
-        os.utime(entry_path(lake.root / "signals", version), (old, old))
+def _clean_up_the_log(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintenance, "LOG_KEPT_S", -60.0)
     Lake(lake.root, LakeSettings(checkpoint_after_commits=1)).maintain(utc_now())
 
 
-def test_a_watermark_older_than_the_log_is_an_error(lake: Lake) -> None:
+def test_a_watermark_older_than_the_log_is_an_error(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(4):
         lake.append("signals", [make_signal(number)])
-    _clean_up_the_log(lake)
+    _clean_up_the_log(lake, monkeypatch)
     with pytest.raises(StorageError, match=r"after version 1 has been cleaned up.*back to its beginning"):
         lake.changes("signals", 1)
 
 
-def test_a_reader_that_begins_reads_all_there_is_also_when_the_log_is_gone(lake: Lake) -> None:
+def test_a_reader_that_begins_reads_all_there_is_also_when_the_log_is_gone(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(4):
         lake.append("signals", [make_signal(number)])
-    _clean_up_the_log(lake)
+    _clean_up_the_log(lake, monkeypatch)
     new = lake.changes("signals", None, max_rows=1)
     assert (_ids(new.rows), new.version) == (["s_0", "s_1", "s_2", "s_3"], 4)
 

@@ -16,6 +16,12 @@ from tests.lake.torn import files_of
 
 
 @pytest.fixture
+def lake(disk_lake: Lake) -> Lake:
+    """Only a disk needs fsync."""
+    return disk_lake
+
+
+@pytest.fixture
 def synchronised(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
     """What was fsynced, in order."""
     seen: list[Path] = []

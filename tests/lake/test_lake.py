@@ -13,6 +13,7 @@ from penstock.records.label import Label
 from penstock.settings import LakeSettings
 from tests.lake.rows import NOON, make_signal, shown
 from tests.rows import make_feedback, make_interaction, make_span
+from tests.s3 import S3Server
 
 
 def test_every_table_takes_its_record_and_gives_it_back(lake: Lake) -> None:
@@ -73,3 +74,15 @@ def test_the_rows_of_two_tables_meet_in_one_expression(lake: Lake) -> None:
     lake.append("signals", [make_signal(1, interaction_id=interaction.interaction_id)])
     joined = lake.current("signals").join(lake.current("interactions"), "interaction_id").select("signal_id", "trace_id")
     assert joined.to_pyarrow().to_pylist() == [{"signal_id": "s_1", "trace_id": interaction.trace_id}]
+
+
+def test_a_lake_that_is_copied_from_a_disk_to_s3_goes_on_there(disk_lake: Lake, s3_server: S3Server) -> None:
+    disk_lake.append("signals", [make_signal(1), make_signal(2, day=1)], transactions={"spool:a": 1})
+    root = s3_server.new_root()
+    for file in disk_lake.root.files():
+        (root / str(file).removeprefix(f"{disk_lake.root}/")).replace_durably(file.read_bytes())
+    moved = Lake(root, disk_lake.settings)
+    moved.create()
+    assert moved.append("signals", [make_signal(1)], transactions={"spool:a": 1}) is None
+    moved.append("signals", [make_signal(1, 1, known_h=1)], transactions={"spool:a": 2})
+    assert shown(moved) == [("s_1", 1), ("s_2", 0)]

@@ -3,11 +3,18 @@
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from penstock.lake.lake import Lake
 from penstock.lake.layout import ROW_GROUP_ROWS
 from penstock.lake.transaction_log import read_entry
 from tests.lake.rows import make_signal
+
+
+@pytest.fixture
+def lake(disk_lake: Lake) -> Lake:
+    """The same writer writes to S3."""
+    return disk_lake
 
 
 def _only_file(lake: Lake) -> Path:

@@ -55,13 +55,13 @@ def test_whatever_reads_is_taken(connection: LockedConnection, query: str) -> No
     ],
 )
 def test_whatever_writes_or_reaches_out_is_refused(connection: LockedConnection, lake: Lake, query: str) -> None:
-    (lake.root.parent / "secret.key").write_text("secret")
+    (lake.root.parent / "secret.key").replace_durably(b"secret")
     with pytest.raises(BadInputError):
         connection.select(query.format(lake=lake.root))
 
 
 def test_a_file_of_the_lake_cannot_be_written_over(connection: LockedConnection, lake: Lake) -> None:
-    (path,) = (lake.root / "signals").glob("date=*/*.parquet")
+    (path,) = lake._open("signals").snapshot().files
     with pytest.raises(BadInputError, match="one statement that reads"):
         connection.sql(f"COPY (SELECT 1 AS a) TO '{path}' (USE_TMP_FILE false)")
     assert lake.is_intact("signals", 1)

@@ -13,6 +13,12 @@ from tests.lake.rows import make_signal, shown
 from tests.lake.torn import tear_entry, tear_file
 
 
+@pytest.fixture
+def lake(disk_lake: Lake) -> Lake:
+    """Only a disk tears a file."""
+    return disk_lake
+
+
 def _after_a_power_cut(lake: Lake) -> Lake:
     return Lake(lake.root, lake.settings)
 

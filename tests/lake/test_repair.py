@@ -10,6 +10,7 @@ from penstock.lake.tables import reader
 from penstock.lake.transaction_log import list_versions, read_entry
 from penstock.records.clock import utc_now
 from penstock.settings import LakeSettings
+from tests.lake.on_disk import only_on_disk
 from tests.lake.rows import make_signal, shown
 from tests.lake.torn import files_of, tear_file
 
@@ -31,6 +32,7 @@ def test_a_commit_is_intact_while_its_files_are(lake: Lake) -> None:
     assert lake.is_intact("signals", _commit(lake, 1))
 
 
+@only_on_disk
 @pytest.mark.parametrize("keep", [0.0, 0.5, None])
 def test_a_commit_with_a_file_cut_short_or_missing_is_not_intact(lake: Lake, keep: float | None) -> None:
     version = _commit(lake, 1)
@@ -39,6 +41,19 @@ def test_a_commit_with_a_file_cut_short_or_missing_is_not_intact(lake: Lake, kee
     assert not lake.is_intact("signals", version)
 
 
+def test_a_commit_whose_file_is_gone_is_taken_back(lake: Lake) -> None:
+    _commit(lake, 1)
+    bad = _commit(lake, 2)
+    (lake.root / "signals" / read_entry(lake.root / "signals", bad).adds[0].path).unlink()
+    assert not lake.is_intact("signals", bad)
+    assert lake.repair("signals").reverted == (bad,)
+    assert lake.find_commit("signals", "spool:a", 2) is None and lake.find_commit("signals", "spool:a", 1) == 1
+    again = _commit(lake, 2)
+    assert lake.find_commit("signals", "spool:a", 2) == again and lake.is_intact("signals", again)
+    assert len(shown(lake)) == 4 == lake.revisions("signals").count().to_pyarrow().as_py()
+
+
+@only_on_disk
 def test_a_file_of_the_right_size_that_holds_zeros_is_not_intact(lake: Lake) -> None:
     version = _commit(lake, 1)
     path = files_of(lake.root / "signals", version)[0]
@@ -46,6 +61,7 @@ def test_a_file_of_the_right_size_that_holds_zeros_is_not_intact(lake: Lake) -> 
     assert not lake.is_intact("signals", version)
 
 
+@only_on_disk
 @pytest.mark.parametrize("later", [0, 2])
 def test_a_bad_commit_is_taken_back_and_its_rows_appended_again(lake: Lake, later: int) -> None:
     _commit(lake, 1)
@@ -77,6 +93,7 @@ def test_a_commit_is_taken_back_once(lake: Lake) -> None:
     assert lake.transaction_version("signals", "spool:a") == 1
 
 
+@only_on_disk
 def test_repair_takes_back_every_bad_commit_and_leaves_the_good(lake: Lake) -> None:
     versions = [_commit(lake, number) for number in (1, 2, 3, 4)]
     for version in (versions[1], versions[3]):
@@ -87,6 +104,7 @@ def test_repair_takes_back_every_bad_commit_and_leaves_the_good(lake: Lake) -> N
     assert lake.repair("signals").reverted == ()
 
 
+@only_on_disk
 def test_a_reader_whose_commit_is_taken_back_reads_again_from_where_it_was(lake: Lake) -> None:
     mark = reader("spans", "settle")
     lake.append("signals", [make_signal(1)], transactions={mark: 4})
@@ -97,6 +115,7 @@ def test_a_reader_whose_commit_is_taken_back_reads_again_from_where_it_was(lake:
     assert lake.transaction_version("signals", mark) == 4
 
 
+@only_on_disk
 @pytest.mark.parametrize("later", [0, 1])
 def test_a_compaction_whose_file_is_bad_gives_back_what_it_replaced(lake: Lake, later: int) -> None:
     for number in range(3):
@@ -118,6 +137,7 @@ def _repair(root: Path) -> None:
     Lake(root, LakeSettings()).repair("signals")
 
 
+@only_on_disk
 def test_two_processes_that_repair_at_once_take_a_commit_back_once(lake: Lake) -> None:
     version = _commit(lake, 1)
     tear_file(files_of(lake.root / "signals", version)[0], 0.5)

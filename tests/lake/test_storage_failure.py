@@ -17,6 +17,12 @@ from penstock.settings import LakeSettings
 from tests.lake.rows import make_signal, shown
 
 
+@pytest.fixture
+def lake(disk_lake: Lake) -> Lake:
+    """A disk that fails; for S3: test_s3_place.py."""
+    return disk_lake
+
+
 @pytest.mark.parametrize(
     ("error", "advice"),
     [

@@ -14,7 +14,6 @@ from penstock.lake.transaction_log import (
 from penstock.records.clock import utc_now
 from penstock.settings import LakeSettings
 from tests.lake.rows import make_signal
-from tests.lake.torn import tear_file
 
 
 def test_an_entry_tells_files_rows_and_transactions(lake: Lake) -> None:
@@ -42,7 +41,7 @@ def test_no_proper_part_of_an_entry_is_taken_for_the_whole(lake: Lake) -> None:
 
 
 def test_a_torn_entry_and_a_missing_one_are_errors(lake: Lake) -> None:
-    entry_path(lake.root / "signals", 1).write_bytes(b"{")
+    entry_path(lake.root / "signals", 1).replace_durably(b"{")
     with pytest.raises(StorageError, match=r"0001\.json is torn"):
         read_entry(lake.root / "signals", 1)
     with pytest.raises(StorageError, match=r"0002\.json cannot be read"):
@@ -61,11 +60,11 @@ def test_a_checkpoint_that_cannot_be_read_is_not_the_last(lake: Lake) -> None:
     lake.append("signals", [make_signal(1)])
     Lake(lake.root, LakeSettings(checkpoint_after_commits=1)).maintain(utc_now())
     (checkpoint,) = log_folder(lake.root / "signals").glob("*.checkpoint.parquet")
-    tear_file(checkpoint, 0.5)
+    checkpoint.replace_durably(checkpoint.read_bytes()[:-10])
     assert last_checkpoint(lake.root / "signals") is None
 
 
 def test_versions_are_listed_ascending_and_other_files_passed_over(lake: Lake) -> None:
     lake.append("signals", [make_signal(1)])
-    (log_folder(lake.root / "signals") / "00000000000000000007.json.tmp").write_bytes(b"")
+    (log_folder(lake.root / "signals") / "00000000000000000007.json.tmp").replace_durably(b"")
     assert list_versions(lake.root / "signals") == [0, 1]

@@ -1,7 +1,6 @@
 """Parquet that grows, on the disk and on a real S3 server: read from a watermark on, in its order, whole."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,9 @@ from tests.replay.examples import small_mapping
 from tests.replay.receiver import Receiver
 from tests.replay.test_run import QUICK
 from tests.replay.test_sql_table import MAPPING, request_ids
-from tests.s3 import ENVIRONMENT, make_bucket, running_s3
+from tests.s3 import BUCKET, S3Server
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def s3_url() -> Iterator[str]:
-    with running_s3() as url:
-        yield url
 
 
 class Folder:
@@ -49,12 +42,15 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     if request.param == "disk":
         (tmp_path / "logs").mkdir()
         return Folder(str(tmp_path / "logs"), pa.fs.LocalFileSystem(), str(tmp_path / "logs"))
-    url = request.getfixturevalue("s3_url")
-    for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": url}.items():
+    server: S3Server = request.getfixturevalue("s3_server")
+    _go_by_environment(server, monkeypatch)
+    folder = f"{BUCKET}/{tmp_path.name}/logs"
+    return Folder(f"s3://{folder}", s3_filesystem(), folder)
+
+
+def _go_by_environment(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**server.environment, "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": server.endpoint}.items():
         monkeypatch.setenv(name, value)
-    bucket = f"bucket-{abs(hash(str(tmp_path)))}"
-    make_bucket(url, bucket)
-    return Folder(f"s3://{bucket}/logs", s3_filesystem(), f"{bucket}/logs")
 
 
 def rows(numbers: range, **changes: Any) -> list[dict[str, Any]]:
@@ -121,20 +117,18 @@ def test_without_a_watermark_a_file_is_replayed_once(receiver: Receiver, home: P
 
 
 def test_lines_of_json_are_read_from_s3_as_a_stream(
-    receiver: Receiver, home: Path, s3_url: str, monkeypatch: pytest.MonkeyPatch
+    receiver: Receiver, home: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {**ENVIRONMENT, "AWS_ENDPOINT_URL": s3_url}.items():
-        monkeypatch.setenv(name, value)
-    make_bucket(s3_url, "lines")
+    _go_by_environment(s3_server, monkeypatch)
     lines = "".join(
         f'{{"id": {number}, "at": "2026-03-01T10:00:00Z", "question": "How?", "answer": "So."}}\n' for number in range(3)
     )
-    with s3_filesystem().open_output_stream("lines/logs/a.jsonl") as stream:
+    with s3_filesystem().open_output_stream(f"{BUCKET}/lines/a.jsonl") as stream:
         stream.write(lines.encode())
     options: Any = {"edge_url": receiver.url, "api_key": None, "reader": READER, "home": home, "patience": QUICK}
-    assert replay_files(["s3://lines/logs/*.jsonl"], **options).sent == 3
-    with pytest.raises(BadInputError, match="There is nothing at s3://lines/none"):
-        find_files(["s3://lines/none"], READER)
+    assert replay_files([f"s3://{BUCKET}/lines/*.jsonl"], **options).sent == 3
+    with pytest.raises(BadInputError, match=f"There is nothing at s3://{BUCKET}/none"):
+        find_files([f"s3://{BUCKET}/none"], READER)
 
 
 def test_what_has_no_such_column_or_is_no_parquet_is_refused(tmp_path: Path) -> None:

@@ -26,11 +26,12 @@ from penstock.records.erasure import ErasureState
 from penstock.records.feedback import Feedback
 from penstock.records.span import Span
 from penstock.registry.registry import Registry
-from penstock.settings import EdgeSettings, Settings
+from penstock.settings import EdgeSettings, LakeSettings, Settings
 from penstock.worker.erasure import CONDITIONS, ErasureReport, erase_users
 from penstock.worker.refresh import refresh_stages
 from tests.registry.examples import a_checkpoint
 from tests.rows import make_feedback, make_span, trace
+from tests.s3 import S3Server
 from tests.worker.left_behind import find_left
 
 ALICE, BOB, CAROL = (f"u_{letter * 24}" for letter in "abc")
@@ -40,8 +41,8 @@ WORDS = {ALICE: "zanzibar", BOB: "timbuktu", CAROL: "samarkand"}
 class Office:
     """A home with an edge's flusher beside it."""
 
-    def __init__(self, home: Path) -> None:
-        self.penstock = Penstock(Settings(home=str(home), edge=EdgeSettings(flush_interval_s=0.05)))
+    def __init__(self, home: Path, lake: LakeSettings) -> None:
+        self.penstock = Penstock(Settings(home=str(home), lake=lake, edge=EdgeSettings(flush_interval_s=0.05)))
         self.home = self.penstock.home
         self.lake = self.penstock.lake
         self.spool = create_spool(self.home / "spool", 10**8)
@@ -104,7 +105,17 @@ class Office:
 
 @pytest.fixture
 def office(home: Path) -> Iterator[Office]:
-    office = Office(home)
+    office = Office(home, LakeSettings())
+    yield office
+    office.spool.close()
+
+
+@pytest.fixture
+def office_on_s3(home: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    """The same with its lake on S3."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    office = Office(home, s3_server.new_settings())
     yield office
     office.spool.close()
 
@@ -287,3 +298,20 @@ def test_an_unreadable_list_of_tombstones_keeps_everything_in_the_spool(office: 
     with pytest.raises(BadInputError.__bases__[0], match="tombstones"):
         office.flush()
     assert office.spool.waiting_rows() == 1
+
+
+def test_of_a_lake_on_s3_nothing_is_left_there_either(office_on_s3: Office, tmp_path: Path) -> None:
+    office = office_on_s3
+    _work(office)
+    dataset, _ = _freeze(office)
+    report = office.erase(ALICE)
+    assert report.rows["spans"] == 4 and dataset in report.datasets and report.unscrubbed_spools == []
+    office.send(office.call(ALICE), office.call(BOB))
+    office.flush()
+    office.refresh()
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    for number, file in enumerate(office.lake.root.files()):
+        (copies / f"{number}-{file.name}").write_bytes(file.read_bytes())
+    assert find_left(copies, [WORDS[ALICE], ALICE]) == [] == find_left(office.home, [WORDS[ALICE], ALICE])
+    assert find_left(copies, [WORDS[BOB]]) and office.count("spans", WORDS[BOB]) == 5

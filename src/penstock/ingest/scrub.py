@@ -1,17 +1,16 @@
 """After an erasure: nothing of the erased may be left in a spool or a queue, neither in its rows nor in the pages behind them."""
 
-from pathlib import Path
-
 import pyarrow as pa
 
 from penstock.ingest.spool import Spool, to_stream
 from penstock.ingest.tombstones import ErasureList, Tombstones, drop_erased
+from penstock.lake.place import Place
 
 
 class Scrubber:
     """Keeps what one thread empties free of what was erased, and says in each file's neighbour up to which erasure it has."""
 
-    def __init__(self, lake_root: Path) -> None:
+    def __init__(self, lake_root: Place) -> None:
         self._erased = ErasureList(lake_root)
         self._scrubbed: dict[str, str] = {}
 

@@ -4,8 +4,8 @@ One file per erasure beside the tables, so that every flusher can read it whatev
 digests of what is stored of them; traces are random ids that nothing refers to any more, and stand as they are.
 """
 
+import time
 from collections.abc import Iterable
-from pathlib import Path
 
 import msgspec
 import pyarrow as pa
@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.errors import StorageError
-from penstock.lake.durability import make_folder, replace_durably
+from penstock.lake.place import Place
 from penstock.records.feedback import TargetKind
 from penstock.records.ids import digest
 
 FOLDER = "_erased"
+_WAIT_S = 0.3
 
 
 class Tombstones(Struct, frozen=True, kw_only=True):
@@ -50,7 +51,7 @@ def target_tombstone(kind: str, key: str | None, identifier: str) -> str:
 class ErasureList:
     """All tombstones of a lake, read again when an erasure has been added."""
 
-    def __init__(self, lake_root: Path) -> None:
+    def __init__(self, lake_root: Place) -> None:
         self._folder = lake_root / FOLDER
         self._names: tuple[str, ...] = ()
         self._tombstones = Tombstones()
@@ -63,8 +64,8 @@ class ErasureList:
     def read(self) -> Tombstones:
         """What must not be written any more."""
         try:
-            found = sorted(self._folder.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
-            names = tuple(path.stem for path in found)
+            found = sorted(self._folder.glob("*.json"), key=lambda path: (path.modified_s(), path.name))
+            names = tuple(path.name.removesuffix(".json") for path in found)
             if names != self._names:
                 every = [msgspec.json.decode(path.read_bytes(), type=Tombstones) for path in found]
                 self._tombstones = _joined(every)
@@ -76,14 +77,23 @@ class ErasureList:
         return self._tombstones
 
 
-def add_tombstones(lake_root: Path, erasure_id: str, tombstones: Tombstones) -> None:
+def add_tombstones(lake_root: Place, erasure_id: str, tombstones: Tombstones) -> None:
     """Put an erasure on the list, durably; from then on nothing of it is written."""
     folder = lake_root / FOLDER
     try:
-        make_folder(folder)
-        replace_durably(folder / f"{erasure_id}.json", msgspec.json.encode(tombstones, order="sorted"))
+        folder.make_folder()
+        added, content = folder / f"{erasure_id}.json", msgspec.json.encode(tombstones, order="sorted")
+        added.replace_durably(content)
+        while _is_older(added, folder):  # S3 knows whole seconds alone, and the newest must be told from the others
+            time.sleep(_WAIT_S)
+            added.replace_durably(content)
     except OSError as error:
         raise StorageError(f"The tombstones in {folder} cannot be written: {error.strerror}. Nothing was erased.") from error
+
+
+def _is_older(added: Place, folder: Place) -> bool:
+    moment = added.modified_s()
+    return any(other.modified_s() >= moment for other in folder.glob("*.json") if other.name != added.name)
 
 
 def drop_erased(table: str, rows: pa.Table, tombstones: Tombstones) -> pa.Table:

@@ -5,13 +5,13 @@ commit under the same number and pass it by.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 from msgspec import Struct
 
 from penstock.errors import StorageError
 from penstock.lake.durability import make_log_durable
+from penstock.lake.place import Place
 from penstock.lake.snapshot import Snapshot, rows_sql
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.transaction_log import DataFile, LogEntry, entry_path, read_entry
@@ -32,7 +32,7 @@ class NewFiles(Struct, frozen=True, kw_only=True):
 
 
 def read_changes(
-    path: Path,
+    path: Place,
     snapshot: Snapshot,
     after: int | None,
     columns: Sequence[str] | None,
@@ -43,13 +43,13 @@ def read_changes(
 
     Without a version, from the beginning; in one piece if the beginning of the log is gone.
     """
-    new = find_new_files(path, snapshot, after, max_rows)
-    found = Snapshot(table=snapshot.table, version=new.version, files=new.files, empty_file=snapshot.empty_file)
     with storage_failures(f"read what is new in {snapshot.table.name}", path):
+        new = find_new_files(path, snapshot, after, max_rows)
+        found = Snapshot(table=snapshot.table, version=new.version, files=new.files, empty_file=snapshot.empty_file)
         return Changes(rows=query(rows_sql(found, columns)), version=new.version)
 
 
-def find_new_files(path: Path, snapshot: Snapshot, after: int | None, max_rows: int | None) -> NewFiles:
+def find_new_files(path: Place, snapshot: Snapshot, after: int | None, max_rows: int | None) -> NewFiles:
     """The files behind read_changes."""
     start = -1 if after is None else after
     if start > snapshot.version:

@@ -1,4 +1,5 @@
 """deltalake writes through no fsync: after a commit, its data files, its log entry and their folders are fsynced here.
+On S3 none of this is needed, and a place there does nothing when it is asked to.
 
 A commit counts as durable only once this has returned.
 """
@@ -8,31 +9,32 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
+from penstock.lake.place import Place
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.transaction_log import LogEntry, entry_path, log_folder
 
 
-def make_durable(table_path: Path, entries: Iterable[LogEntry]) -> None:
+def make_durable(table_path: Place, entries: Iterable[LogEntry]) -> None:
     """Bring commits to the disk: files first, then the entries that speak of them, then the folders of both."""
     entries = list(entries)
     files = [table_path / file.path for entry in entries for file in entry.adds]
     with storage_failures("bring a commit to the disk", table_path):
         for path in files:
-            synchronise(path)
+            path.synchronise()
         for folder in sorted({path.parent for path in files}):
-            synchronise(folder)
-        synchronise(table_path)  # it names a day's folder; an entry must not be there before what it speaks of
+            folder.synchronise()
+        table_path.synchronise()  # it names a day's folder; an entry must not be there before what it speaks of
         for entry in entries:
-            synchronise(entry_path(table_path, entry.version))
-        synchronise(log_folder(table_path))
+            entry_path(table_path, entry.version).synchronise()
+        log_folder(table_path).synchronise()
 
 
-def make_log_durable(table_path: Path, versions: Iterable[int]) -> None:
+def make_log_durable(table_path: Place, versions: Iterable[int]) -> None:
     """Bring log entries to the disk, so that a version read from them cannot name another commit after a power cut."""
     with storage_failures("bring the log to the disk", table_path):
         for version in versions:
-            synchronise(entry_path(table_path, version))
-        synchronise(log_folder(table_path))
+            entry_path(table_path, version).synchronise()
+        log_folder(table_path).synchronise()
 
 
 def synchronise(path: Path) -> None:

@@ -4,18 +4,19 @@ Whoever calls this writes alone, and every reader has read what there is: the lo
 A commit of an erasure names files and no values, and statistics are kept of times alone, so nothing personal is left in the log.
 """
 
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import PurePosixPath
 
 import duckdb
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake import CommitProperties, PostCommitHookProperties, Transaction
 
 from penstock.errors import ConflictError
-from penstock.lake.durability import make_durable, synchronise
+from penstock.lake.delta import open_delta
+from penstock.lake.durability import make_durable
 from penstock.lake.maintenance import unread_files
 from penstock.lake.open_table import OpenTable
+from penstock.lake.place import Place
 from penstock.lake.rewriting import clear_scratch, rewrite_files, rows_except
 from penstock.lake.snapshot import Snapshot, source_sql
 from penstock.lake.storage_failure import storage_failures
@@ -41,7 +42,7 @@ def erase_rows(opened: OpenTable, condition: str, connection: duckdb.DuckDBPyCon
         found = connection.execute(f"SELECT DISTINCT filename FROM {source_sql(snapshot)} WHERE {condition}").fetchall()
         affected: dict[str, list[str]] = defaultdict(list)
         for (file,) in found:
-            affected[Path(file).parent.name].append(str(file))
+            affected[PurePosixPath(file).parent.name].append(str(file))
         return sum(_erase_from(opened, files, condition, connection) for _, files in sorted(affected.items()))
 
 
@@ -83,18 +84,18 @@ def purge_table(opened: OpenTable, slowest: int | None) -> int:
     return len(gone)
 
 
-def clear_quarantine(root: Path) -> int:
+def clear_quarantine(root: Place) -> int:
     """Delete what repairs have put aside, which nobody can read well enough to say whose it is; how many files went."""
     clear_scratch(root)
     folder = root / "_quarantine"
-    files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
-    shutil.rmtree(folder, ignore_errors=True)
-    return len(files)
+    files = len(folder.files())
+    folder.remove_all()
+    return files
 
 
-def _cut_log(path: Path, read_up_to: int) -> None:
+def _cut_log(path: Place, read_up_to: int) -> None:
     """Checkpoint, and delete every entry before; whoever had read up to then, or further, goes on behind the cut."""
-    handle = DeltaTable(str(path))
+    handle = open_delta(path)
     last = handle.version()
     handle.create_write_transaction(
         [],
@@ -108,13 +109,13 @@ def _cut_log(path: Path, read_up_to: int) -> None:
         post_commithook_properties=PostCommitHookProperties(**_NO_HOOKS),
     )
     make_durable(path, [read_entry(path, handle.version())])
-    handle = DeltaTable(str(path))
+    handle = open_delta(path)
     handle.create_checkpoint()
     for file in checkpoint_files(path, handle.version()):
-        synchronise(file)
-    synchronise(log_folder(path))
+        file.synchronise()
+    log_folder(path).synchronise()
     old = [entry_path(path, version) for version in list_versions(path) if version < handle.version()]
     old += [file for file in log_folder(path).glob("*.checkpoint.parquet") if int(file.name[:20]) < handle.version()]
     for file in old:
         file.unlink()
-    synchronise(log_folder(path))
+    log_folder(path).synchronise()

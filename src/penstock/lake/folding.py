@@ -5,7 +5,6 @@ it can never count again. A partition is looked at once its files are that old, 
 """
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import duckdb
 
@@ -13,6 +12,7 @@ from penstock.errors import BadInputError
 from penstock.lake.arrow_schema import arrow_schema
 from penstock.lake.open_table import OpenTable
 from penstock.lake.partitions import partitions_due, within
+from penstock.lake.place import Place
 from penstock.lake.rewriting import fetch_pair, rewrite_files, rows_except
 from penstock.lake.snapshot import Snapshot, instant, quote, source_sql
 from penstock.lake.storage_failure import storage_failures
@@ -59,7 +59,7 @@ def require_answerable(opened: OpenTable, at: datetime) -> None:
         )
 
 
-def _fold_partition(root: Path, partition: Snapshot, before: datetime, connection: duckdb.DuckDBPyConnection) -> int:
+def _fold_partition(root: Place, partition: Snapshot, before: datetime, connection: duckdb.DuckDBPyConnection) -> int:
     source = source_sql(partition)
     with storage_failures(f"fold {partition.table.name}", root / partition.table.name):
         connection.execute(f"CREATE OR REPLACE TEMP TABLE superseded AS {_superseded_sql(partition.table, source, before)}")

@@ -26,17 +26,18 @@ from penstock.lake.durability import make_durable
 from penstock.lake.erasing import clear_quarantine, erase_rows, purge_table
 from penstock.lake.file_index import FileIndex
 from penstock.lake.folding import fold_table, require_answerable
+from penstock.lake.local_place import LocalPlace
 from penstock.lake.locked_sql import LockedConnection
 from penstock.lake.log_repair import repair_log
 from penstock.lake.maintenance import Maintained, maintain_table, slowest_readers
 from penstock.lake.open_table import OpenTable
+from penstock.lake.place import Place
 from penstock.lake.repair import Repaired, find_commit, is_intact, repair_table, revert_commit
 from penstock.lake.retention import expire_table, kept_days
 from penstock.lake.snapshot import Snapshot, current_sql, revisions_sql, source_sql, within_dates
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import TABLES, find_table, source_of
 from penstock.lake.transaction_log import all_transactions, read_entry
-from penstock.lake.writers_gate import WritersGate
 from penstock.settings import LakeSettings, RetentionSettings
 
 NO_END = RetentionSettings(spans_days=0)
@@ -45,16 +46,17 @@ NO_END = RetentionSettings(spans_days=0)
 class Lake:
     """Every table under one folder."""
 
-    def __init__(self, root: Path, settings: LakeSettings) -> None:
-        self.root = root.absolute()
+    def __init__(self, root: Path | Place, settings: LakeSettings) -> None:
+        self.root: Place = LocalPlace(root.absolute()) if isinstance(root, Path) else root
         self.settings = settings
         self._tables: dict[str, OpenTable] = {}
         self._indexes: dict[tuple[str, str], FileIndex] = {}
-        self._gate = WritersGate(self.root)
+        self._gate = self.root.writers_gate()
 
     @cached_property
     def _backend(self) -> Any:
         backend: Any = ibis.duckdb.connect()
+        self.root.prepare(backend.con)
         backend.con.execute("SET parquet_metadata_cache = true")  # a file never changes under its name
         backend.con.execute("SET TimeZone = 'UTC'")
         backend.con.execute("SET enable_external_file_cache = false")  # the system's own is enough, and shared
@@ -178,7 +180,7 @@ class Lake:
 
     def sql_connection(self, extra: Mapping[str, pa.Table] | None = None) -> LockedConnection:
         """For SQL that a person types: a view per table with its current rows, the extra tables, and no other file."""
-        return LockedConnection([self._open(name).snapshot() for name in TABLES], extra or {})
+        return LockedConnection(self.root, [self._open(name).snapshot() for name in TABLES], extra or {})
 
     def maintain(self, now: datetime, retention: RetentionSettings = NO_END) -> list[Maintained]:
         """Compact, fold, drop what is past its time, checkpoint, vacuum and clean up every table; beside appends alone."""
@@ -210,10 +212,13 @@ class Lake:
         for name in TABLES:
             self._catch_up(name)
         slowest = slowest_readers(self.root, TABLES.values())
-        gone = sum(purge_table(self._open(name), slowest.get(name)) for name in TABLES)
+        gone = 0
+        for name in TABLES:
+            self._require_alone()  # a full vacuum beside a writer takes what it has not committed yet
+            gone += purge_table(self._open(name), slowest.get(name))
         return gone + clear_quarantine(self.root)
 
-    def repair_log(self, table: str) -> list[Path]:
+    def repair_log(self, table: str) -> list[Place]:
         """Put torn log entries aside, so that the table opens; done at the first use of a table anyway."""
         self._tables.pop(table, None)  # what it held may speak of what was torn
         return repair_log(self.root, find_table(table).name)
@@ -225,7 +230,12 @@ class Lake:
 
     def find_commit(self, table: str, app: str, number: int) -> int | None:
         """The commit by which a writer reached this number, as far back as the log goes."""
-        return find_commit(self._open(table).path, app, number)
+        opened = self._open(table)
+        reached = opened.transaction_version(app)
+        if reached is None or reached < number:
+            return None
+        with storage_failures(f"look for a commit to {table}", opened.path):
+            return find_commit(opened.path, app, number)
 
     def is_intact(self, table: str, version: int) -> bool:
         """Whether every file of a commit is there, has its size and can be read."""
@@ -236,7 +246,7 @@ class Lake:
         path = self._open(table).path
         make_durable(path, [read_entry(path, version)])
 
-    def quarantine_commit(self, table: str, version: int) -> list[Path]:
+    def quarantine_commit(self, table: str, version: int) -> list[Place]:
         """Take a commit back: its unreadable files go aside, its transactions go back, so its rows can be appended again."""
         return revert_commit(self.root, find_table(table).name, version)
 
@@ -257,7 +267,8 @@ class Lake:
 
     def _catch_up(self, name: str) -> None:
         """Move the watermarks that readers keep on a table to the end of what they read; an own commit is no news to a reader."""
-        reached = all_transactions(self.root / name)
+        with storage_failures(f"find the readers that {name} names", self.root / name):
+            reached = all_transactions(self.root / name)
         behind = {app: self.version(source) for app in reached if (source := source_of(app)) is not None}
         behind = {app: version for app, version in behind.items() if version > reached[app]}
         if behind:

@@ -9,16 +9,18 @@ import duckdb
 import pyarrow as pa
 
 from penstock.errors import BadInputError
+from penstock.lake.place import Place
 from penstock.lake.snapshot import Snapshot, current_sql, literal
 
 _READING = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 
 
 class LockedConnection:
-    """Views on the snapshots it was given, and tables of the Arrow rows it was given."""
+    """Views on the snapshots of the lake at this place that it was given, and tables of the Arrow rows it was given."""
 
-    def __init__(self, snapshots: Sequence[Snapshot], extra: Mapping[str, pa.Table]) -> None:
+    def __init__(self, root: Place, snapshots: Sequence[Snapshot], extra: Mapping[str, pa.Table]) -> None:
         self._connection = duckdb.connect()
+        root.prepare(self._connection)
         self._connection.execute("SET TimeZone = 'UTC'")
         for name, rows in extra.items():
             self._connection.register("arriving", rows)

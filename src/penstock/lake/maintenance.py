@@ -8,23 +8,24 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties
 from deltalake.exceptions import CommitFailedError
 from msgspec import Struct
 
 from penstock.lake.changes import new_rows_of
-from penstock.lake.durability import make_durable, make_log_durable, synchronise
+from penstock.lake.delta import open_delta
+from penstock.lake.durability import make_durable, make_log_durable
 from penstock.lake.layout import writer_properties
 from penstock.lake.log_repair import repairing
+from penstock.lake.place import Place
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import PARTITION, Table, source_of
 from penstock.lake.transaction_log import (
     all_transactions,
     checkpoint_files,
-    entry_path,
     last_checkpoint,
+    list_entries,
     list_versions,
     log_folder,
     read_entry,
@@ -49,22 +50,25 @@ class Maintained(Struct, frozen=True, kw_only=True):
     held_back: bool = False  # a reader still needs what could have been deleted by now
 
 
-def slowest_readers(root: Path, tables: Iterable[Table]) -> dict[str, int]:
+def slowest_readers(root: Place, tables: Iterable[Table]) -> dict[str, int]:
     """Of each table that is read by watermark, the lowest version that one of its readers has read up to."""
     slowest: dict[str, int] = {}
     for table in tables:
-        for app, number in all_transactions(root / table.name).items():
+        path = root / table.name
+        with storage_failures(f"find the readers of {table.name}", path):
+            reached = all_transactions(path)
+        for app, number in reached.items():
             source = source_of(app)
             if source is not None:
                 slowest[source] = min(number, slowest.get(source, number))
     return slowest
 
 
-def maintain_table(root: Path, table: Table, settings: LakeSettings, slowest: int | None) -> Maintained:
+def maintain_table(root: Place, table: Table, settings: LakeSettings, slowest: int | None) -> Maintained:
     """Compact, checkpoint, vacuum and clean up one table; runs beside appends, and beside no other maintenance."""
     path = root / table.name
     with storage_failures(f"maintain {table.name}", path):
-        handle = DeltaTable(str(path))
+        handle = open_delta(path)
         compacted = sum(_compact(handle, path, table, day) for day in _crowded_days(handle, settings.compact_after_files))
         with repairing(root):
             checkpoint = _checkpoint(handle, path, settings.checkpoint_after_commits)
@@ -89,7 +93,7 @@ def _crowded_days(handle: DeltaTable, most_files: int) -> list[str]:
     return sorted(day for day, count in counts.items() if count > most_files)
 
 
-def _compact(handle: DeltaTable, path: Path, table: Table, day: str) -> int:
+def _compact(handle: DeltaTable, path: Place, table: Table, day: str) -> int:
     before = handle.version()
     try:
         result = handle.optimize.compact(
@@ -104,19 +108,19 @@ def _compact(handle: DeltaTable, path: Path, table: Table, day: str) -> int:
     return int(result["numFilesRemoved"])
 
 
-def _checkpoint(handle: DeltaTable, path: Path, after_commits: int) -> int | None:
+def _checkpoint(handle: DeltaTable, path: Place, after_commits: int) -> int | None:
     handle.update_incremental()
     last = last_checkpoint(path)
     if handle.version() - (last or 0) < after_commits:
         return None
     handle.create_checkpoint()
     for file in checkpoint_files(path, handle.version()):
-        synchronise(file)
-    synchronise(log_folder(path))
+        file.synchronise()
+    log_folder(path).synchronise()
     return handle.version()
 
 
-def _vacuum(handle: DeltaTable, path: Path, after_h: float, slowest: int | None) -> tuple[int, bool]:
+def _vacuum(handle: DeltaTable, path: Place, after_h: float, slowest: int | None) -> tuple[int, bool]:
     """Never a full one, which takes files that a slow writer has not committed yet."""
     hours = math.ceil(after_h)
     doomed = handle.vacuum(retention_hours=hours, dry_run=True, enforce_retention_duration=False)
@@ -136,23 +140,23 @@ def _vacuum(handle: DeltaTable, path: Path, after_h: float, slowest: int | None)
     return len(doomed), False
 
 
-def unread_files(path: Path, slowest: int) -> set[str]:
+def unread_files(path: Place, slowest: int) -> set[str]:
     """Files that brought rows which the slowest reader has not read yet."""
     unread = [version for version in list_versions(path) if version > slowest]
     return {file.path for version in unread for file in new_rows_of(read_entry(path, version))}
 
 
-def _clean_log(path: Path, slowest: int | None) -> int:
+def _clean_log(path: Place, slowest: int | None) -> int:
     """Entries that a durable checkpoint covers, that every reader has read, and that no program can still be opening."""
     checkpoint = last_checkpoint(path)
     if checkpoint is None:
         return 0
     keep_from = checkpoint if slowest is None else min(checkpoint, slowest + 1)
     before = time.time() - LOG_KEPT_S
-    old = [entry_path(path, version) for version in list_versions(path) if version < keep_from]
-    gone = [entry for entry in old if entry.stat().st_mtime < before]
+    old = [entry for version, entry in list_entries(path).items() if version < keep_from]
+    gone = [entry for entry in old if entry.modified_s() < before]
     superseded = [file for file in log_folder(path).glob("*.checkpoint.parquet") if int(file.name[:20]) < checkpoint]
-    for file in (*gone, *(file for file in superseded if file.stat().st_mtime < before)):
+    for file in (*gone, *(file for file in superseded if file.modified_s() < before)):
         file.unlink()
-    synchronise(log_folder(path))
+    log_folder(path).synchronise()
     return len(gone)

@@ -6,7 +6,6 @@ so what was reached is read from the very snapshot that the rows are then writte
 
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
@@ -14,9 +13,11 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from penstock.errors import ConflictError, NotFoundError, StorageError
 from penstock.lake.creation import empty_file
+from penstock.lake.delta import open_delta
 from penstock.lake.durability import make_durable
 from penstock.lake.layout import writer_properties
 from penstock.lake.log_repair import repair_log
+from penstock.lake.place import Place
 from penstock.lake.snapshot import Snapshot
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import Table
@@ -29,7 +30,7 @@ _CONFLICT = "Concurrent transaction failed"
 class OpenTable:
     """A table of the lake, opened at its first use and checked for a torn log entry then."""
 
-    def __init__(self, root: Path, table: Table) -> None:
+    def __init__(self, root: Place, table: Table) -> None:
         self.root = root
         self.table = table
         self.path = root / table.name
@@ -52,7 +53,7 @@ class OpenTable:
         if not self.path.is_dir():
             raise NotFoundError(f"There is no table {self.table.name} at {self.path}; create the lake first.")
         repair_log(self.root, self.table.name)
-        return DeltaTable(str(self.path))
+        return open_delta(self.path)
 
     def snapshot(self) -> Snapshot:
         """The files of the latest version."""

@@ -6,7 +6,6 @@ removed, files it had replaced return, and its transactions are set back, so tha
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 import pyarrow.parquet as pq
@@ -15,8 +14,10 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 from msgspec import Struct
 
+from penstock.lake.delta import open_delta
 from penstock.lake.durability import make_durable
 from penstock.lake.log_repair import repair_log, repairing, set_aside
+from penstock.lake.place import Place
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import PARTITION
 from penstock.lake.transaction_log import (
@@ -36,47 +37,49 @@ _REVERT = "revert-"  # begins the token of a commit that takes another back
 class Repaired(Struct, frozen=True, kw_only=True):
     """What a repair found and did."""
 
-    aside: tuple[Path, ...] = ()  # files that now lie in the quarantine
+    aside: tuple[Place, ...] = ()  # files that now lie in the quarantine
     reverted: tuple[int, ...] = ()  # commits that were taken back
 
 
-def repair_table(root: Path, table: str) -> Repaired:
+def repair_table(root: Place, table: str) -> Repaired:
     """Mend the log, then take back every commit since the last checkpoint that has a file which cannot be read."""
     aside = repair_log(root, table)
     path = root / table
     with storage_failures(f"repair the table {table}", path):
         checkpoint = last_checkpoint(path)
         recent = [version for version in list_versions(path) if checkpoint is None or version > checkpoint]
-        active = _active_files(DeltaTable(str(path)))
+        active = _active_files(open_delta(path))
         bad = [version for version in reversed(recent) if not _are_whole(path, read_entry(path, version), active)]
     for version in bad:
         aside += revert_commit(root, table, version)
     return Repaired(aside=tuple(aside), reverted=tuple(bad))
 
 
-def is_intact(path: Path, version: int) -> bool:
+def is_intact(path: Place, version: int) -> bool:
     """Whether the commit stands, and every file of it that still counts is there, has its size, and can be read."""
     with storage_failures("check a commit", path):
-        return version not in _reverted(path) and _are_whole(
-            path, read_entry(path, version), _active_files(DeltaTable(str(path)))
+        return version not in _reverted(path, version) and _are_whole(
+            path, read_entry(path, version), _active_files(open_delta(path))
         )
 
 
-def _are_whole(path: Path, entry: LogEntry, active: set[str]) -> bool:
+def _are_whole(path: Place, entry: LogEntry, active: set[str]) -> bool:
     """A file that counts no more was whole when a compaction read it, or was taken back."""
     return all(_is_whole(path, file) for file in entry.adds if file.path in active)
 
 
-def _is_whole(path: Path, file: DataFile) -> bool:
+def _is_whole(path: Place, file: DataFile) -> bool:
     location = path / file.path
-    return location.is_file() and location.stat().st_size == file.size and is_parquet_whole(location)
+    if not location.is_file() or location.size_bytes() != file.size:
+        return False
+    return not location.can_tear or is_parquet_whole(location)
 
 
 def _active_files(handle: DeltaTable) -> set[str]:
     return {str(path) for path in handle.get_add_actions().column("path").to_pylist()}
 
 
-def find_commit(path: Path, app: str, number: int) -> int | None:
+def find_commit(path: Place, app: str, number: int) -> int | None:
     """The commit by which an application reached this number and which stands; None too where its entry was cleaned up."""
     reverted: set[int] = set()
     for version in reversed(list_versions(path)):
@@ -88,8 +91,9 @@ def find_commit(path: Path, app: str, number: int) -> int | None:
     return None
 
 
-def _reverted(path: Path) -> set[int]:
-    entries = (read_entry(path, version) for version in list_versions(path))
+def _reverted(path: Place, since: int) -> set[int]:
+    """Commits that were taken back after this one was made."""
+    entries = (read_entry(path, version) for version in list_versions(path) if version > since)
     return {taken_back for entry in entries if (taken_back := _taken_back_by(entry)) is not None}
 
 
@@ -97,13 +101,13 @@ def _taken_back_by(entry: LogEntry) -> int | None:
     return int(entry.token.removeprefix(_REVERT)) if entry.token and entry.token.startswith(_REVERT) else None
 
 
-def revert_commit(root: Path, table: str, version: int) -> list[Path]:
+def revert_commit(root: Place, table: str, version: int) -> list[Place]:
     """Take a commit back and put those of its files aside that cannot be read; gives where they now lie."""
     path = root / table
     with storage_failures(f"take back commit {version} of {table}", path), repairing(root):
-        if version in _reverted(path):
+        if version in _reverted(path, version):
             return []
-        handle, entry = DeltaTable(str(path)), read_entry(path, version)
+        handle, entry = open_delta(path), read_entry(path, version)
         active = _active_files(handle)
         wrong = [file for file in entry.adds if file.path in active]
         bad = [path / file.path for file in wrong if not _is_whole(path, file)]
@@ -138,32 +142,32 @@ def _remove(file: DataFile) -> RemoveAction:
     return RemoveAction(file.path, file.data_change, time.time_ns() // 1_000_000, file.size, dict(file.partition))
 
 
-def _return(path: Path, file: DataFile) -> AddAction:
+def _return(path: Place, file: DataFile) -> AddAction:
     """A file that a compaction had replaced counts again, its rows no newer than they were."""
-    information = (path / file.path).stat()
+    location = path / file.path
     return AddAction(
         path=file.path,
-        size=information.st_size,
+        size=location.size_bytes(),
         partition_values=file.partition,
-        modification_time=information.st_mtime_ns // 1_000_000,
+        modification_time=int(location.modified_s() * 1000),
         data_change=False,
         stats=_statistics_of(path, file.path),
     )
 
 
-def _statistics_of(path: Path, name: str) -> str:
+def _statistics_of(path: Place, name: str) -> str:
     """As the commit said that brought the file; without them it is read where it might have been left out, no worse."""
     for version in reversed(list_versions(path)):
         for file in read_entry(path, version).adds:
             if file.path == name and file.statistics:
                 return file.statistics
-    return msgspec.json.encode({"numRecords": pq.read_metadata(path / name).num_rows}).decode()
+    return msgspec.json.encode({"numRecords": pq.read_metadata((path / name).parquet_source()).num_rows}).decode()
 
 
-def _number_before(path: Path, version: int, app: str) -> int:
+def _number_before(path: Place, version: int, app: str) -> int:
     """What an application had reached before a commit; -1, which counts as nothing, where that was its first."""
     try:
-        number = DeltaTable(str(path), version=version - 1).transaction_version(app)
+        number = open_delta(path, version - 1).transaction_version(app)
     except DeltaError:  # the log before has been cleaned up
         number = read_entry(path, version).transactions[app] - 1
     return -1 if number is None else number

@@ -4,21 +4,22 @@ One commit, which says that no data changed, so that no reader takes the rows th
 the same writer as every append, into a scratch table, and moved from there.
 """
 
-import shutil
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import PurePosixPath
 
 import duckdb
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, write_deltalake
+from deltalake import CommitProperties, PostCommitHookProperties, write_deltalake
 from deltalake.transaction import AddAction, RemoveAction
 from msgspec import Struct
 
 from penstock.lake.arrow_schema import arrow_schema, conform
-from penstock.lake.durability import make_durable, synchronise
+from penstock.lake.delta import create_delta, open_delta
+from penstock.lake.durability import make_durable
 from penstock.lake.layout import writer_properties
+from penstock.lake.place import Place
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import PARTITION, Table
 from penstock.lake.transaction_log import COMMIT_TOKEN, TRANSACTION_COUNT, DataFile, read_entry
@@ -36,7 +37,7 @@ class Rewritten(Struct, frozen=True, kw_only=True):
     added: int
 
 
-def rewrite_files(root: Path, table: Table, files: Sequence[str], kept: pa.RecordBatchReader) -> Rewritten:
+def rewrite_files(root: Place, table: Table, files: Sequence[str], kept: pa.RecordBatchReader) -> Rewritten:
     """Put the rows `kept` in the place of these files, durably. Nobody else may rewrite or compact the table meanwhile."""
     path, scratch = root / table.name, root / SCRATCH / uuid.uuid4().hex
     with storage_failures(f"rewrite files of {table.name}", path):
@@ -45,7 +46,7 @@ def rewrite_files(root: Path, table: Table, files: Sequence[str], kept: pa.Recor
             _move(scratch, path, added)
             _commit(path, [_remove(path, file) for file in files], [_add(path, file) for file in added])
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.remove_all()
     return Rewritten(removed=len(files), added=len(added))
 
 
@@ -63,20 +64,21 @@ def fetch_pair(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, in
     return int(first), int(second)
 
 
-def clear_scratch(root: Path) -> None:
+def clear_scratch(root: Place) -> None:
     """Forget what a rewriting that was cut short has left."""
-    shutil.rmtree(root / SCRATCH, ignore_errors=True)
+    (root / SCRATCH).remove_all()
 
 
-def _write_scratch(scratch: Path, table: Table, kept: pa.RecordBatchReader) -> list[DataFile]:
+def _write_scratch(scratch: Place, table: Table, kept: pa.RecordBatchReader) -> list[DataFile]:
     schema = arrow_schema(table)
-    DeltaTable.create(str(scratch), schema, partition_by=[PARTITION])
+    create_delta(scratch, schema)
     write_deltalake(
         str(scratch),
         pa.RecordBatchReader.from_batches(schema, _conforming(table, kept)),
         mode="append",
         writer_properties=writer_properties(table),
         target_file_size=FILE_BYTES,
+        storage_options=scratch.delta_options,
         post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
     )
     return list(read_entry(scratch, 1).adds)
@@ -87,19 +89,19 @@ def _conforming(table: Table, kept: pa.RecordBatchReader) -> Iterator[pa.RecordB
         yield from conform(table, pa.Table.from_batches([batch])).to_batches()
 
 
-def _move(scratch: Path, path: Path, files: Sequence[DataFile]) -> None:
+def _move(scratch: Place, path: Place, files: Sequence[DataFile]) -> None:
     """Bring the files to the disk and under the table, where they count for nothing until a commit names them."""
     for file in files:
         source, target = scratch / file.path, path / file.path
-        target.parent.mkdir(exist_ok=True)
-        synchronise(source)
-        source.rename(target)
+        target.parent.make_folder()
+        source.synchronise()
+        source.move_to(target)
     for folder in sorted({(path / file.path).parent for file in files}):
-        synchronise(folder)
+        folder.synchronise()
 
 
-def _commit(path: Path, removes: Sequence[RemoveAction], adds: Sequence[AddAction]) -> None:
-    handle = DeltaTable(str(path))
+def _commit(path: Place, removes: Sequence[RemoveAction], adds: Sequence[AddAction]) -> None:
+    handle = open_delta(path)
     before = handle.version()
     handle.create_write_transaction(
         [*removes, *adds],
@@ -112,17 +114,16 @@ def _commit(path: Path, removes: Sequence[RemoveAction], adds: Sequence[AddActio
     make_durable(path, [read_entry(path, version) for version in range(before + 1, handle.version() + 1)])
 
 
-def _remove(path: Path, file: str) -> RemoveAction:
-    location = Path(file)
-    partition: dict[str, str | None] = {PARTITION: location.parent.name.removeprefix(f"{PARTITION}=")}
-    size = location.stat().st_size
-    return RemoveAction(str(location.relative_to(path)), False, time.time_ns() // 1_000_000, size, partition)
+def _remove(path: Place, file: str) -> RemoveAction:
+    name = file.removeprefix(f"{path}/")
+    partition: dict[str, str | None] = {PARTITION: PurePosixPath(name).parent.name.removeprefix(f"{PARTITION}=")}
+    return RemoveAction(name, False, time.time_ns() // 1_000_000, (path / name).size_bytes(), partition)
 
 
-def _add(path: Path, file: DataFile) -> AddAction:
+def _add(path: Place, file: DataFile) -> AddAction:
     return AddAction(
         path=file.path,
-        size=(path / file.path).stat().st_size,
+        size=(path / file.path).size_bytes(),
         partition_values=file.partition,
         modification_time=time.time_ns() // 1_000_000,
         data_change=False,

@@ -7,7 +7,7 @@ other columns are read by its place. The result is a join and no window, so that
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from msgspec import Struct
 
@@ -64,7 +64,7 @@ def within_dates(files: Iterable[str], first: date, last: date) -> tuple[str, ..
 
 
 def _partition_of(file: str) -> date:
-    return date.fromisoformat(Path(file).parent.name.removeprefix(f"{PARTITION}="))
+    return date.fromisoformat(PurePosixPath(file).parent.name.removeprefix(f"{PARTITION}="))
 
 
 def source_sql(snapshot: Snapshot) -> str:

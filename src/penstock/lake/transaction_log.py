@@ -5,7 +5,6 @@ judged here. The log shows an entry only when it is complete; one that is torn w
 """
 
 import urllib.parse
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ import pyarrow.parquet as pq
 from msgspec import Struct
 
 from penstock.errors import StorageError
+from penstock.lake.place import Place
 
 COMMIT_TOKEN = "penstock.commit"  # noqa: S105 - names one commit, guards nothing
 TRANSACTION_COUNT = "penstock.transactions"
@@ -47,23 +47,28 @@ class LogEntry(Struct, frozen=True, kw_only=True):
     transactions: dict[str, int]
 
 
-def log_folder(table_path: Path) -> Path:
+def log_folder(table_path: Place) -> Place:
     """Where the log of a table lies."""
     return table_path / "_delta_log"
 
 
-def entry_path(table_path: Path, version: int) -> Path:
+def entry_path(table_path: Place, version: int) -> Place:
     """Where one commit is written."""
     return log_folder(table_path) / f"{version:020d}.json"
 
 
-def list_versions(table_path: Path) -> list[int]:
+def list_versions(table_path: Place) -> list[int]:
     """The commits whose entries are still there, ascending."""
-    names = (path.name for path in log_folder(table_path).glob("*.json"))
-    return sorted(int(name[:20]) for name in names if len(name) == 25 and name[:20].isdigit())
+    return list(list_entries(table_path))
 
 
-def read_entry(table_path: Path, version: int) -> LogEntry:
+def list_entries(table_path: Place) -> dict[int, Place]:
+    """Where the commits whose entries are still there are written, by version, ascending."""
+    entries = ((entry.name, entry) for entry in log_folder(table_path).glob("*.json"))
+    return dict(sorted((int(name[:20]), entry) for name, entry in entries if len(name) == 25 and name[:20].isdigit()))
+
+
+def read_entry(table_path: Place, version: int) -> LogEntry:
     """One commit; StorageError if its entry was cleaned up or is torn."""
     path = entry_path(table_path, version)
     try:
@@ -121,12 +126,12 @@ def _data_file(action: dict[str, Any]) -> DataFile:
     )
 
 
-def all_transactions(table_path: Path) -> dict[str, int]:
+def all_transactions(table_path: Place) -> dict[str, int]:
     """The last version of every transaction that the table keeps, from its last checkpoint and the entries after it."""
     checkpoint = last_checkpoint(table_path)
     found: dict[str, int] = {}
     if checkpoint is not None:
-        rows = pq.read_table(_checkpoint_path(table_path, checkpoint), columns=["txn"]).column("txn")
+        rows = pq.read_table(_checkpoint_path(table_path, checkpoint).parquet_source(), columns=["txn"]).column("txn")
         found = {row["appId"]: row["version"] for row in rows.to_pylist() if row and row["appId"] is not None}
     for version in list_versions(table_path):
         if checkpoint is None or version > checkpoint:
@@ -134,26 +139,26 @@ def all_transactions(table_path: Path) -> dict[str, int]:
     return found
 
 
-def last_checkpoint(table_path: Path) -> int | None:
+def last_checkpoint(table_path: Place) -> int | None:
     """The version of the newest checkpoint that can be read."""
     names = (path.name for path in log_folder(table_path).glob("*.checkpoint.parquet"))
     versions = sorted((int(name[:20]) for name in names if name[:20].isdigit()), reverse=True)
     return next((version for version in versions if is_parquet_whole(_checkpoint_path(table_path, version))), None)
 
 
-def checkpoint_files(table_path: Path, version: int) -> list[Path]:
+def checkpoint_files(table_path: Place, version: int) -> list[Place]:
     """What a checkpoint consists of: its Parquet file, and the pointer to it."""
     return [_checkpoint_path(table_path, version), log_folder(table_path) / "_last_checkpoint"]
 
 
-def _checkpoint_path(table_path: Path, version: int) -> Path:
+def _checkpoint_path(table_path: Place, version: int) -> Place:
     return log_folder(table_path) / f"{version:020d}.checkpoint.parquet"
 
 
-def is_parquet_whole(path: Path) -> bool:
+def is_parquet_whole(path: Place) -> bool:
     """Whether the file is there and its footer can be read."""
     try:
-        pq.read_metadata(path)
+        pq.read_metadata(path.parquet_source())
     except (OSError, pa.ArrowException):
         return False
     return True

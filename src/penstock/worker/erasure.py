@@ -21,6 +21,7 @@ from penstock.ingest.scrub import Scrubber
 from penstock.ingest.spool import adopt_spools, scrubbed_path
 from penstock.ingest.tombstones import add_tombstones
 from penstock.lake.lake import Lake
+from penstock.lake.place import Place
 from penstock.records.clock import utc_now
 from penstock.records.erasure import Erasure
 from penstock.records.ids import random_id
@@ -153,7 +154,7 @@ def _runs_on(stores: Stores, datasets: Collection[str]) -> list[str]:
     ]
 
 
-def _scrub_spools(stores: Stores, lake_root: Path, erasure_id: str, wait_s: float) -> list[str]:
+def _scrub_spools(stores: Stores, lake_root: Place, erasure_id: str, wait_s: float) -> list[str]:
     """Clean the spools and queues that no edge holds, and wait for the edges that hold one; those that do not answer in time."""
     home = stores.settings.home_path
     folders = [home / "spool", *sorted(path for path in (home / "forward").glob("*") if path.is_dir())]
