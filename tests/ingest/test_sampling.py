@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from penstock.formats.otlp_attributes import SAMPLE_PROBABILITY
-from penstock.ingest.interactions import CONTENT_EVENT, build_interactions
+from penstock.ingest.event_content import CONTENT_EVENT
+from penstock.ingest.interactions import build_interactions
 from penstock.ingest.sampling import Sampling, thin
 from penstock.policy_settings import AttributeMatch, SamplePolicySettings, SampleSettings
 from penstock.records.interaction import Interaction

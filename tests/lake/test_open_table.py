@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.errors import ConflictError, NotFoundError
+from penstock.errors import ConflictError, NotFoundError, StorageError
 from penstock.lake.lake import Lake
 from penstock.lake.transaction_log import read_entry
 from penstock.settings import LakeSettings
@@ -87,8 +87,10 @@ def test_rows_of_several_days_go_into_several_partitions_by_one_commit(lake: Lak
 
 
 def test_a_lake_that_was_never_created_is_an_error_that_says_so(home: Path) -> None:
-    with pytest.raises(NotFoundError, match="create the lake first"):
+    with pytest.raises(StorageError, match="open the lake"):
         Lake(home / "nowhere", LakeSettings()).append("signals", [make_signal(1)])
+    with pytest.raises(NotFoundError, match="create the lake first"):
+        Lake(home / "nowhere", LakeSettings()).version("signals")
 
 
 def _append_batches(root: Path, app: str, batches: int) -> None:

@@ -18,7 +18,8 @@ _LEASE_S = 3.0
 
 
 def _gate(root: Place) -> Gate:
-    """The gate of a lake; on S3 with leases that a test can outwait."""
+    """The gate of a lake that is there; on S3 with leases that a test can outwait."""
+    root.make_folder()
     return LeasedGate(root, _LEASE_S) if isinstance(root, S3Place) else root.writers_gate()
 
 

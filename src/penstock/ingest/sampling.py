@@ -63,6 +63,11 @@ class Sampling:
         self._decides_at_settle = self._by_session or self._most >= 1.0
 
     @property
+    def keeps_all(self) -> bool:
+        """Whether nothing is ever sampled out."""
+        return self._keeps_all
+
+    @property
     def needs_whole_traces(self) -> bool:
         """Whether it depends on more than the span at hand."""
         return not self._keeps_all and (self._by_session or bool(self._rules))

@@ -66,7 +66,7 @@ def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int, price: Price, s
     if changes.rows.num_rows == 0:
         return None
     known_at = clock.known_at()
-    plain, others = _part(lake, _spans_of_traces(lake, changes.rows), may_be_plain=not sampling.needs_whole_traces)
+    plain, others = _part(lake, _spans_of_traces(lake, changes.rows), may_be_plain=sampling.keeps_all)
     spans = _to_records(Span, others)
     built = build_interactions(spans, known_at, price)
     standing = _standing(lake, built)
