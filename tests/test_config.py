@@ -98,10 +98,10 @@ def test_upstreams_are_tables_with_free_names() -> None:
         ("edge = 1", r"sets `edge`"),
         ("colour = 'red'", r"sets `colour`.* `penstock config` lists them all"),
         ("gateway.upstreams.big = {base_ulr = 'x'}", r"gateway.upstreams.big sets `base_ulr`.* Did you mean `base_url`\?"),
-        ("edge.port = 'high'", r"wrong type: Expected `int`, got `str` - at `\$.edge.port`"),
-        ("edge.port = true", r"wrong type: .*edge.port"),
-        ("gateway.upstreams = 3", r"wrong type: .*gateway.upstreams"),
-        ("gateway.upstreams.big = 3", r"wrong type: .*gateway.upstreams"),
+        ("edge.port = 'high'", r"out of range: Expected `int`, got `str` - at `\$.edge.port`"),
+        ("edge.port = true", r"out of range: .*edge.port"),
+        ("gateway.upstreams = 3", r"out of range: .*gateway.upstreams"),
+        ("gateway.upstreams.big = 3", r"out of range: .*gateway.upstreams"),
         ("gateway.upstreams.big = {}", r"missing required field `base_url`"),
         ("edge.port = ", r"given.toml is not valid TOML"),
     ],
@@ -235,3 +235,18 @@ def test_a_policy_that_makes_no_sense_is_told_by_the_name_of_its_rule(toml: str,
 def test_a_policy_can_be_given_in_variables_too() -> None:
     loaded = load(environment={"PENSTOCK_POLICY_SAMPLE_POLICIES": "[{name='errors', status_codes=['ERROR']}]"})
     assert [rule.name for rule in loaded.settings.policy.sample.policies] == ["errors"]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "edge.workers = 0",
+        "edge.port = 70000",
+        "dataset.test_share = 1.0",
+        "ingest.settle_interval_s = 0",
+        "retention.spans_days = -1",
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_name(setting: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"out of range: .*" + setting.split(" ")[0].rpartition(".")[2]):
+        load(setting)

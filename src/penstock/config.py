@@ -136,6 +136,11 @@ def load_settings(
         _require_known(key, known, "a flag")
         _put(tree, key, value)
         origins[key] = "flag"
+    return LoadedSettings(settings=_convert(tree), origins=origins)
+
+
+def _convert(tree: Mapping[str, Any]) -> Settings:
+    """The tree as settings; what a type cannot say is checked here too."""
     for table, struct in NAMED_TABLES.items():
         _require_known_keys(tree, table, struct)
     for table, struct in LISTED_TABLES.items():
@@ -143,10 +148,12 @@ def load_settings(
     try:
         settings = msgspec.convert(tree, Settings)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"A setting has the wrong type: {error}. `penstock config` lists types and defaults.") from error
+        raise ConfigurationError(
+            f"A setting has the wrong type or is out of range: {error}. `penstock config` lists types and defaults."
+        ) from error
     require_valid_redaction(settings.policy.redact)
     _require_sound_policy(settings.policy)
-    return LoadedSettings(settings=settings, origins=origins)
+    return settings
 
 
 def require_valid_redaction(redact: RedactSettings) -> None:

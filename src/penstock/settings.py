@@ -12,17 +12,19 @@ class EdgeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The process that machines talk to."""
 
     host: Annotated[str, Meta(description="Address to listen on; anything but loopback needs an API key.")] = "127.0.0.1"
-    port: Annotated[int, Meta(description="Port for OTLP/HTTP, feedback and the gateway; 0 takes a free one.")] = 4318
+    port: Annotated[
+        int, Meta(description="Port for OTLP/HTTP, feedback and the gateway; 0 takes a free one.", ge=0, le=65535)
+    ] = 4318
     grpc: Annotated[bool, Meta(description="Whether OTLP/gRPC is served besides HTTP.")] = True
-    grpc_port: Annotated[int, Meta(description="Port for OTLP/gRPC; 0 takes a free one.")] = 4317
-    workers: Annotated[int, Meta(description="Stateless edge processes, each with its own spool.")] = 1
-    max_body_bytes: Annotated[int, Meta(description="Largest request body, also after decompression.")] = 64 * 1024 * 1024
-    receive_timeout_s: Annotated[float, Meta(description="How long a request may take to arrive over HTTP.")] = 60.0
-    spool_max_bytes: Annotated[int, Meta(description="A fuller spool answers 503 with Retry-After.")] = 4 * 1024**3
-    flush_interval_s: Annotated[float, Meta(description="How often the spool is moved to the lake.")] = 2.0
-    flush_max_rows: Annotated[int, Meta(description="Most rows in one commit to the lake.")] = 100_000
+    grpc_port: Annotated[int, Meta(description="Port for OTLP/gRPC; 0 takes a free one.", ge=0, le=65535)] = 4317
+    workers: Annotated[int, Meta(description="Stateless edge processes, each with its own spool.", ge=1)] = 1
+    max_body_bytes: Annotated[int, Meta(description="Largest request body, also after decompression.", ge=1)] = 64 * 1024 * 1024
+    receive_timeout_s: Annotated[float, Meta(description="How long a request may take to arrive over HTTP.", gt=0)] = 60.0
+    spool_max_bytes: Annotated[int, Meta(description="A fuller spool answers 503 with Retry-After.", ge=1)] = 4 * 1024**3
+    flush_interval_s: Annotated[float, Meta(description="How often the spool is moved to the lake.", gt=0)] = 2.0
+    flush_max_rows: Annotated[int, Meta(description="Most rows in one commit to the lake.", ge=1)] = 100_000
     capture_queue: Annotated[
-        int, Meta(description="Gateway captures that may wait for the spool before they are counted lost.")
+        int, Meta(description="Gateway captures that may wait for the spool before they are counted lost.", ge=0)
     ] = 10_000
     relay: Annotated[
         str,
@@ -50,9 +52,11 @@ class GatewaySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         field(default_factory=dict)
     )
     default_upstream: Annotated[str, Meta(description="Upstream for a model that is no route; empty refuses such a model.")] = ""
-    connect_timeout_s: Annotated[float, Meta(description="How long an upstream may take to accept a connection.")] = 5.0
-    idle_timeout_s: Annotated[float, Meta(description="How long an upstream may stay silent, before or within an answer.")] = 60.0
-    route_refresh_s: Annotated[float, Meta(description="How often an edge looks whether a route has changed.")] = 0.1
+    connect_timeout_s: Annotated[float, Meta(description="How long an upstream may take to accept a connection.", gt=0)] = 5.0
+    idle_timeout_s: Annotated[
+        float, Meta(description="How long an upstream may stay silent, before or within an answer.", gt=0)
+    ] = 60.0
+    route_refresh_s: Annotated[float, Meta(description="How often an edge looks whether a route has changed.", gt=0)] = 0.1
 
 
 class RegistrySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,29 +77,30 @@ class LakeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     secret_key_env: Annotated[
         str, Meta(description="Variable that holds the secret of `access_key_id`; empty for AWS_SECRET_ACCESS_KEY.")
     ] = ""
-    compact_after_files: Annotated[int, Meta(description="Files in one partition after which it is compacted.")] = 50
-    checkpoint_after_commits: Annotated[int, Meta(description="Commits after which the Delta log is checkpointed.")] = 100
+    compact_after_files: Annotated[int, Meta(description="Files in one partition after which it is compacted.", ge=1)] = 50
+    checkpoint_after_commits: Annotated[int, Meta(description="Commits after which the Delta log is checkpointed.", ge=1)] = 100
     history_days: Annotated[
-        float, Meta(description="How far back a table can be read as it was known; older revisions are folded. 0 keeps all.")
+        float,
+        Meta(description="How far back a table can be read as it was known; older revisions are folded. 0 keeps all.", ge=0),
     ] = 30.0
-    vacuum_after_h: Annotated[float, Meta(description="Age at which files no longer referenced are deleted.")] = 168.0
+    vacuum_after_h: Annotated[float, Meta(description="Age at which files no longer referenced are deleted.", ge=0)] = 168.0
 
 
 class RetentionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Days each table keeps a row after it happened; 0 keeps it for good. What is labelled, queued or in a dataset stays."""
 
-    spans_days: Annotated[float, Meta(description="Days that spans are kept.")] = 90.0
-    feedback_days: Annotated[float, Meta(description="Days that feedback is kept.")] = 0.0
-    interactions_days: Annotated[float, Meta(description="Days that interactions are kept.")] = 0.0
-    signals_days: Annotated[float, Meta(description="Days that signals are kept.")] = 0.0
-    evaluation_items_days: Annotated[float, Meta(description="Days that the scores of single items are kept.")] = 0.0
+    spans_days: Annotated[float, Meta(description="Days that spans are kept.", ge=0)] = 90.0
+    feedback_days: Annotated[float, Meta(description="Days that feedback is kept.", ge=0)] = 0.0
+    interactions_days: Annotated[float, Meta(description="Days that interactions are kept.", ge=0)] = 0.0
+    signals_days: Annotated[float, Meta(description="Days that signals are kept.", ge=0)] = 0.0
+    evaluation_items_days: Annotated[float, Meta(description="Days that the scores of single items are kept.", ge=0)] = 0.0
 
 
 class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settling spans into interactions, and feedback onto its targets."""
 
-    settle_interval_s: Annotated[float, Meta(description="How often new spans and feedback are settled.")] = 2.0
-    pending_expiry_h: Annotated[float, Meta(description="How long feedback waits for its target.")] = 168.0
+    settle_interval_s: Annotated[float, Meta(description="How often new spans and feedback are settled.", gt=0)] = 2.0
+    pending_expiry_h: Annotated[float, Meta(description="How long feedback waits for its target.", gt=0)] = 168.0
 
 
 class TrafficSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,14 +122,16 @@ class RewardSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class DatasetSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Freezing training sets."""
 
-    test_share: Annotated[float, Meta(description="Share of users whose rows are held out.")] = 0.2
+    test_share: Annotated[float, Meta(description="Share of users whose rows are held out.", ge=0, lt=1)] = 0.2
 
 
 class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Running recipes as their own processes."""
 
-    heartbeat_timeout_s: Annotated[float, Meta(description="Silence after which a recipe counts as hung and is stopped.")] = 120.0
-    threads: Annotated[int, Meta(description="Torch threads of a recipe; 0 leaves it to torch.")] = 0
+    heartbeat_timeout_s: Annotated[
+        float, Meta(description="Silence after which a recipe counts as hung and is stopped.", gt=0)
+    ] = 120.0
+    threads: Annotated[int, Meta(description="Torch threads of a recipe; 0 leaves it to torch.", ge=0)] = 0
 
 
 class ServingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -134,32 +141,40 @@ class ServingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         bool, Meta(description="Whether `penstock up` runs it; the gateway then knows it as upstream `local`.")
     ] = False
     host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
-    port: Annotated[int, Meta(description="Port to listen on; 0 takes a free one.")] = 8701
-    max_batch: Annotated[int, Meta(description="Most sequences generated side by side.")] = 64
-    max_models: Annotated[int, Meta(description="Checkpoints held in memory; the one unused longest is let go.")] = 4
-    threads: Annotated[int, Meta(description="Torch threads; 0 leaves it to torch.")] = 1
+    port: Annotated[int, Meta(description="Port to listen on; 0 takes a free one.", ge=0, le=65535)] = 8701
+    max_batch: Annotated[int, Meta(description="Most sequences generated side by side.", ge=1)] = 64
+    max_models: Annotated[int, Meta(description="Checkpoints held in memory; the one unused longest is let go.", ge=1)] = 4
+    threads: Annotated[int, Meta(description="Torch threads; 0 leaves it to torch.", ge=0)] = 1
 
 
 class ReleaseSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Gates and canary."""
 
-    candidate_share: Annotated[float, Meta(description="Share of users who get the candidate while it is in canary.")] = 0.5
-    effect_scale: Annotated[float, Meta(description="tau of the mSPRT: the difference in reward that it is tuned to find.")] = (
-        0.05
-    )
-    promote_evidence: Annotated[float, Meta(description="Likelihood ratio needed to promote; 20 is an error rate of 5 %.")] = 20.0
-    rollback_evidence: Annotated[
-        float, Meta(description="Likelihood ratio needed to roll back; may be less than to promote.")
-    ] = 20.0
-    min_users: Annotated[int, Meta(description="Users in each arm before the test may decide.")] = 30
-    sample_ratio_p: Annotated[float, Meta(description="A sample-ratio p-value below this makes the canary invalid.")] = 0.0005
-    max_canary_s: Annotated[float, Meta(description="A canary undecided for this long is refused.")] = 172_800.0
-    check_interval_s: Annotated[float, Meta(description="How often a canary's evidence is read.")] = 30.0
-    max_canary_users: Annotated[int, Meta(description="Users after whom an undecided canary is refused; 0 for no limit.")] = 0
-    max_error_increase: Annotated[
-        float, Meta(description="Rise of the error rate that is tolerated; proof of more rolls back.")
+    candidate_share: Annotated[
+        float, Meta(description="Share of users who get the candidate while it is in canary.", gt=0, lt=1)
+    ] = 0.5
+    effect_scale: Annotated[
+        float, Meta(description="tau of the mSPRT: the difference in reward that it is tuned to find.", gt=0)
     ] = 0.05
-    apply_timeout_s: Annotated[float, Meta(description="How long a flip waits for every live edge to confirm it.")] = 10.0
+    promote_evidence: Annotated[
+        float, Meta(description="Likelihood ratio needed to promote; 20 is an error rate of 5 %.", gt=1)
+    ] = 20.0
+    rollback_evidence: Annotated[
+        float, Meta(description="Likelihood ratio needed to roll back; may be less than to promote.", gt=1)
+    ] = 20.0
+    min_users: Annotated[int, Meta(description="Users in each arm before the test may decide.", ge=1)] = 30
+    sample_ratio_p: Annotated[
+        float, Meta(description="A sample-ratio p-value below this makes the canary invalid.", ge=0, lt=1)
+    ] = 0.0005
+    max_canary_s: Annotated[float, Meta(description="A canary undecided for this long is refused.", gt=0)] = 172_800.0
+    check_interval_s: Annotated[float, Meta(description="How often a canary's evidence is read.", gt=0)] = 30.0
+    max_canary_users: Annotated[
+        int, Meta(description="Users after whom an undecided canary is refused; 0 for no limit.", ge=0)
+    ] = 0
+    max_error_increase: Annotated[
+        float, Meta(description="Rise of the error rate that is tolerated; proof of more rolls back.", ge=0)
+    ] = 0.05
+    apply_timeout_s: Annotated[float, Meta(description="How long a flip waits for every live edge to confirm it.", ge=0)] = 10.0
 
 
 class ContractSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -169,8 +184,10 @@ class ContractSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         list[str],
         Meta(description="Fields it must say: see `penstock ingest contract`; `keys.NAME` or `tags.NAME` for one of them."),
     ] = field(default_factory=lambda: ["model_version", "prompt_version", "session", "user", "segment", "keys"])
-    min_share: Annotated[float, Meta(description="Share of interactions that must meet each; less is a warning.")] = 0.95
-    max_fall: Annotated[float, Meta(description="Fall against the week before that is a warning, as a share.")] = 0.1
+    min_share: Annotated[float, Meta(description="Share of interactions that must meet each; less is a warning.", ge=0, le=1)] = (
+        0.95
+    )
+    max_fall: Annotated[float, Meta(description="Fall against the week before that is a warning, as a share.", ge=0, le=1)] = 0.1
 
 
 class PriceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

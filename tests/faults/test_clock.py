@@ -15,6 +15,7 @@ _DAY_S = 86_400
 _SETTLED_S = 80.0
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_forwards_and_back_loses_doubles_and_holds_up_nothing(home: Path, clock_library: Path) -> None:
     offset = home.with_name("offset")
     offset.write_text("0")

@@ -37,6 +37,7 @@ def fill(disk: Path, ballast: Path) -> None:
                 continue
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_load_refuses_and_afterwards_all_is_there(small_disk: Path) -> None:
     home, ballast = small_disk / "home", small_disk / "ballast"
     edge, worker = Edge(home), Service("worker", home, {})

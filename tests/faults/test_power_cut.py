@@ -108,6 +108,7 @@ def cut_at_steps(disk: Path, library: Path, every: int | None) -> None:
         require_exactly_once(bring_home(rebuilt / "home"), acknowledged, set())
 
 
+@pytest.mark.slow
 def test_a_power_cut_at_steps_from_the_first_start_to_the_end_loses_and_doubles_nothing(
     disk: Path, recorder_library: Path
 ) -> None:

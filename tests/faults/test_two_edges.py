@@ -12,6 +12,7 @@ from tests.faults.stored import bring_home, open_lake, require_exactly_once, spa
 pytestmark = pytest.mark.timeout(300)
 
 
+@pytest.mark.slow
 def test_two_edges_on_one_lake_lose_and_double_nothing(home: Path) -> None:
     edges, worker = [Edge(home), Edge(home)], Service("worker", home, {})
     with killed_at_the_end(*edges, worker):

@@ -257,7 +257,9 @@ def test_erasing_again_finds_nothing_and_is_recorded(office: Office) -> None:
     assert states == [ErasureState.DONE, ErasureState.DONE]
 
 
-@pytest.mark.parametrize("table", list(CONDITIONS))
+@pytest.mark.parametrize(
+    "table", [pytest.param(name, marks=[] if name in ("labels", "spans") else pytest.mark.slow) for name in CONDITIONS]
+)
 def test_an_erasure_that_was_cut_short_is_finished_by_asking_again(
     office: Office, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
