@@ -96,3 +96,20 @@ def test_exact_match_may_fall_by_the_tolerance_and_no_more(right, before, passed
     assert judged.passed == passed
     assert judged.score == right / 100
     assert judged.score_low < judged.score < judged.score_high or right in (0, 100)
+
+
+def test_what_moves_to_where_the_log_cannot_see_counts_at_the_worst_reward_logged():
+    items = logged()
+    covered = judge_held_out(items, logprobs(items, 0.5, 0.5), logprobs(items, 0.5, 0.5), TOLERANCES)
+    assert covered.passed
+    # A fifth of all it does was never logged; what was logged earns a little more than before.
+    hidden = judge_held_out(items, logprobs(items, 0.404, 0.4), logprobs(items, 0.5, 0.5), TOLERANCES)
+    assert hidden.difference > 0
+    assert not hidden.passed
+    assert "never logged may cost 0.0490 per event" in hidden.reason
+
+
+def test_a_gain_on_what_was_logged_outweighs_a_little_that_was_not():
+    items = logged()
+    judged = judge_held_out(items, logprobs(items, 0.7, 0.2), logprobs(items, 0.5, 0.5), TOLERANCES)
+    assert judged.passed

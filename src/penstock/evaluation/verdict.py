@@ -1,7 +1,8 @@
 """From scores to a verdict, as pure functions: how a checkpoint did beside the one in production, and whether it will do.
 
 Off-policy: refused if it is shown to earn less, if its estimated loss exceeds the margin, or if the logged events say too little
-about it to tell. Exact match: refused if it answers fewer items rightly than production, by more than the tolerance.
+about it to tell. What it does that was never logged counts at the worst reward that was. Exact match: refused if it answers fewer
+items rightly than production, by more than the tolerance.
 """
 
 from collections.abc import Sequence
@@ -58,7 +59,9 @@ def judge_held_out(
     ours, theirs = self_normalised(logged, candidate, CLIP), self_normalised(logged, baseline, CLIP)
     gain = self_normalised_difference(logged, candidate, baseline, CLIP)
     bounds = normal_interval(gain)
-    objection = _objection(ours, gain, bounds.high, tolerances.held_out_margin)
+    unseen = unseen_share(ours, theirs)
+    worst = unseen * min(0.0, float(logged.reward.min()))
+    objection = _objection(ours, gain, bounds.high, worst, tolerances.held_out_margin)
     weighted = weights(logged, candidate, CLIP) * logged.reward
     weighted_baseline = weights(logged, baseline, CLIP) * logged.reward
     effective = f"{ours.effective_sample_size:.0f} of {len(items)} events speak for it"
@@ -85,7 +88,18 @@ def judge_held_out(
     )
 
 
-def _objection(ours: OffPolicyEstimate, gain: Estimate, difference_high: float, margin: float) -> str | None:
+def unseen_share(candidate: OffPolicyEstimate, production: OffPolicyEstimate) -> float:
+    """How much more of what the candidate does than of what production does was never logged, as a share.
+
+    The mean importance weight is the share of a policy's behaviour that the log covers; an estimate from the log passes over the
+    rest. Production, whose own mean differs from 1 by chance and by clipping alone, is the measure.
+    """
+    return max(0.0, production.mean_weight - candidate.mean_weight)
+
+
+def _objection(
+    ours: OffPolicyEstimate, gain: Estimate, difference_high: float, worst_of_unseen: float, margin: float
+) -> str | None:
     if ours.effective_sample_size < LEAST_EFFECTIVE_EVENTS:
         return f"too few logged events speak for it ({ours.effective_sample_size:.1f}, at least {LEAST_EFFECTIVE_EVENTS:g})"
     if not ours.overlaps and ours.mean_weight < LEAST_MEAN_WEIGHT:
@@ -94,6 +108,11 @@ def _objection(ours: OffPolicyEstimate, gain: Estimate, difference_high: float, 
         return f"it earns less than production: {gain.value:+.4f} per event, at most {difference_high:+.4f}"
     if gain.value < -margin:
         return f"it seems to earn less than production: {gain.value:+.4f} per event, more than the margin of {margin:g}"
+    if gain.value + worst_of_unseen < -margin:
+        return (
+            f"what it does that was never logged may cost {-worst_of_unseen:.4f} per event, with the {gain.value:+.4f} that was "
+            f"logged more than the margin of {margin:g}"
+        )
     return None
 
 
