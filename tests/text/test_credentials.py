@@ -1,7 +1,5 @@
 """Keys of vendors are known by their shape, other secrets by what they are assigned to; code that reads one is no secret."""
 
-import time
-
 import pytest
 
 from penstock.text.credentials import Credentials
@@ -109,10 +107,7 @@ def test_a_key_or_url_that_is_assigned_is_found_within_what_is_refused() -> None
 @pytest.mark.parametrize(
     "filling", ["A-sk-", "password=", "password=://", "://a:b", "bearer " + "a" * 20, "-----BEGIN PRIVATE KEY-----"]
 )
+@pytest.mark.timeout(60)  # time that grows with the square of the length would be minutes
 def test_hostile_text_takes_linear_time(filling: str) -> None:
-    def seconds(size: int) -> float:
-        begun = time.process_time()
-        CREDENTIALS.find((filling * (size // len(filling))).encode())
-        return time.process_time() - begun
-
-    assert seconds(800_000) < 12 * seconds(100_000) + 0.3
+    found = CREDENTIALS.find((filling * (12_000_000 // len(filling))).encode())
+    assert len(found) <= 12_000_000 // len(filling)

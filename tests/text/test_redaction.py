@@ -1,7 +1,6 @@
 """Redaction masks what is personal, leaves the rest, keeps JSON valid, changes nothing the second time, and fails closed."""
 
 import json
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -203,12 +202,11 @@ def test_stack_traces_and_headers_keep_their_form_and_lose_what_is_personal() ->
     assert json.loads(headers)["accept"] == "*/*"
 
 
+@pytest.mark.timeout(60)  # time that grows with the square of the length would be minutes
 def test_a_very_large_text_takes_no_more_than_its_share_of_time() -> None:
     prose = "the quick brown fox jumps over 12 lazy dogs at 10:15 on 2026-11-24, version 1.2.3 of it; " * 90
     text = json.dumps([{"role": "user", "content": prose * 1000 + "jane@example.com"}])
-    begun = time.process_time()
     masked, counts = REDACTOR.redact(text, "s")
-    assert time.process_time() - begun < 4
     assert counts == {"email": 1}
     assert masked is not None
     assert len(masked) > 8_000_000
