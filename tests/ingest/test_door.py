@@ -129,6 +129,28 @@ def test_captures_are_written_and_those_beyond_the_queue_are_counted_as_lost(
     door.close(10)
 
 
+def test_captures_that_fail_for_a_reason_nobody_foresaw_are_lost_in_every_count(
+    spool: Spool, clock: WriterClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Door, "_run_captures", lambda self: self._stop.wait())
+    door = open_door(spool, clock)
+    for number in range(4):
+        door.offer_span(numbered_span(number))
+    taken = door._take_captures()
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(door, "_put_spans", fail)
+        door._write_captures(taken[:3])
+    assert (door.status()["captures"], door.status()["captures_lost"]) == (1, 3)
+    door.offer_span(numbered_span(9))
+    assert [span.capture_probability for span in door._take_captures()] == [0.4]
+    assert "3 captures were lost" in caplog.text
+    door.close(10)
+
+
 def test_captures_that_wait_are_written_when_the_door_closes(spool: Spool, clock: WriterClock, home: Path) -> None:
     door = open_door(spool, clock)
     assert door.offer_span(numbered_span(1))

@@ -29,7 +29,7 @@ HEX = "0123456789abcdef"
         f"shpat_{HEX * 2}",
         f"key-{HEX * 2}",
         f"{HEX * 2}-us12",
-        "hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXX",
+        f"hooks.slack.com/services/T{'0' * 8}/B{'0' * 8}/{'X' * 12}",
         "r8_AbCdEfGhIjKlMnOpQrStUvWx",
         "sk_live_abcdefghij0",
     ],

@@ -4,7 +4,6 @@ A bad report is told back with its index and reason and costs the good ones besi
 report: its id comes from the idempotency key, which is derived from the content where the sender gives none.
 """
 
-import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from penstock.edge.answers import send_json, send_refusal
 from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard
-from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
+from penstock.edge.refusal import ClientGoneError, RefusedError, inviting_a_second_try, refuse
 from penstock.edge.request_body import media_type, read_body
 from penstock.errors import BadInputError, PenstockError
 from penstock.formats.foreign_report import trace_target
@@ -30,8 +29,6 @@ from penstock.records.ids import digest, feedback_id
 _MAX_ITEMS = 10_000
 _TRACE_HEX = 32
 _SPAN_HEX = 16
-
-logger = logging.getLogger(__name__)
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=1024)]
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -74,16 +71,12 @@ class FeedbackEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         try:
-            status, answer = await self._serve(scope, receive)
+            with inviting_a_second_try("A request to /v1/feedback"):
+                status, answer = await self._serve(scope, receive)
         except ClientGoneError:
             return
         except PenstockError as error:
             await send_refusal(send, refuse(error))
-            return
-        except Exception:
-            # As with telemetry: an unforeseen failure must invite a second try.
-            logger.exception("A request to /v1/feedback failed")
-            await send_refusal(send, refuse(PenstockError("see its log.")))
             return
         await send_json(send, status, answer)
 

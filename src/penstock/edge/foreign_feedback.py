@@ -4,7 +4,6 @@ Each is read and answered by its translator in `formats/`; here are its paths, i
 costs the good ones beside it nothing.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from penstock.edge.answers import send_answer, send_json, send_refusal
 from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard
-from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
+from penstock.edge.refusal import ClientGoneError, RefusedError, inviting_a_second_try, refuse
 from penstock.edge.request_body import media_type, read_body
 from penstock.errors import BadInputError, PenstockError
 from penstock.formats.feedback_datadog import DATADOG_METRICS
@@ -67,8 +66,6 @@ _INFORMATION: Mapping[str, Any] = {
     "/arize_phoenix_version": "12.0.0",  # the first whose clients may annotate sessions
 }
 
-logger = logging.getLogger(__name__)
-
 
 class ForeignFeedbackEndpoint:
     """Serves one path."""
@@ -90,18 +87,15 @@ class ForeignFeedbackEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         try:
-            content = await self._read(scope["headers"], receive)
-            status, answer = await self._take(content, scope.get("path_params", {}))
+            with inviting_a_second_try(f"A request to {scope['path']}"):
+                content = await self._read(scope["headers"], receive)
+                status, answer = await self._take(content, scope.get("path_params", {}))
         except ClientGoneError:
             return
         except _RefusedByError as error:
             refusal, ecosystem = refuse(error.reason), error.ecosystem
         except PenstockError as error:
             refusal, ecosystem = refuse(error), self._choose(None)
-        except Exception:
-            # As with telemetry: an unforeseen failure must invite a second try.
-            logger.exception("A request to %s failed", scope["path"])
-            refusal, ecosystem = refuse(PenstockError("see its log.")), self._choose(None)
         else:
             await send_json(send, status, answer)
             return

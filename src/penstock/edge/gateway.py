@@ -19,7 +19,7 @@ from penstock.edge.gateway_relay import Relay
 from penstock.edge.gateway_request import Added, GatewayRequest, read_request, what_to_add, write_request
 from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard
-from penstock.edge.refusal import ClientGoneError, RefusedError, refuse
+from penstock.edge.refusal import ClientGoneError, RefusedError, inviting_a_second_try, refuse
 from penstock.edge.request_body import Headers, media_type, read_body
 from penstock.edge.routing import Destination, RouteKeeper
 from penstock.edge.upstreams import Upstream, Upstreams
@@ -118,17 +118,13 @@ class GatewayEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         try:
-            request = await self._gateway.read(self._path, scope, receive)
-            destination = self._gateway.resolve(request)
+            with inviting_a_second_try(f"A request to /v1{self._path}"):
+                request = await self._gateway.read(self._path, scope, receive)
+                destination = self._gateway.resolve(request)
         except ClientGoneError:
             return
         except PenstockError as error:
             await send_openai_refusal(send, refuse(error))
-            return
-        except Exception:
-            # As everywhere at the edge: an unforeseen failure must invite a second try.
-            logger.exception("A request to /v1%s failed", self._path)
-            await send_openai_refusal(send, refuse(PenstockError("see its log.")))
             return
         await self._gateway.exchange(request, destination, receive, send)
 

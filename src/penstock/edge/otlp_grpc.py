@@ -4,7 +4,6 @@ Bodies are taken as bytes and parsed here, so that what cannot be understood is 
 much, as sent or inflated, is refused by gRPC itself: RESOURCE_EXHAUSTED without RetryInfo, which forbids a second try.
 """
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ import grpc.aio
 
 from penstock.edge.ingest_door import Acceptance, IngestDoor
 from penstock.edge.keys import KeyGuard
-from penstock.edge.refusal import MOST_MESSAGE_CHARACTERS, RefusedError, refuse
+from penstock.edge.refusal import MOST_MESSAGE_CHARACTERS, RefusedError, inviting_a_second_try, refuse
 from penstock.edge.request_body import Headers
 from penstock.errors import ConfigurationError, PenstockError
 from penstock.formats.otlp import (
@@ -33,8 +32,6 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 # Trailers travel in headers, which clients limit to 8 KiB; the sentence stands in them three times, once in base64.
 _MOST_TRAILER_CHARACTERS = 500
 _MIN_PING_MS = 5_000  # the Collector and the Go SDK are often set to ping every ten seconds
-
-logger = logging.getLogger(__name__)
 
 
 class OtlpGrpcServer:
@@ -89,14 +86,10 @@ class ExportMethod:
     async def export(self, body: bytes, context: Any) -> bytes:
         """Serve one call."""
         try:
-            return await self._serve(body, as_headers(context.invocation_metadata()))
+            with inviting_a_second_try(f"A gRPC export of {self._signal}"):
+                return await self._serve(body, as_headers(context.invocation_metadata()))
         except PenstockError as error:
-            refusal = refuse(error)
-        except Exception:
-            # As over HTTP: whatever went wrong here, the sender shall try again.
-            logger.exception("A gRPC export of %s failed", self._signal)
-            refusal = refuse(PenstockError("see its log."))
-        return await _abort(context, refusal)
+            return await _abort(context, refuse(error))
 
     async def _serve(self, body: bytes, headers: Headers) -> bytes:
         await self._guard.check(headers, access.Scope.INGEST)

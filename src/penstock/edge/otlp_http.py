@@ -4,7 +4,6 @@ An answer of 200 means that what was accepted is on disk. Every refusal is a goo
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from penstock.edge.answers import send_answer
 from penstock.edge.ingest_door import Acceptance, IngestDoor
 from penstock.edge.keys import KeyGuard
-from penstock.edge.refusal import MOST_MESSAGE_CHARACTERS, ClientGoneError, RefusedError, refuse
+from penstock.edge.refusal import MOST_MESSAGE_CHARACTERS, ClientGoneError, RefusedError, inviting_a_second_try, refuse
 from penstock.edge.request_body import find_header, read_body
 from penstock.errors import PenstockError
 from penstock.formats.otlp import (
@@ -32,8 +31,6 @@ from penstock.records import access
 # Above this, JSON is decoded in a thread: it takes long enough for other requests to notice.
 _JSON_IN_LOOP_BYTES = 256 * 1024
 TRACES_ELSEWHERE = ("/api/public/otel/v1/traces", "/otel/v1/traces", "/api/v1/otel/v1/traces")
-
-logger = logging.getLogger(__name__)
 
 
 class OtlpEndpoint:
@@ -58,16 +55,12 @@ class OtlpEndpoint:
         headers = scope["headers"]
         encoding = encoding_of(find_header(headers, b"content-type"))
         try:
-            body = await self._serve(scope, receive, encoding)
+            with inviting_a_second_try(f"A request to /v1/{self._signal}"):
+                body = await self._serve(scope, receive, encoding)
         except ClientGoneError:
             return
         except PenstockError as error:
             await _send_status(send, refuse(error), encoding)
-            return
-        except Exception:
-            # Whatever went wrong here, the sender's data must not be lost by an answer that forbids a second try.
-            logger.exception("A request to /v1/%s failed", self._signal)
-            await _send_status(send, refuse(PenstockError("see its log.")), encoding)
             return
         await send_answer(send, 200, str(encoding).encode(), body)
 

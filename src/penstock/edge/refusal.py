@@ -3,6 +3,10 @@
 Storage that cannot take data is always 503 with Retry-After, never 500: an exporter drops what was answered with 500.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from penstock.errors import BadInputError, PenstockError, StorageError
 
 RETRY_AFTER_S = 2
@@ -10,6 +14,8 @@ MOST_MESSAGE_CHARACTERS = 2000  # of a sentence that a client must be able to re
 
 _CANONICAL_CODES = {400: 3, 401: 16, 403: 7, 404: 5, 413: 8, 415: 3, 422: 3, 503: 14}
 _UNKNOWN_CODE = 2
+
+logger = logging.getLogger(__name__)
 
 
 class RefusedError(PenstockError):
@@ -49,3 +55,18 @@ def refuse(error: PenstockError) -> RefusedError:
     if isinstance(error, StorageError):
         return RefusedError(503, str(error), retry_after_s=RETRY_AFTER_S)
     return RefusedError(503, f"Penstock could not take the request: {error}", retry_after_s=RETRY_AFTER_S)
+
+
+@contextmanager
+def inviting_a_second_try(what: str) -> Iterator[None]:
+    """Make of whatever was not foreseen a refusal that lets the sender try again, and log it; `what` names the request.
+
+    The one place where the edge catches everything: an answer that forbids a second try would lose the sender's data.
+    """
+    try:
+        yield
+    except PenstockError:
+        raise
+    except Exception as error:
+        logger.exception("%s failed", what)
+        raise PenstockError("see its log.") from error

@@ -167,17 +167,16 @@ class Door:
         try:
             for written in self._put_spans(batch):
                 written.result()
+            return
         except SpoolFullError as error:
-            with self._lock:
-                self._counts["captures_lost"] += len(batch)
-                self._counts["captures"] -= len(batch)
-                self._note(-len(batch), len(batch))
             logger.warning("%s captures were lost: %s", len(batch), error)
         except Exception:
             # One capture that cannot be written must not end the thread that writes all others.
             logger.exception("%s captures were lost", len(batch))
-            with self._lock:
-                self._counts["captures_lost"] += len(batch)
+        with self._lock:
+            self._counts["captures_lost"] += len(batch)
+            self._counts["captures"] -= len(batch)
+            self._note(-len(batch), len(batch))
 
     def _note(self, kept: int, lost: int) -> None:
         now = time.monotonic()
