@@ -16,7 +16,6 @@ from penstock.errors import BadInputError
 from penstock.evaluation.suite_files import freeze_held_out
 from penstock.ingest.flush import Flusher, FlushThread
 from penstock.ingest.forward_queue import ForwardQueue
-from penstock.ingest.prices import load_prices
 from penstock.ingest.spool import Spool, adopt_spools, create_as, create_spool
 from penstock.lake.arrow_schema import to_arrow
 from penstock.lake.lake import Lake
@@ -28,7 +27,7 @@ from penstock.records.span import Span
 from penstock.registry.registry import Registry
 from penstock.settings import EdgeSettings, LakeSettings, Settings
 from penstock.worker.erasure import CONDITIONS, ErasureReport, erase_users
-from penstock.worker.refresh import refresh_stages
+from penstock.worker.refresh import Stages
 from tests.registry.examples import a_checkpoint
 from tests.rows import make_feedback, make_span, trace
 from tests.s3 import S3Server
@@ -63,10 +62,7 @@ class Office:
 
     def refresh(self) -> None:
         """What the worker does every few seconds."""
-        settings = self.penstock.settings
-        refresh_stages(
-            self.lake, self.penstock.registry, settings, self.penstock.clock, load_prices(settings.prices), self.penstock.sampling
-        )
+        Stages(self.penstock.registry, self.penstock.settings, self.penstock.clock).run(self.lake)
 
     def call(self, user: str | None, **fields: Any) -> Span:
         """A call in which everything that can tell of a user does."""

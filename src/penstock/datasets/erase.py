@@ -43,8 +43,8 @@ def erase_from_datasets(
         _erase_files(Path(registry.datasets.get(dataset_id).uri), hashes, erasure_id, at)
         registry.datasets.mark_not_rebuildable(dataset_id)
     if found:
+        lake.append("dataset_rows", [_tombstone(row, at) for row in found])  # first: one that is cut short must not lose them
         lake.erase("dataset_rows", _HIT, {"erased_interactions": pa.table({"id": pa.array(sorted(interactions), pa.string())})})
-        lake.append("dataset_rows", [_tombstone(row, at) for row in found])
     return {dataset_id: len(hashes) for dataset_id, hashes in by_dataset.items()}
 
 

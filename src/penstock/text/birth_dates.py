@@ -1,6 +1,6 @@
 """Dates of birth: a date is one only where a word beside it says so."""
 
-from penstock.text.patterns import LEFT, Found, compile_pattern
+from penstock.text.patterns import LEFT, Found, compile_pattern, each_first_group
 
 _MONTH = (
     rb"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|m(?:\xc3\xa4|ae)r|mai|okt|dez|ene|abr|ago|dic"
@@ -29,11 +29,5 @@ class BirthDates:
 
     def find(self, data: bytes) -> list[Found]:
         """Every date of birth."""
-        found: list[Found] = []
-        position = 0
-        while (match := self._search(data, position)) is not None:
-            start, end = match.span(1)
-            if not data[end : end + 1].isdigit():
-                found.append(Found(start, end, "birth_date"))
-            position = end
-        return found
+        dates = each_first_group(self._search, data)
+        return [Found(start, end, "birth_date") for start, end in dates if not data[end : end + 1].isdigit()]

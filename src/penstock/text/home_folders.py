@@ -1,6 +1,6 @@
 """User names in the paths of stack traces: the folder of a person, not that of a service."""
 
-from penstock.text.patterns import Found, compile_pattern
+from penstock.text.patterns import Found, compile_pattern, each_first_group
 
 _NOBODY = frozenset(
     (
@@ -22,11 +22,5 @@ class HomeFolders:
 
     def find(self, data: bytes) -> list[Found]:
         """Every name."""
-        found: list[Found] = []
-        position = 0
-        while (match := self._search(data, position)) is not None:
-            start, end = match.span(1)
-            if data[start:end].lower() not in _NOBODY:
-                found.append(Found(start, end, "username"))
-            position = end
-        return found
+        names = each_first_group(self._search, data)
+        return [Found(start, end, "username") for start, end in names if data[start:end].lower() not in _NOBODY]

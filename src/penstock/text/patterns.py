@@ -4,7 +4,7 @@ Patterns are read over raw JSON as well as over text, so the left edge of a word
 They are RE2's, which takes linear time whatever a text holds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import re2
@@ -61,6 +61,14 @@ def compile_set(patterns: Sequence[bytes]) -> Any:
         patterns_set.Add(pattern)
     patterns_set.Compile()
     return patterns_set
+
+
+def each_first_group(search: Any, data: bytes) -> Iterator[tuple[int, int]]:
+    """Where the first group of each match lies; the next is sought from its end, so that what follows it may begin another."""
+    position = 0
+    while (match := search(data, position)) is not None:
+        start, position = match.span(1)
+        yield start, position
 
 
 def _options() -> Any:

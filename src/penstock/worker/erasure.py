@@ -15,8 +15,6 @@ from msgspec import Struct
 from penstock.datasets.erase import erase_from_datasets
 from penstock.datasets.lineage import datasets_behind
 from penstock.evaluation.erase import erase_from_suites
-from penstock.ingest.prices import load_prices
-from penstock.ingest.sampling import Sampling
 from penstock.ingest.scrub import Scrubber
 from penstock.ingest.spool import adopt_spools, scrubbed_path
 from penstock.ingest.tombstones import add_tombstones
@@ -26,9 +24,8 @@ from penstock.records.clock import utc_now
 from penstock.records.erasure import Erasure
 from penstock.records.ids import random_id
 from penstock.records.training import TrainingRunState
-from penstock.text.secret_key import load_key
 from penstock.worker.erasure_scope import ErasureScope, find_scope
-from penstock.worker.refresh import refresh_stages
+from penstock.worker.refresh import Stages
 from penstock.worker.stores import Stores
 
 _POLL_S = 0.1
@@ -70,14 +67,13 @@ def erase_users(
 ) -> ErasureReport:
     """Erase these users, given as keyed hashes; `wait_s` is how long to wait for the edges to clean their spools."""
     began = time.monotonic()
-    lake, settings, at = stores.open_lake(), stores.settings, utc_now()
+    lake, at = stores.open_lake(), utc_now()
     erasure_id = random_id("x")
     stores.registry.erasures.create(Erasure(erasure_id=erasure_id, users=len(users), requested_at=at))
     say("Waiting for those who write to the lake")
     with lake.alone():
         say("Settling what has arrived")
-        prices, sampling = load_prices(settings.prices), Sampling(settings.policy.sample, load_key(settings.home_path))
-        refresh_stages(lake, stores.registry, settings, stores.clock, prices, sampling)
+        Stages(stores.registry, stores.settings, stores.clock).run(lake)
         say("Looking for what belongs to them")
         scope = find_scope(lake, users)
         add_tombstones(lake.root, erasure_id, scope.tombstones())

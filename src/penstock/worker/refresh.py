@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from penstock.errors import PenstockError
-from penstock.ingest.prices import PriceTable, load_prices
+from penstock.ingest.prices import load_prices
 from penstock.ingest.sampling import Sampling
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
@@ -37,10 +37,8 @@ class Refresher:
         self._lock = threading.Lock()
         self._registry = registry
         self._settings = settings
-        self._prices = load_prices(settings.prices)
+        self._stages = Stages(registry, settings, clock)
         self._contracts = ContractWatch(settings)
-        self._sampling = Sampling(settings.policy.sample, load_key(settings.home_path))
-        self._clock = clock
         self._holder = holder
         self._maintained_at = time.monotonic()
         self._refreshed_at: float | None = None
@@ -55,7 +53,7 @@ class Refresher:
             if not self._registry.leases.acquire(LEASE, self._holder, LEASE_S, utc_now()):
                 return False
             with self._lake.writing():
-                refresh_stages(self._lake, self._registry, self._settings, self._clock, self._prices, self._sampling)
+                self._stages.run(self._lake)
             self._contracts.look(self._lake)
             self._refreshed_at = time.monotonic()
             return True
@@ -74,14 +72,22 @@ class Refresher:
         self._registry.leases.release(LEASE, self._holder)
 
 
-def refresh_stages(
-    lake: Lake, registry: Registry, settings: Settings, clock: WriterClock, prices: PriceTable, sampling: Sampling
-) -> None:
-    """Settle, signals, labels, in the order in which data flows."""
-    settle_interactions(lake, clock, price=prices.cost, sampling=sampling)
-    settle_feedback(lake, clock, settings.ingest.pending_expiry_h)
-    run_signals(lake, clock)
-    run_labels(lake, registry, settings.reward, clock)
+class Stages:
+    """Settle, signals, labels, with all that one home's settings ask of them."""
+
+    def __init__(self, registry: Registry, settings: Settings, clock: WriterClock) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._clock = clock
+        self._price = load_prices(settings.prices).cost
+        self._sampling = Sampling(settings.policy.sample, load_key(settings.home_path))
+
+    def run(self, lake: Lake) -> None:
+        """Bring each up to what there was when this began, in the order in which data flows."""
+        settle_interactions(lake, self._clock, price=self._price, sampling=self._sampling)
+        settle_feedback(lake, self._clock, self._settings.ingest.pending_expiry_h)
+        run_signals(lake, self._clock)
+        run_labels(lake, self._registry, self._settings.reward, self._clock)
 
 
 class RefreshLoop:
