@@ -82,6 +82,18 @@ def test_usage_is_read_whichever_provider_wrote_it() -> None:
     assert usage_columns({"input": 30, "output": 11, "input_cached_tokens": 4, "output_reasoning_tokens": 2}) == expected
 
 
+def test_what_anthropic_read_from_and_wrote_to_its_cache_is_part_of_the_input() -> None:
+    told = {"input_tokens": 3, "output_tokens": 2, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 2}
+    assert usage_columns(told) == {"input_tokens": 9, "output_tokens": 2, "cached_tokens": 4}
+
+
+@pytest.mark.parametrize("total", [{"total_tokens": 11}, {"prompt_tokens": 9}])
+def test_counts_passed_on_with_a_total_hold_the_cache_already(total: dict[str, int]) -> None:
+    """MLflow and LiteLLM give Anthropic's name to a part of the input."""
+    told = {"input_tokens": 9, "output_tokens": 2, "cache_read_input_tokens": 4, **total}
+    assert usage_columns(told) == {"input_tokens": 9, "output_tokens": 2, "cached_tokens": 4}
+
+
 @pytest.mark.parametrize("usage", [None, 3, [], {"input_tokens": "many"}, {"prompt_tokens": -1}, {"prompt_tokens": True}])
 def test_usage_that_is_none_is_left_out(usage: Any) -> None:
     assert usage_columns(usage) == {}

@@ -150,3 +150,16 @@ def test_langchains_record_tells_what_the_provider_said() -> None:
         "input_tokens": 3, "output_tokens": 4,
     }  # fmt: skip
     assert response_facts("text") == response_facts({"id": "no-response"}) == {}
+
+
+def test_reasoning_kept_back_is_no_part_of_the_answer() -> None:
+    output = [{"type": "reasoning", "summary": [], "encrypted_content": "x"}, {"type": "message", "content": "Ho"}]
+    (message,) = to_messages({"output": output}, "assistant")
+    assert message["parts"] == [{"type": "text", "content": "Ho"}]
+    assert to_messages({"output": output[:1]}, "assistant") == []
+
+
+@pytest.mark.parametrize("value", [{"messages": 7}, {"choices": [7]}, {"choices": []}])
+def test_what_only_looks_like_a_provider_s_is_kept_as_json(value: dict[str, object]) -> None:
+    (message,) = to_messages(value, "user")
+    assert json.loads(message["parts"][0]["content"]) == value

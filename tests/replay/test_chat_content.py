@@ -54,11 +54,36 @@ def test_an_input_is_a_user_message(value: Any) -> None:
         {"output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Ho"}]}]},
         {"output": {"role": "assistant", "content": "Ho"}},
         {"candidates": [{"content": {"role": "model", "parts": [{"text": "Ho"}]}}]},
-        {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Ho"}], "stop_reason": "end_turn"},
+        {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Ho"}]},
     ],
 )
 def test_an_output_is_an_assistant_message(value: Any) -> None:
     assert read_messages(value, "assistant") == [HO]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Ho"}], "stop_reason": "stop"},
+        {"choices": [{"message": {"role": "assistant", "content": "Ho"}, "finish_reason": "stop"}]},
+        {"candidates": [{"content": {"role": "model", "parts": [{"text": "Ho"}]}, "finishReason": "stop"}]},
+        {"generations": [[{"text": "Ho", "generation_info": {"finish_reason": "stop"}}]]},
+    ],
+)
+def test_a_message_says_why_it_ended(value: Any) -> None:
+    answer = read_answer(value)
+    assert answer.messages == [{**HO, "finish_reason": "stop"}]
+    assert answer.facts["finish_reason"] == "stop"
+
+
+def test_several_prompts_are_one_text() -> None:
+    (message,) = read_messages(["a", "b"], "user") or []
+    assert message == {"role": "user", "parts": [{"type": "text", "content": "a\nb"}]}
+
+
+def test_pieces_of_no_known_shape_are_the_parts_of_one_message() -> None:
+    (message,) = read_messages(["a", 7], "user") or []
+    assert [part["content"] for part in message["parts"]] == ["a", "7"]
 
 
 def test_a_system_prompt_beside_the_messages_comes_first() -> None:
@@ -87,7 +112,7 @@ def test_nothing_is_no_message(value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [{"ticket": 7, "lines": ["a"]}, ["a", "b"], 7, {"messages": 7}, {"choices": [7]}, {"generations": [[]]}]
+    "value", [{"ticket": 7, "lines": ["a"]}, {"lines": ["a", 7]}, 7, {"messages": 7}, {"choices": [7]}, {"generations": [[]]}]
 )
 def test_what_has_no_known_shape_is_kept_as_its_json(value: Any) -> None:
     (message,) = read_messages(value, "user") or []
@@ -104,7 +129,7 @@ def test_nesting_without_end_is_kept_as_text() -> None:
 def test_an_output_tells_ids_model_reason_and_tokens() -> None:
     body = {"id": "c1", "model": "m-1", "system_fingerprint": "fp", "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
     answer = read_answer({**body, "choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": "Ho"}}]})
-    assert answer.messages == [HO]
+    assert answer.messages == [{**HO, "finish_reason": "stop"}]
     assert answer.facts == {
         "response_id": "c1",
         "response_model": "m-1",

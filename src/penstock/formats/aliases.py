@@ -277,7 +277,16 @@ def usage_columns(usage: Any) -> dict[str, int]:
         count = next((count for name in names if (count := count_of(flat.get(name))) is not None), None)
         if count is not None:
             found[column] = count
+    if "input_tokens" in found and _is_anthropic(usage):
+        written = count_of(usage.get("cache_creation_input_tokens")) or 0
+        found["input_tokens"] += found.get("cached_tokens", 0) + written
     return found
+
+
+def _is_anthropic(usage: Mapping[str, Any]) -> bool:
+    """Anthropic alone counts what was read from and written to its cache beside the input; those who pass it on give totals."""
+    named = "input_tokens" in usage and "cache_read_input_tokens" in usage
+    return named and "prompt_tokens" not in usage and "total_tokens" not in usage
 
 
 def _sums(usage: Mapping[str, Any]) -> dict[str, int]:

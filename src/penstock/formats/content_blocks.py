@@ -43,7 +43,7 @@ def call_part(item: Mapping[str, Any]) -> Part:
     arguments = _first(inner, "arguments", "args", "input")
     return {
         "type": "tool_call",
-        "id": _first(item, "call_id", "id", "toolCallId", "tool_call_id"),
+        "id": _first(item, "call_id", "id", "toolCallId", "tool_call_id", "tool_id"),
         "name": _first(inner, "name", "toolName"),
         "arguments": parse_arguments(arguments),
     }

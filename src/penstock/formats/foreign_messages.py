@@ -120,13 +120,18 @@ def _from_list(items: list[Any], role: str, depth: int) -> Messages:
         return [{"role": role, "parts": [{"type": "text", "content": "\n".join(items)}]}]
     if not all(isinstance(item, Mapping) for item in items):
         return [{"role": role, "parts": [block(decoded(item)) for item in items]}]
-    messages = [_message(item, role) for item in items]
-    return _joined(messages) if any(kind_of(item) in _ITEMS for item in items) and role == "assistant" else messages
+    messages = [_message(item, role) for item in items if not _is_silent(item)]
+    return _joined(messages) if messages and any(kind_of(item) in _ITEMS for item in items) and role == "assistant" else messages
 
 
 _BODIES = (("input", "prompt", "prompts", "query", "question", "text"), ("output", "response", "text", "result"))
 _ONLY_ALONE = frozenset({"query", "question", "text", "response", "result"})
 _ITEMS = CALLS | {"message", "reasoning", "function_call_output"}
+
+
+def _is_silent(item: Mapping[str, Any]) -> bool:
+    """Reasoning that its provider kept to itself."""
+    return kind_of(item) == "reasoning" and "role" not in item and not block(item).get("content")
 
 
 def _joined(messages: Messages) -> Messages:
@@ -141,13 +146,13 @@ def _from_mapping(value: Mapping[str, Any], role: str, depth: int) -> Messages:
     if generation is not None:
         return [_langchain_generation(generation)]
     for name in ("choices", "candidates"):
-        if isinstance(value.get(name), list):
+        if _holds_objects(value.get(name)):
             return [_choice(item) for item in value[name] if isinstance(item, Mapping)]
     system = value.get("system") or value.get("instructions") or value.get("systemInstruction")
     # A response repeats the instructions that it followed; they are no part of the answer.
     before = to_messages(system, "system", depth + 1) if system and role == "user" else []
     for name in ("messages", "contents", "message"):
-        if value.get(name):
+        if value.get(name) and isinstance(value[name], str | list | Mapping):
             return before + to_messages(value[name], role, depth + 1)
     if _is_message(value):
         return [*before, _message(value, role)]
@@ -155,6 +160,10 @@ def _from_mapping(value: Mapping[str, Any], role: str, depth: int) -> Messages:
         if value.get(name) is not None and (name not in _ONLY_ALONE or len(value) == 1):
             return before + to_messages(value[name], role, depth + 1)
     return [{"role": role, "parts": [{"type": "text", "content": text_of(dict(value)) or ""}]}]
+
+
+def _holds_objects(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, Mapping) for item in value)
 
 
 def _is_message(value: Mapping[str, Any]) -> bool:
