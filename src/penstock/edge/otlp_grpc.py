@@ -4,27 +4,18 @@ Bodies are taken as bytes and parsed here, so that what cannot be understood is 
 much, as sent or inflated, is refused by gRPC itself: RESOURCE_EXHAUSTED without RetryInfo, which forbids a second try.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from penstock.edge.ingest_door import Acceptance, IngestDoor
+from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard
-from penstock.edge.refusal import MOST_MESSAGE_CHARACTERS, RefusedError, inviting_a_second_try, refuse
+from penstock.edge.otlp_signals import OtlpSignal, otlp_signals
+from penstock.edge.refusal import RefusedError, inviting_a_second_try, refuse
 from penstock.edge.request_body import Headers
 from penstock.errors import ConfigurationError, PenstockError
-from penstock.formats.otlp import (
-    Encoding,
-    TelemetrySignal,
-    encode_response,
-    encode_status,
-    parse_logs,
-    parse_metrics,
-    parse_profiles,
-    parse_traces,
-)
+from penstock.formats.otlp import Encoding, encode_status
 from penstock.records import access
 
 _PREFIX = "/opentelemetry.proto.collector."
@@ -71,43 +62,31 @@ class OtlpGrpcServer:
 class ExportMethod:
     """The Export method of one signal's service."""
 
-    def __init__(
-        self,
-        signal: TelemetrySignal,
-        parse: Callable[[bytes, str], Any],
-        accept: Callable[[Any], Awaitable[Acceptance]] | None,
-        guard: KeyGuard,
-    ) -> None:
+    def __init__(self, signal: OtlpSignal, guard: KeyGuard) -> None:
         self._signal = signal
-        self._parse = parse
-        self._accept = accept
         self._guard = guard
 
     async def export(self, body: bytes, context: Any) -> bytes:
         """Serve one call."""
         try:
-            with inviting_a_second_try(f"A gRPC export of {self._signal}"):
+            with inviting_a_second_try(f"A gRPC export of {self._signal.name}"):
                 return await self._serve(body, as_headers(context.invocation_metadata()))
         except PenstockError as error:
             return await _abort(context, refuse(error))
 
     async def _serve(self, body: bytes, headers: Headers) -> bytes:
         await self._guard.check(headers, access.Scope.INGEST)
-        request = self._parse(body, Encoding.PROTOBUF)
-        if self._accept is None:
-            return encode_response(self._signal, 0, "", Encoding.PROTOBUF)
-        accepted = await self._accept(request)
-        message = accepted.message[:MOST_MESSAGE_CHARACTERS]
-        return encode_response(self._signal, accepted.rejected, message, Encoding.PROTOBUF)
+        return await self._signal.answer(self._signal.parse(body, Encoding.PROTOBUF), Encoding.PROTOBUF)
 
 
 def otlp_methods(door: IngestDoor, guard: KeyGuard) -> dict[str, ExportMethod]:
     """What serves each method; metrics and profiles are answered and dropped."""
+    traces, logs, metrics, profiles = (ExportMethod(signal, guard) for signal in otlp_signals(door))
     return {
-        f"{_PREFIX}trace.v1.TraceService/Export": ExportMethod("traces", parse_traces, door.accept_traces, guard),
-        f"{_PREFIX}logs.v1.LogsService/Export": ExportMethod("logs", parse_logs, door.accept_logs, guard),
-        f"{_PREFIX}metrics.v1.MetricsService/Export": ExportMethod("metrics", parse_metrics, None, guard),
-        f"{_PREFIX}profiles.v1development.ProfilesService/Export": ExportMethod("profiles", parse_profiles, None, guard),
+        f"{_PREFIX}trace.v1.TraceService/Export": traces,
+        f"{_PREFIX}logs.v1.LogsService/Export": logs,
+        f"{_PREFIX}metrics.v1.MetricsService/Export": metrics,
+        f"{_PREFIX}profiles.v1development.ProfilesService/Export": profiles,
     }
 
 

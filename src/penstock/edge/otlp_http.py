@@ -4,28 +4,18 @@ An answer of 200 means that what was accepted is on disk. Every refusal is a goo
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
 from penstock.edge.answers import send_answer
-from penstock.edge.ingest_door import Acceptance, IngestDoor
+from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard
+from penstock.edge.otlp_signals import OtlpSignal, otlp_signals
 from penstock.edge.refusal import MOST_MESSAGE_CHARACTERS, ClientGoneError, RefusedError, inviting_a_second_try, refuse
 from penstock.edge.request_body import find_header, read_body
 from penstock.errors import PenstockError
-from penstock.formats.otlp import (
-    Encoding,
-    TelemetrySignal,
-    encode_response,
-    encode_status,
-    encoding_of,
-    parse_logs,
-    parse_metrics,
-    parse_profiles,
-    parse_traces,
-)
+from penstock.formats.otlp import Encoding, encode_status, encoding_of
 from penstock.records import access
 
 # Above this, JSON is decoded in a thread: it takes long enough for other requests to notice.
@@ -36,17 +26,8 @@ TRACES_ELSEWHERE = ("/api/public/otel/v1/traces", "/otel/v1/traces", "/api/v1/ot
 class OtlpEndpoint:
     """One of /v1/traces, /v1/logs, /v1/metrics, /v1development/profiles."""
 
-    def __init__(
-        self,
-        signal: TelemetrySignal,
-        parse: Callable[[bytes, str], Any],
-        accept: Callable[[Any], Awaitable[Acceptance]] | None,
-        guard: KeyGuard,
-        max_body_bytes: int,
-    ) -> None:
+    def __init__(self, signal: OtlpSignal, guard: KeyGuard, max_body_bytes: int) -> None:
         self._signal = signal
-        self._parse = parse
-        self._accept = accept
         self._guard = guard
         self._max_body_bytes = max_body_bytes
 
@@ -55,7 +36,7 @@ class OtlpEndpoint:
         headers = scope["headers"]
         encoding = encoding_of(find_header(headers, b"content-type"))
         try:
-            with inviting_a_second_try(f"A request to /v1/{self._signal}"):
+            with inviting_a_second_try(f"A request to /v1/{self._signal.name}"):
                 body = await self._serve(scope, receive, encoding)
         except ClientGoneError:
             return
@@ -71,30 +52,26 @@ class OtlpEndpoint:
             sent = find_header(headers, b"content-type")
             raise RefusedError(415, f"Content-Type {sent!r} is not OTLP; send {Encoding.PROTOBUF} or {Encoding.JSON}.")
         body = await read_body(headers, receive, self._max_body_bytes)
-        request = await self._decode(body, encoding)
-        if self._accept is None:
-            return encode_response(self._signal, 0, "", encoding)
-        accepted = await self._accept(request)
-        return encode_response(self._signal, accepted.rejected, accepted.message[:MOST_MESSAGE_CHARACTERS], encoding)
+        return await self._signal.answer(await self._decode(body, encoding), encoding)
 
     async def _decode(self, body: bytes, encoding: Encoding) -> Any:
         try:
             if encoding is Encoding.JSON and len(body) > _JSON_IN_LOOP_BYTES:
-                return await asyncio.to_thread(self._parse, body, encoding)
-            return self._parse(body, encoding)
+                return await asyncio.to_thread(self._signal.parse, body, encoding)
+            return self._signal.parse(body, encoding)
         except UnicodeDecodeError as error:
             raise RefusedError(400, f"The body is no UTF-8: {error}.") from error
 
 
 def otlp_endpoints(door: IngestDoor, guard: KeyGuard, max_body_bytes: int) -> dict[str, OtlpEndpoint]:
     """The endpoint of each path; traces also where the clients of Langfuse and LangSmith send them."""
-    traces = OtlpEndpoint("traces", parse_traces, door.accept_traces, guard, max_body_bytes)
+    traces, logs, metrics, profiles = (OtlpEndpoint(signal, guard, max_body_bytes) for signal in otlp_signals(door))
     return {
         "/v1/traces": traces,
         **dict.fromkeys(TRACES_ELSEWHERE, traces),
-        "/v1/logs": OtlpEndpoint("logs", parse_logs, door.accept_logs, guard, max_body_bytes),
-        "/v1/metrics": OtlpEndpoint("metrics", parse_metrics, None, guard, max_body_bytes),
-        "/v1development/profiles": OtlpEndpoint("profiles", parse_profiles, None, guard, max_body_bytes),
+        "/v1/logs": logs,
+        "/v1/metrics": metrics,
+        "/v1development/profiles": profiles,
     }
 
 
