@@ -9,14 +9,16 @@ import multiprocessing
 import os
 import resource
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Literal
+from typing import Any, Literal
 
+from penstock.edge.acceptor import Load
 from penstock.edge.run_file import remove_run_file, write_run_file
 from penstock.edge.server import bind_listener, hold_port, serve_worker
 from penstock.errors import ConfigurationError, PenstockError, StorageError
@@ -69,6 +71,7 @@ class WorkerPool:
         self._factory = factory
         self._grpc_port = grpc_port
         self._context = multiprocessing.get_context("spawn")
+        self._connections = self._context.RawArray("i", settings.edge.workers)
         self._stopping = threading.Event()
         self._workers: dict[int, SpawnProcess] = {}
         self._reports: dict[int, Connection] = {}
@@ -78,26 +81,26 @@ class WorkerPool:
     def run(self) -> None:
         """Start all workers and keep them running until told to stop."""
         edge = self._settings.edge
-        with hold_port(edge.host, edge.port, "edge.port") as port, self._stop_at_signals():
+        with bind_listener(edge.host, edge.port) as listener, self._stop_at_signals():
             try:
                 for worker in range(edge.workers):
-                    self._start(worker, port)
+                    self._start(worker, listener)
                 while not self._stopping.is_set():
-                    self._watch(port)
+                    self._watch(listener)
             finally:
                 self._stop_all()
 
-    def _start(self, worker: int, port: int) -> None:
+    def _start(self, worker: int, listener: socket.socket) -> None:
         if worker in self._reports:
             self._reports.pop(worker).close()
         receiver, sender = self._context.Pipe(duplex=False)
-        arguments = (self._settings, self._factory, worker, port, self._grpc_port, sender)
+        arguments = (self._settings, self._factory, worker, listener, self._grpc_port, sender, self._connections)
         process = self._context.Process(target=run_spawned_worker, args=arguments, name=f"edge-{worker}")
         process.start()
         sender.close()
         self._workers[worker], self._reports[worker] = process, receiver
 
-    def _watch(self, port: int) -> None:
+    def _watch(self, listener: socket.socket) -> None:
         sentinels = [process.sentinel for process in self._workers.values()]
         wait([*self._reports.values(), *sentinels], timeout=_POLL_S)
         for worker in list(self._reports):
@@ -105,10 +108,11 @@ class WorkerPool:
         if len(self._ready) == self._settings.edge.workers and not self._was_ready:
             self._was_ready = True
             edge = self._settings.edge
+            port = listener.getsockname()[1]
             write_run_file(self._settings.home_path, edge.host, port, workers=len(self._ready), grpc_port=self._grpc_port)
         for worker, process in list(self._workers.items()):
             if not process.is_alive() and not self._stopping.is_set():
-                self._replace(worker, process, port)
+                self._replace(worker, process, listener)
 
     def _read_report(self, worker: int) -> None:
         if not self._reports[worker].poll():
@@ -125,14 +129,14 @@ class WorkerPool:
         else:
             logger.error("Edge worker %s could not start: %s", worker, text)
 
-    def _replace(self, worker: int, process: SpawnProcess, port: int) -> None:
+    def _replace(self, worker: int, process: SpawnProcess, listener: socket.socket) -> None:
         if worker in self._reports:
             self._read_report(worker)
         if not self._was_ready:
             raise StorageError(f"Edge worker {worker} ended with exit code {process.exitcode} before it was ready.")
         logger.error("Edge worker %s ended with exit code %s; another takes its place.", worker, process.exitcode)
         if not self._stopping.wait(_RESTART_S):
-            self._start(worker, port)
+            self._start(worker, listener)
 
     def _stop_all(self) -> None:
         for process in self._workers.values():
@@ -159,7 +163,13 @@ class WorkerPool:
 
 
 def run_spawned_worker(
-    settings: Settings, factory: str, worker: int, port: int, grpc_port: int | None, report: Connection
+    settings: Settings,
+    factory: str,
+    worker: int,
+    listener: socket.socket,
+    grpc_port: int | None,
+    report: Connection,
+    connections: Any,
 ) -> None:
     """What a spawned worker does; it tells its parent when it is ready, or why it could not start."""
     threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
@@ -168,8 +178,8 @@ def run_spawned_worker(
         report.send((kind, text))
 
     try:
-        with bind_listener(settings.edge.host, port, shared=True) as listener:
-            serve_worker(settings, factory, worker, listener, grpc_port, lambda: tell("ready"))
+        with listener:
+            serve_worker(settings, factory, worker, listener, grpc_port, lambda: tell("ready"), Load(connections, worker))
     except ConfigurationError as error:
         tell("configuration", str(error))
     except PenstockError as error:

@@ -16,6 +16,7 @@ from typing import Any
 import uvicorn
 from msgspec import Struct
 
+from penstock.edge.acceptor import Acceptor, Load
 from penstock.edge.application import build_edge_app, is_ready
 from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard, require_key_or_loopback
@@ -51,12 +52,15 @@ class EdgeServer(uvicorn.Server):
         ready: Callable[[], bool],
         on_ready: Callable[[], None],
         grpc: OtlpGrpcServer | None = None,
+        load: Load | None = None,
     ) -> None:
         super().__init__(config)
+        self._load = load or Load([0], 0)
         self._grpc = grpc
         self._ready = ready
         self._on_ready = on_ready
         self._announcement: asyncio.Task[None] | None = None
+        self._accepting: list[asyncio.Task[None]] = []
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -75,15 +79,28 @@ class EdgeServer(uvicorn.Server):
         """Start, and announce it as soon as requests can be served."""
         if self._grpc is not None:
             await self._grpc.start()
-        await super().startup(sockets)
+        await super().startup([])
+        for listener in sockets or ():
+            acceptor = Acceptor(listener, self._protocol, self._count_connections, self._load, _BACKLOG)
+            self._accepting.append(asyncio.create_task(acceptor.run()))
         self._announcement = asyncio.create_task(self._announce())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop, answering what is under way."""
-        if self._announcement is not None:
-            self._announcement.cancel()
+        for task in (*self._accepting, self._announcement):
+            if task is not None:
+                task.cancel()
         stopping = [super().shutdown(sockets), *([self._grpc.stop(_FINISH_S)] if self._grpc is not None else [])]
         await asyncio.gather(*stopping)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """What serves one connection, as uvicorn makes it."""
+        make: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+        return protocol
+
+    def _count_connections(self) -> int:
+        return len(self.server_state.connections)
 
     async def _announce(self) -> None:
         while not self._ready():
@@ -98,15 +115,16 @@ def serve_worker(
     listener: socket.socket,
     grpc_port: int | None,
     on_ready: Callable[[], None],
+    load: Load | None = None,
 ) -> None:
-    """Build this worker's services, serve until told to stop, and flush what was taken."""
+    """Build this worker's services, serve until told to stop, and flush what was taken; `load` is shared with other workers."""
     gc.set_threshold(_COLLECT_AFTER)  # a request makes thousands of objects, of which none is in a circle
     services: EdgeServices = find_factory(factory)(settings, worker)
     try:
         require_key_or_loopback(settings.edge.host, services.registry.keys)
         app = build_edge_app(services.door, services.registry, settings)
         grpc = None if grpc_port is None else build_grpc_server(settings, services, listener, grpc_port)
-        server = EdgeServer(uvicorn_config(app, settings.edge.receive_timeout_s), lambda: is_ready(app), on_ready, grpc)
+        server = EdgeServer(uvicorn_config(app, settings.edge.receive_timeout_s), lambda: is_ready(app), on_ready, grpc, load)
         server.run(sockets=[listener])
     finally:
         services.close(_FLUSH_S)
