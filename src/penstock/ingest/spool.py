@@ -27,6 +27,7 @@ from penstock.lake.durability import make_folder, replace_durably
 _MOST_BODIES_PER_COMMIT = 512
 _MOST_BATCH_BYTES = 128 * 1024 * 1024  # a batch is held in memory on its way
 _MOST_BYTES_PER_DELETE = 1024 * 1024  # a longer deletion would hold up acknowledgements
+_PAGE_BYTES = 16 * 1024  # bodies are long: with SQLite's 4 KiB a write takes half as much CPU time again
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (app TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS bodies (
@@ -255,8 +256,10 @@ class Spool:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=30.0, check_same_thread=False)
         try:
+            connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA secure_delete = OFF")  # what an erasure leaves is rewritten whole, by scrub()
         except sqlite3.Error:
             connection.close()
             raise
