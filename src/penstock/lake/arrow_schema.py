@@ -61,7 +61,7 @@ def to_arrow(table: Table, records: Sequence[Struct]) -> pa.Table:
     """Records as rows of their table, partition included; BadInputError where a value does not fit its column."""
     fields = _record_schema(table.record)
     try:
-        columns = [_values(records, name, column_type) for name, column_type in zip(fields.names, fields.types, strict=True)]
+        columns = [column_of(records, name, column_type) for name, column_type in zip(fields.names, fields.types, strict=True)]
         return _with_partition(table, pa.table(columns, schema=fields))
     except (pa.ArrowException, TypeError, AttributeError, OverflowError) as error:
         raise BadInputError(
@@ -69,7 +69,8 @@ def to_arrow(table: Table, records: Sequence[Struct]) -> pa.Table:
         ) from error
 
 
-def _values(records: Sequence[Struct], name: str, column_type: Any) -> Any:
+def column_of(records: Sequence[Struct], name: str, column_type: Any) -> Any:
+    """One column of records as an Arrow array."""
     values = list(map(attrgetter(name), records))
     if values.count(None) == len(values):  # most columns of most batches
         return pa.nulls(len(values), column_type)
@@ -122,5 +123,6 @@ def _with_partition(table: Table, rows: pa.Table) -> pa.Table:
 
 def from_arrow(record_type: type[Record], rows: pa.Table) -> list[Record]:
     """Rows as records; columns that the record does not have are left out."""
-    names = [name for name in record_type.__struct_fields__ if name in rows.column_names]
+    present = frozenset(rows.column_names)
+    names = [name for name in record_type.__struct_fields__ if name in present]
     return [record_type(**row) for row in row_values(rows.select(names))]

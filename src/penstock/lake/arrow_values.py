@@ -3,6 +3,7 @@
 The values are those of `to_pylist(maps_as_pydicts="strict")`, times being in UTC.
 """
 
+import sys
 from datetime import UTC
 from itertools import pairwise
 from typing import Any
@@ -24,7 +25,7 @@ def column_values(column: "pa.ChunkedArray[Any]") -> list[Any]:
 
 def row_values(rows: pa.Table | pa.RecordBatch) -> list[dict[str, Any]]:
     """The rows as dictionaries."""
-    names = rows.schema.names
+    names = list(map(sys.intern, rows.schema.names))  # a record finds its fields many times faster by the very same string
     table = pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
     columns = [column_values(table.column(index)) for index in range(len(names))]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
