@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from penstock.errors import SpoolFullError
+from penstock.formats.otlp import Encoding, parse_traces
 from penstock.records.feedback import Feedback
 from penstock.records.span import Span
 
@@ -29,7 +30,7 @@ class RecordingDoor:
         self.failure = SpoolFullError("The spool holds 4 of 4 bytes; it takes more when the lake does.")
 
     async def accept_traces(self, request: Any) -> Accepted:
-        return self._take(self.traces, [request])
+        return self._take(self.traces, [parse_traces(request, Encoding.PROTOBUF) if isinstance(request, bytes) else request])
 
     async def accept_logs(self, request: Any) -> Accepted:
         return self._take(self.logs, [request])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.ingest.redact import _SPAN_TEXTS, MASKED_CREDENTIAL, Redaction
+from penstock.ingest.redact import MASKED_CREDENTIAL, SPAN_TEXTS, Redaction
 from penstock.policy_settings import RedactSettings
 from penstock.text.email_addresses import EmailAddresses
 from penstock.text.redaction import FAILED, Redactor
@@ -24,7 +24,7 @@ PERSONAL = {
 REDACTION = Redaction(Redactor(b"k" * 32), ["customer"])
 
 
-@pytest.mark.parametrize("column", _SPAN_TEXTS)
+@pytest.mark.parametrize("column", SPAN_TEXTS)
 def test_every_text_column_is_redacted(column: str) -> None:
     for kind, value in PERSONAL.items():
         (span,) = REDACTION.redact_spans([make_span(trace(1), "s", **{column: f"it is {value} indeed"})])

@@ -9,6 +9,7 @@ from penstock.formats.otlp import (
     Encoding,
     TelemetrySignal,
     encode_response,
+    encoding_of,
     parse_logs,
     parse_metrics,
     parse_profiles,
@@ -37,10 +38,15 @@ class OtlpSignal:
         return encode_response(self.name, accepted.rejected, accepted.message[:MOST_MESSAGE_CHARACTERS], encoding)
 
 
+def _traces(body: bytes, content_type: str) -> Any:
+    """Protobuf, which nearly everyone sends, goes to the door as it is, to be decoded with others; JSON as its message."""
+    return body if encoding_of(content_type) is Encoding.PROTOBUF else parse_traces(body, content_type)
+
+
 def otlp_signals(door: IngestDoor) -> tuple[OtlpSignal, OtlpSignal, OtlpSignal, OtlpSignal]:
     """Traces, logs, metrics and profiles."""
     return (
-        OtlpSignal("traces", parse_traces, door.accept_traces),
+        OtlpSignal("traces", _traces, door.accept_traces),
         OtlpSignal("logs", parse_logs, door.accept_logs),
         OtlpSignal("metrics", parse_metrics),
         OtlpSignal("profiles", parse_profiles),

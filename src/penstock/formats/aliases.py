@@ -41,14 +41,15 @@ def count_of(value: Any) -> int | None:
     return number if 0 <= number < 2**63 else None
 
 
-def _first_text(value: Any) -> str | None:
+def first_text(value: Any) -> str | None:
     """The first of several, also where the list was put down as JSON."""
     if isinstance(value, str) and value[:1] == "[":
         value = decoded(value)
     return text_of(value[0] if value else None) if isinstance(value, list) else text_of(value)
 
 
-def _milliseconds(value: Any) -> float | None:
+def milliseconds(value: Any) -> float | None:
+    """Seconds as milliseconds."""
     seconds = real_of(value)
     return None if seconds is None else seconds * 1000.0
 
@@ -105,10 +106,10 @@ COLUMNS: dict[str, tuple[tuple[str, ...], Convert]] = {
     "segment": (
         ("penstock.segment", "user.segment", "customer.segment", "user_segment", "userSegment", "segment"), text_of
     ),
-    "first_token_ms": (("gen_ai.response.time_to_first_chunk", "gen_ai.client.operation.time_to_first_chunk"), _milliseconds),
+    "first_token_ms": (("gen_ai.response.time_to_first_chunk", "gen_ai.client.operation.time_to_first_chunk"), milliseconds),
     "retrieved_documents": (("gen_ai.retrieval.documents",), text_of),
     "finish_reason": (
-        ("gen_ai.response.finish_reasons", "llm.finish_reason", "ai.response.finishReason", "ai.finishReason"), _first_text
+        ("gen_ai.response.finish_reasons", "llm.finish_reason", "ai.response.finishReason", "ai.finishReason"), first_text
     ),
     "error_type": (("error.type",), text_of),
     "input_tokens": (

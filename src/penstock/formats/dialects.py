@@ -24,14 +24,14 @@ _TRANSLATORS: tuple[tuple[str, tuple[str, ...], Translate], ...] = (
     (pydantic_ai.DIALECT, pydantic_ai.MARKERS, pydantic_ai.translate),
     (genai_legacy.DIALECT, genai_legacy.MARKERS, genai_legacy.translate),
 )
-_MARKERS = frozenset(marker for _, markers, _ in _TRANSLATORS for marker in markers)
+DIALECT_MARKERS = frozenset(marker for _, markers, _ in _TRANSLATORS for marker in markers)
 _MISSHAPEN = (TypeError, ValueError, AttributeError, LookupError, RecursionError)
 _FIRST_TOKEN_AT = "penstock.first_token_at"  # noqa: S105
 
 
 def read_span(attributes: dict[str, Any], name: str, started_ns: int) -> GenAiSpan:
     """The columns, kind and dialect of a span with these attributes (plain Python values)."""
-    if _MARKERS.isdisjoint(attributes) or RELAY_KIND in attributes:  # a relay has translated it before
+    if DIALECT_MARKERS.isdisjoint(attributes) or RELAY_KIND in attributes:  # a relay has translated it before
         return read_genai(attributes)
     dialect, translate = next(
         (dialect, translate) for dialect, markers, translate in _TRANSLATORS if any(marker in attributes for marker in markers)

@@ -45,7 +45,7 @@ KINDS = {
 _MOST_LOGPROBS = 100_000
 _MOST_NUMBERS = 64
 # Of attributes that are read into no column: those that only a model call's span has, in whatever dialect.
-_FOREIGN = ("llm.", "ai.", "lk.", "gcp.vertex.agent.", "langfuse.", "langsmith.", "mlflow.", "openinference.", "genai.")
+FOREIGN = ("llm.", "ai.", "lk.", "gcp.vertex.agent.", "langfuse.", "langsmith.", "mlflow.", "openinference.", "genai.")
 
 
 class GenAiSpan(msgspec.Struct, kw_only=True):
@@ -58,16 +58,16 @@ class GenAiSpan(msgspec.Struct, kw_only=True):
     problems: list[str] = msgspec.field(default_factory=list)
 
 
-_NORMALISED = (("provider", provider, PROVIDERS), ("finish_reason", finish_reason, FINISH_REASONS))
-_PLAIN = frozenset({"server.address", "server.port", "openai.response.service_tier"})  # on most spans, and of no further meaning
-_CONTENT = frozenset({"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions"})
-_TOOLS = "gen_ai.tool.definitions"
-_PARAMETER_PREFIX = "gen_ai.request."
-_LEGACY_PARAMETER_PREFIX = "gen_ai.openai.request."
+NORMALISED = (("provider", provider, PROVIDERS), ("finish_reason", finish_reason, FINISH_REASONS))
+PLAIN = frozenset({"server.address", "server.port", "openai.response.service_tier"})  # on most spans, and of no further meaning
+CONTENT = frozenset({"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions"})
+TOOLS = "gen_ai.tool.definitions"
+PARAMETER_PREFIX = "gen_ai.request."
+LEGACY_PARAMETER_PREFIX = "gen_ai.openai.request."
 _LEGACY_TIER = "gen_ai.openai.request.service_tier"  # which was the answer's under a wrong name
-_KEY_PREFIX, _TAG_PREFIX = "penstock.key.", "penstock.tag."
-_KEY_ENDINGS = ("_id", ".id", "-id", "Id", "ID")
-_METADATA_PREFIXES = (
+KEY_PREFIX, TAG_PREFIX = "penstock.key.", "penstock.tag."
+KEY_ENDINGS = ("_id", ".id", "-id", "Id", "ID")
+METADATA_PREFIXES = (
     "metadata.",
     "baggage.",
     "traceloop.association.properties.",
@@ -94,9 +94,9 @@ def read_genai(attributes: Mapping[str, Any]) -> GenAiSpan:
                 fallbacks.append(name)
             elif (converted := convert(value)) is not None:
                 columns[column] = converted
-        elif name.startswith(_PARAMETER_PREFIX):
-            parameters[name[len(_PARAMETER_PREFIX) :]] = value
-        elif name not in _CONTENT:
+        elif name.startswith(PARAMETER_PREFIX):
+            parameters[name[len(PARAMETER_PREFIX) :]] = value
+        elif name not in CONTENT:
             others.append(name)
     if fallbacks:
         _read_fallbacks(columns, fallbacks, attributes)
@@ -118,13 +118,13 @@ def _detect(attributes: Mapping[str, Any]) -> str:
         return LEGACY
     if any(name.startswith("gen_ai.") for name in attributes):
         return NEWEST
-    return UNKNOWN if any(name.startswith(_FOREIGN) for name in attributes) else NONE
+    return UNKNOWN if any(name.startswith(FOREIGN) for name in attributes) else NONE
 
 
 def _normalise(read: GenAiSpan) -> None:
     """Spellings that differ between producers; what changes is kept as it was."""
     columns = read.columns
-    for column, normal, plain in _NORMALISED:
+    for column, normal, plain in NORMALISED:
         raw = columns.get(column)
         if raw is not None and raw not in plain and (named := normal(raw)) != raw:
             columns[column], read.rest[RAW + column] = named, raw
@@ -142,21 +142,21 @@ def _read_fallbacks(columns: dict[str, Any], names: list[str], attributes: Mappi
 
 
 def _read_other(read: GenAiSpan, name: str, value: Any, parameters: dict[str, Any]) -> None:
-    if name in _PLAIN:
+    if name in PLAIN:
         read.rest[name] = value if isinstance(value, str) else encode_json(value)
         return
     if name.startswith("penstock.") and _read_own(read, name, value):
         return
-    if name.startswith(_METADATA_PREFIXES):
+    if name.startswith(METADATA_PREFIXES):
         _read_metadata(read, name, value)
-    elif name == _TOOLS:
+    elif name == TOOLS:
         if (tools := read_tools(value)) is not None:
             parameters["tools"] = tools
         else:
             read.rest[name] = text_of(value) or ""
-    elif name.startswith(_LEGACY_PARAMETER_PREFIX) and name != _LEGACY_TIER:
-        parameters.setdefault(name[len(_LEGACY_PARAMETER_PREFIX) :], value)
-    elif name.endswith(_KEY_ENDINGS) and "." not in name:
+    elif name.startswith(LEGACY_PARAMETER_PREFIX) and name != _LEGACY_TIER:
+        parameters.setdefault(name[len(LEGACY_PARAMETER_PREFIX) :], value)
+    elif name.endswith(KEY_ENDINGS) and "." not in name:
         _read_entry(read, name, name, value)  # baggage that was copied to spans
     else:
         read.rest[name] = value if isinstance(value, str) else _capped(value)
@@ -171,7 +171,7 @@ def _capped(value: Any) -> str:
 
 def _read_metadata(read: GenAiSpan, full_name: str, value: Any) -> None:
     """An entry of free metadata or baggage."""
-    prefix = next(prefix for prefix in _METADATA_PREFIXES if full_name.startswith(prefix))
+    prefix = next(prefix for prefix in METADATA_PREFIXES if full_name.startswith(prefix))
     name, value = full_name[len(prefix) :], decoded(value)
     known = ATTRIBUTES.get(name)
     if known is not None:
@@ -191,13 +191,13 @@ def _read_entry(read: GenAiSpan, full_name: str, name: str, value: Any) -> None:
     if column is not None:
         read.columns.setdefault(column, text)
     else:
-        is_key = name.endswith(_KEY_ENDINGS) or name.lower() == "id"
+        is_key = name.endswith(KEY_ENDINGS) or name.lower() == "id"
         read.columns.setdefault("keys" if is_key else "tags", {}).setdefault(name, text)
 
 
 def _read_own(read: GenAiSpan, name: str, value: Any) -> bool:
     """Penstock's own attributes that are no plain column; tells whether it was one."""
-    for prefix, column in ((_KEY_PREFIX, "keys"), (_TAG_PREFIX, "tags")):
+    for prefix, column in ((KEY_PREFIX, "keys"), (TAG_PREFIX, "tags")):
         if name.startswith(prefix):
             text = text_of(value)
             if text is not None:

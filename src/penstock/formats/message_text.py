@@ -30,6 +30,21 @@ class _Message(msgspec.Struct):
     role: Any = None
 
 
+class _PartShape(msgspec.Struct):
+    """What tells whether a part has to be read; its content is passed over."""
+
+    type: Any = None
+    arguments: Any = None
+    result: Any = None
+
+
+class _MessageShape(msgspec.Struct):
+    """The same of a message."""
+
+    parts: list[_PartShape]
+    role: Any = None
+
+
 class ReadMessages(msgspec.Struct, frozen=True):
     """A message column, and the instructions that were found in it."""
 
@@ -39,6 +54,16 @@ class ReadMessages(msgspec.Struct, frozen=True):
 
 _SYSTEM = ("system", "developer")
 _decode_fast = msgspec.json.Decoder(list[_Message]).decode
+_decode_shapes = msgspec.json.Decoder(list[_MessageShape]).decode
+
+
+def is_plain(value: str) -> bool:
+    """Whether `read_messages` would give this text back as it is, without instructions; most are so."""
+    try:
+        messages = _decode_shapes(value)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return bool(messages) and messages[0].role not in _SYSTEM and all(map(_is_newest, messages))
 
 
 def read_messages(value: Any, role: str) -> ReadMessages | None:
@@ -96,7 +121,7 @@ def _read_slowly(parsed: Any, role: str) -> ReadMessages | None:
     return columns_of(messages) if messages else None
 
 
-def _is_newest(message: _Message) -> bool:
+def _is_newest(message: _Message | _MessageShape) -> bool:
     """Whether a message is spelled as the newest convention has it; most are one text."""
     parts = message.parts
     if len(parts) == 1 and parts[0].type == "text":

@@ -4,8 +4,8 @@ A record that cannot be understood is kept as a row with its reason; one with in
 """
 
 import hashlib
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct, field
@@ -18,6 +18,7 @@ from penstock.formats.message_events import MESSAGE_EVENTS, is_answer, messages_
 from penstock.formats.span_events import read_events
 from penstock.ingest.attribute_length import cut_before_redaction
 from penstock.ingest.event_content import CONTENT_EVENT, EXCEPTION_EVENT, SEQUENCE
+from penstock.ingest.origin import EARLIEST_NS, EPOCH, Origin, origin_of
 from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.ids import digest, feedback_id, interaction_id
 from penstock.records.span import Span, SpanKind
@@ -28,9 +29,6 @@ _CONTENT_ATTRIBUTES = frozenset(
 )
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 _ERROR = 2
-_EARLIEST_NS = 946_684_800_000_000_000  # 2000-01-01
-_MOST_AHEAD = timedelta(days=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_MESSAGES = 5
 
 
@@ -38,6 +36,7 @@ class Decoded(Struct, kw_only=True):
     """What one request held."""
 
     spans: list[Span] = field(default_factory=list)
+    rows: int = 0  # how many spans more are rows, beside these records
     feedback: list[Feedback] = field(default_factory=list)
     rejected: int = 0
     problems: list[str] = field(default_factory=list)
@@ -49,24 +48,20 @@ class Decoded(Struct, kw_only=True):
         return "; ".join(self.problems[:_MOST_MESSAGES]) + (f"; and {more} more" if more > 0 else "")
 
 
-class _Origin(Struct, frozen=True):
-    """What all records of one resource and scope have in common."""
-
-    application: str | None
-    attributes: dict[str, str]
-    scope: str | None
-    known_at: datetime
-    latest_ns: int  # a time after this is no time
-
-
-def decode_traces(request: Any, known_at: datetime) -> Decoded:
-    """The spans of an ExportTraceServiceRequest."""
+def decode_traces(request: Any, known_at: datetime, only: Sequence[int] | None = None) -> Decoded:
+    """The spans of an ExportTraceServiceRequest, or only those that stand in these places."""
     decoded = Decoded()
+    wanted = None if only is None else frozenset(only)
+    place = 0
     for resource_spans in request.resource_spans:
         resource = plain_map(resource_spans.resource.attributes)
         for scope_spans in resource_spans.scope_spans:
-            origin = _origin(resource, scope_spans.scope, known_at)
-            decoded.spans.extend([_span(span, origin, decoded) for span in scope_spans.spans])
+            origin = origin_of(resource, scope_spans.scope, known_at)
+            spans = scope_spans.spans
+            if wanted is not None:
+                spans = [span for number, span in enumerate(spans, place) if number in wanted]
+            place += len(scope_spans.spans)
+            decoded.spans.extend([_span(span, origin, decoded) for span in spans])
     return decoded
 
 
@@ -76,13 +71,13 @@ def decode_logs(request: Any, known_at: datetime) -> Decoded:
     for resource_logs in request.resource_logs:
         resource = plain_map(resource_logs.resource.attributes)
         for scope_logs in resource_logs.scope_logs:
-            origin = _origin(resource, scope_logs.scope, known_at)
+            origin = origin_of(resource, scope_logs.scope, known_at)
             for position, record in enumerate(scope_logs.log_records):
                 _log_record(record, position, origin, decoded)
     return decoded
 
 
-def _span(span: Any, origin: _Origin, decoded: Decoded) -> Span:
+def _span(span: Any, origin: Origin, decoded: Decoded) -> Span:
     raw_trace_id, raw_span_id, status = span.trace_id, span.span_id, span.status
     reasons = _id_problems(raw_trace_id, raw_span_id)
     is_valid = not reasons
@@ -119,7 +114,7 @@ def _span(span: Any, origin: _Origin, decoded: Decoded) -> Span:
     )
 
 
-def _log_record(record: Any, position: int, origin: _Origin, decoded: Decoded) -> None:
+def _log_record(record: Any, position: int, origin: Origin, decoded: Decoded) -> None:
     attributes = plain_map(record.attributes)
     named = attributes.pop("event.name", "")
     name = record.event_name or str(named)
@@ -138,7 +133,7 @@ def _log_record(record: Any, position: int, origin: _Origin, decoded: Decoded) -
     decoded.spans.append(_event(record, name, attributes, origin, [problem]))
 
 
-def _event(record: Any, name: str, attributes: dict[str, Any], origin: _Origin, reasons: list[str]) -> Span:
+def _event(record: Any, name: str, attributes: dict[str, Any], origin: Origin, reasons: list[str]) -> Span:
     read = _read_record(name, plain(record.body), attributes)
     moment = record.time_unix_nano or record.observed_time_unix_nano
     started_at, _ = _times(moment, moment, origin, reasons)
@@ -180,7 +175,7 @@ def _read_record(name: str, body: Any, attributes: dict[str, Any]) -> GenAiSpan:
     return read_span(attributes, name, 0)
 
 
-def _evaluation(record: Any, attributes: dict[str, Any], origin: _Origin) -> Feedback | None:
+def _evaluation(record: Any, attributes: dict[str, Any], origin: Origin) -> Feedback | None:
     """An evaluation result is a report on the span that it hangs on, else on the response that it names; None on neither."""
     response = attributes.get("gen_ai.response.id")
     if not _id_problems(record.trace_id, record.span_id):
@@ -224,30 +219,16 @@ def _id_problems(trace_id: bytes, span_id: bytes) -> list[str]:
     ]
 
 
-def _times(start: int, end: int, origin: _Origin, reasons: list[str]) -> tuple[datetime, datetime]:
+def _times(start: int, end: int, origin: Origin, reasons: list[str]) -> tuple[datetime, datetime]:
     """Start and end; what no clock can have shown is replaced by the time of arrival, with the reason."""
-    if _EARLIEST_NS <= start <= origin.latest_ns:
-        started_at = _EPOCH + timedelta(microseconds=start // 1000)
+    if EARLIEST_NS <= start <= origin.latest_ns:
+        started_at = EPOCH + timedelta(microseconds=start // 1000)
     else:
         reasons.append(f"start time {start} ns is not plausible; the time of arrival stands in")
         started_at = origin.known_at
-    if not _EARLIEST_NS <= end <= origin.latest_ns:
+    if not EARLIEST_NS <= end <= origin.latest_ns:
         return started_at, started_at
-    return started_at, max(started_at, _EPOCH + timedelta(microseconds=end // 1000))
-
-
-def _origin(resource: dict[str, Any], scope: Any, known_at: datetime) -> _Origin:
-    return _Origin(
-        application=text_of(resource.get("service.name")),
-        attributes={
-            f"resource.{name}": text_of(value) or ""
-            for name, value in resource.items()
-            if name != "service.name" and not name.startswith("telemetry.sdk.")
-        },
-        scope=f"{scope.name} {scope.version}".strip() or None,
-        known_at=known_at,
-        latest_ns=(known_at + _MOST_AHEAD - _EPOCH) // timedelta(microseconds=1) * 1000,
-    )
+    return started_at, max(started_at, EPOCH + timedelta(microseconds=end // 1000))
 
 
 def _content_digest(message: Any) -> str:

@@ -12,15 +12,20 @@ from concurrent.futures import Future
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 from msgspec import Struct
 
 from penstock.errors import BadInputError, SpoolFullError
+from penstock.ingest.arrivals import Arrival, Arrivals, when_all_done
 from penstock.ingest.decode import Decoded, decode_logs, decode_traces
+from penstock.ingest.decode_bodies import decode_bodies
 from penstock.ingest.flush import FlushThread
 from penstock.ingest.policy import Policy
 from penstock.ingest.redact import Redaction
+from penstock.ingest.redact_rows import redact_rows
 from penstock.ingest.relayed import restore_spans
 from penstock.ingest.spool import Spool
+from penstock.lake.arrow_schema import from_arrow
 from penstock.policy_settings import PolicySettings
 from penstock.records.clock import WriterClock
 from penstock.records.feedback import Feedback, TargetKind
@@ -68,11 +73,14 @@ class Door:
         self._stop = threading.Event()
         self._counts = {"spans": 0, "feedback": 0, "rejected": 0, "captures": 0, "captures_lost": 0}
         self._dialects: Counter[str] = Counter()
+        self._arrivals: Arrivals[Accepted] = Arrivals(self._take_arrivals)
         self._capturer = threading.Thread(target=self._run_captures, name="capture", daemon=True)
         self._capturer.start()
 
     async def accept_traces(self, request: Any) -> Accepted:
-        """Put the spans of an ExportTraceServiceRequest on disk."""
+        """Put the spans of an ExportTraceServiceRequest, parsed or as its protobuf, on disk; BadInputError where it is none."""
+        if isinstance(request, bytes):
+            return await asyncio.wrap_future(self._arrivals.put(request))
         return await self._accept(decode_traces(request, self._clock.known_at()))
 
     async def accept_logs(self, request: Any) -> Accepted:
@@ -121,6 +129,7 @@ class Door:
     def close(self, timeout_s: float) -> None:
         """Write the captures that wait, flush, and close the spool."""
         self._stop.set()
+        self._arrivals.close(timeout_s)
         self._capturer.join(timeout_s)
         deadline = time.monotonic() + timeout_s
         if self._flush is not None:
@@ -129,19 +138,61 @@ class Door:
         self._spool.close(delete_if_empty=True)
 
     async def _accept(self, decoded: Decoded) -> Accepted:
-        futures = []
+        await asyncio.gather(*(asyncio.wrap_future(future) for future in self._put(decoded)))
+        return self._note_accepted(decoded)
+
+    def _take_arrivals(self, arrivals: Sequence[Arrival[Accepted]]) -> None:
+        """Decode the bodies of several requests and have them written together; each is answered once all are on disk."""
+        decoded = decode_bodies([arrival.body for arrival in arrivals], self._clock.known_at())
+        refused = [
+            (arrival, error)
+            for arrival, error in zip(arrivals, decoded.requests, strict=True)
+            if isinstance(error, BadInputError)
+        ]
+        for arrival, error in refused:
+            arrival.answer.set_exception(error)
+        taken = [
+            (arrival, request)
+            for arrival, request in zip(arrivals, decoded.requests, strict=True)
+            if isinstance(request, Decoded)
+        ]
+        written = self._put_rows(decoded.rows) if decoded.rows is not None and decoded.rows.num_rows else []
+        for _, request in taken:
+            written += self._put(request)
+
+        def answer(failure: BaseException | None) -> None:
+            for arrival, request in taken:
+                if failure is None:
+                    arrival.answer.set_result(self._note_accepted(request))
+                else:
+                    arrival.answer.set_exception(failure)
+
+        when_all_done(written, answer)
+
+    def _put(self, decoded: Decoded) -> "list[Future[None]]":
+        written: list[Future[None]] = []
         if decoded.spans:
-            futures += self._put_spans(restore_spans(decoded.spans))
+            written += self._put_spans(restore_spans(decoded.spans))
         if decoded.feedback:
-            futures += self._policy.put_feedback(self._redaction.redact_feedback(decoded.feedback), self._spool.put)
-        await asyncio.gather(*(asyncio.wrap_future(future) for future in futures))
-        dialects = Counter([span.dialect for span in decoded.spans])
+            written += self._policy.put_feedback(self._redaction.redact_feedback(decoded.feedback), self._spool.put)
+        return written
+
+    def _note_accepted(self, decoded: Decoded) -> Accepted:
         with self._lock:
-            self._dialects.update(dialects)
-            self._counts["spans"] += len(decoded.spans)
+            self._dialects.update([span.dialect for span in decoded.spans])
+            self._counts["spans"] += len(decoded.spans) + decoded.rows
             self._counts["feedback"] += len(decoded.feedback)
             self._counts["rejected"] += decoded.rejected
         return Accepted(decoded.rejected, decoded.message)
+
+    def _put_rows(self, rows: pa.RecordBatch) -> "list[Future[None]]":
+        """Spans that are rows; where each has to be looked at, as records."""
+        spoken: Any = rows.column("dialect")
+        with self._lock:
+            self._dialects.update(spoken.to_pylist())
+        if self._policy.takes_rows:
+            return [self._spool.put("spans", redact_rows(self._redaction, rows))]
+        return self._put_spans(from_arrow(Span, pa.Table.from_batches([rows])))
 
     def _put_spans(self, spans: Sequence[Span]) -> "list[Future[None]]":
         return self._policy.put_spans(spans, self._redaction.redact_spans, self._spool.put)

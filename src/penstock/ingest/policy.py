@@ -73,6 +73,11 @@ class Policy:
             written.append(store("spans", rows) if pipeline == STORE else self._forwards[pipeline].queue.offer("spans", rows))
         return written
 
+    @property
+    def takes_rows(self) -> bool:
+        """Whether all spans are stored whole and go nowhere else, so that no single one has to be looked at."""
+        return self._sampling.keeps_all and self._routing.stores_all
+
     def put_feedback(self, reports: Sequence[Feedback], store: Put) -> list["Future[None]"]:
         """Have reports written; they are always stored, and go to every other Penstock as well."""
         rows = to_arrow(TABLES["feedback"], reports)

@@ -21,7 +21,7 @@ from penstock.text.telling_names import is_credential_name, is_personal_name
 
 _SEPARATOR = SEPARATOR.decode()
 MASKED_CREDENTIAL = "[CREDENTIAL]"
-_SPAN_TEXTS = (
+SPAN_TEXTS = (
     "name",
     "application",
     "scope",
@@ -47,7 +47,7 @@ _SPAN_TEXTS = (
     "model_version",
     "release_arm",
 )
-_SPAN_IDS = ("session_id", "request_id", "response_id", "checkpoint_id")
+SPAN_IDS = ("session_id", "request_id", "response_id", "checkpoint_id")
 _FEEDBACK_TEXTS = ("name", "text", "source", "reason")
 _USER_NAMES = re.compile(r"(?:^|\.)(?:end)?user(?:\.pseudo)?\.(?:id|name|full_name|email|hash)$")
 _OTEL_TARGET = re.compile("[0-9a-f]{32}|(?:[0-9a-f]{32})?:[0-9a-f]{16}")
@@ -55,9 +55,10 @@ _HASHED_USER = re.compile("u_[0-9a-f]{24}")
 _HASHED_KEY = re.compile("k_[0-9a-f]{24}")
 # Nanoseconds and the like in an id: too long for a phone or a national number, and no card begins so.
 _COUNTER = re.compile("(?<![0-9])(?:[0-37-9][0-9]{18}|[0-9]{20,})(?![0-9])")
-_COUNTER_DIGITS = 19
-_span_texts = attrgetter(*_SPAN_TEXTS)
-_span_ids = attrgetter(*_SPAN_IDS)
+COUNTER_DIGITS = 19
+_USERS_REMEMBERED = 16_384  # in memory only; the same few come again and again
+_span_texts = attrgetter(*SPAN_TEXTS)
+_span_ids = attrgetter(*SPAN_IDS)
 _feedback_texts = attrgetter(*_FEEDBACK_TEXTS)
 Record = TypeVar("Record", Span, Feedback)
 
@@ -66,25 +67,29 @@ class Redaction:
     """Redacts records with one key; business keys named in `hashed_keys` become keyed hashes, wherever they turn up."""
 
     def __init__(self, redactor: Redactor, hashed_keys: Sequence[str] = ()) -> None:
-        self._redactor = redactor
-        self._hashed_keys = frozenset(hashed_keys)
+        self.redactor = redactor
+        self.hashed_keys = frozenset(hashed_keys)
+        self._hash_user = lru_cache(maxsize=_USERS_REMEMBERED)(lambda user: redactor.hash_id(user, "user"))
 
     def redact_spans(self, spans: Sequence[Span]) -> list[Span]:
         """The spans with personal data masked, ids hashed, and how much was found."""
-        found = frozenset(self._redactor.find_suspects([_joined_texts(span) for span in spans]))
-        closer = [spans[index] for index in found]
-        texts = [text for span in closer for text in (*_span_texts(span), *_span_ids(span)) if text]
-        suspects = self._suspects(texts, [entries for span in closer for entries in (span.attributes, span.tags, span.keys)])
+        found = frozenset(self.redactor.find_suspects([_joined_texts(span) for span in spans]))
         names = frozenset().union(*[span.attributes for span in spans], *[span.tags for span in spans if span.tags])
-        telling = frozenset(filter(_is_telling, names))
-        suspects |= telling
-        redacted = (
-            self._redact_span(span, suspects)
-            if index in found or not (telling.isdisjoint(span.attributes) and telling.isdisjoint(span.tags))
-            else self._hash_ids(span)
+        telling = frozenset(filter(is_telling, names))
+        closer = [
+            index
             for index, span in enumerate(spans)
-        )
+            if index in found or not (telling.isdisjoint(span.attributes) and telling.isdisjoint(span.tags))
+        ]
+        looked_at = dict(zip(closer, self.redact_suspects([spans[index] for index in closer]), strict=True))
+        redacted = (looked_at[index] if index in looked_at else self._hash_ids(span) for index, span in enumerate(spans))
         return [_capped(span, "attributes", span.attributes) for span in redacted]
+
+    def redact_suspects(self, spans: Sequence[Span]) -> list[Span]:
+        """The same of spans in each of which something is suspected, so that all their texts are looked at."""
+        texts = [text for span in spans for text in (*_span_texts(span), *_span_ids(span)) if text]
+        suspects = self._suspects(texts, [entries for span in spans for entries in (span.attributes, span.tags, span.keys)])
+        return [self._redact_span(span, suspects) for span in spans]
 
     def redact_feedback(self, feedback: Sequence[Feedback]) -> list[Feedback]:
         """The reports with personal data masked; targets are treated just as they are in spans, so that they still join."""
@@ -95,13 +100,13 @@ class Redaction:
 
     def key(self, name: str, value: str) -> str:
         """A business key as it is stored; one that a relay has hashed stays as it is."""
-        if name not in self._hashed_keys:
-            return self._redactor.redact_id(value, "key")
-        return value if _HASHED_KEY.fullmatch(value) else self._redactor.hash_id(value, f"key:{name}")
+        if name not in self.hashed_keys:
+            return self.redactor.redact_id(value, "key")
+        return value if _HASHED_KEY.fullmatch(value) else self.redactor.hash_id(value, f"key:{name}")
 
-    def _user(self, value: str) -> str:
+    def user(self, value: str) -> str:
         """A user as it is stored; one that a relay has hashed stays as it is, or its rows would not join with any other."""
-        return value if _HASHED_USER.fullmatch(value) else self._redactor.hash_id(value, "user")
+        return value if _HASHED_USER.fullmatch(value) else self._hash_user(value)
 
     def _suspects(self, texts: Iterable[str], maps: Iterable[Mapping[str, str]]) -> frozenset[str]:
         """Of all the texts of a batch those that need a closer look; the many that come again and again are scanned once."""
@@ -113,46 +118,46 @@ class Redaction:
                 unique.update(dict.fromkeys(entries.values()))
         unique.update(names)
         scanned = list(unique)
-        found = self._redactor.find_suspects([text.encode("utf-8", "replace") for text in scanned])
-        return frozenset([*(scanned[index] for index in found), *filter(_is_telling, names)])
+        found = self.redactor.find_suspects([text.encode("utf-8", "replace") for text in scanned])
+        return frozenset([*(scanned[index] for index in found), *filter(is_telling, names)])
 
     def _hash_ids(self, span: Span) -> Span:
         """A span in which nothing is suspected: only ids are left to hash."""
         changes: dict[str, Any] = {}
         if span.user_id is not None:
-            changes["user_id"] = self._user(span.user_id)
-        if not self._hashed_keys.isdisjoint(span.keys):
+            changes["user_id"] = self.user(span.user_id)
+        if not self.hashed_keys.isdisjoint(span.keys):
             changes["keys"] = {name: self.key(name, value) for name, value in span.keys.items()}
         return msgspec.structs.replace(span, **changes) if changes else span
 
     def _redact_span(self, span: Span, suspects: frozenset[str]) -> Span:
-        draft = _Draft(self._redactor, span, span.session_id or span.trace_id, suspects)
+        draft = _Draft(self.redactor, span, span.session_id or span.trace_id, suspects)
         if not suspects.isdisjoint(_span_texts(span)):
-            draft.mask_texts(_SPAN_TEXTS)
-        for name, value in zip(_SPAN_IDS, _span_ids(span), strict=True):
+            draft.mask_texts(SPAN_TEXTS)
+        for name, value in zip(SPAN_IDS, _span_ids(span), strict=True):
             if value in suspects:
-                draft.changes[name] = self._redactor.redact_id(value, name.removesuffix("_id"))
+                draft.changes[name] = self.redactor.redact_id(value, name.removesuffix("_id"))
         if span.attributes:
             draft.mask_map("attributes")
         if span.tags:
             draft.mask_map("tags")
         if span.user_id is not None:
-            draft.changes["user_id"] = self._user(span.user_id)
+            draft.changes["user_id"] = self.user(span.user_id)
         if span.keys:
             draft.changes["keys"] = {
-                self._redactor.redact_id(name, "key"): self.key(name, value) for name, value in span.keys.items()
+                self.redactor.redact_id(name, "key"): self.key(name, value) for name, value in span.keys.items()
             }
         finished: Span = draft.finish()
         return finished
 
     def _redact_report(self, report: Feedback, suspects: frozenset[str]) -> Feedback:
-        draft = _Draft(self._redactor, report, report.session_id or report.target_id, suspects)
+        draft = _Draft(self.redactor, report, report.session_id or report.target_id, suspects)
         draft.mask_texts(_FEEDBACK_TEXTS)
         draft.mask_map("metadata")
         draft.changes["target_id"] = self._target(report)
         if report.target_key is not None:
-            draft.changes["target_key"] = self._redactor.redact_id(report.target_key, "key")
-        draft.changes["idempotency_key"] = self._redactor.redact_id(report.idempotency_key, "idempotency")
+            draft.changes["target_key"] = self.redactor.redact_id(report.target_key, "key")
+        draft.changes["idempotency_key"] = self.redactor.redact_id(report.idempotency_key, "idempotency")
         finished: Feedback = draft.finish()
         return finished
 
@@ -162,12 +167,12 @@ class Redaction:
         if report.target_kind in (TargetKind.SPAN, TargetKind.TRACE) and _OTEL_TARGET.fullmatch(report.target_id):
             return report.target_id  # hexadecimal, which may by chance look like a number of some kind
         kind = TargetKind.REQUEST if report.target_kind == TargetKind.RUN else report.target_kind
-        return self._redactor.redact_id(report.target_id, kind)
+        return self.redactor.redact_id(report.target_id, kind)
 
 
 def _joined_texts(span: Span) -> bytes:
     """Everything of a span that has to be scanned, as one text."""
-    texts = [*_span_texts(span), *[_without_counter(value) for value in _span_ids(span) if value]]
+    texts = [*_span_texts(span), *[without_counter(value) for value in _span_ids(span) if value]]
     for entries in (span.attributes, span.tags, span.keys):
         if entries:
             texts += entries
@@ -175,13 +180,13 @@ def _joined_texts(span: Span) -> bytes:
     return _SEPARATOR.join([text for text in texts if text]).encode("utf-8", "replace")
 
 
-def _without_counter(value: str) -> str:
+def without_counter(value: str) -> str:
     """An id as it is scanned: what many ids count in would be looked at again and again, and is never anybody's."""
-    return value if len(value) < _COUNTER_DIGITS else _COUNTER.sub("#", value)
+    return value if len(value) < COUNTER_DIGITS else _COUNTER.sub("#", value)
 
 
 @lru_cache(maxsize=4096)
-def _is_telling(name: str) -> bool:
+def is_telling(name: str) -> bool:
     """Whether the name alone says that its value may not be stored, or not unseen."""
     return is_credential_name(name) or is_personal_name(name) or _USER_NAMES.search(name) is not None
 

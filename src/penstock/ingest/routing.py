@@ -24,6 +24,11 @@ class Routing:
             for rule in settings.table
         ]
 
+    @property
+    def stores_all(self) -> bool:
+        """Whether every span goes into the store, and nowhere else."""
+        return not self._table and self._default == (STORE,)
+
     def pipelines(self, spans: Sequence[Span]) -> list[Pipelines]:
         """Where each span goes, as it arrives: whole, and before anything in it is masked. Empty: nowhere."""
         if not self._table:

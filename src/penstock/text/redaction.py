@@ -78,10 +78,12 @@ class Redactor:
 
     def find_suspects(self, texts: Sequence[bytes]) -> list[int]:
         """Which of these UTF-8 texts, plain or JSON, may hold something; all the others surely do not."""
+        return self.find_suspects_in(SEPARATOR.join(texts), [0, *accumulate(len(text) + 1 for text in texts)])
+
+    def find_suspects_in(self, whole: bytes, starts: Sequence[int]) -> list[int]:
+        """The same of texts that are joined by SEPARATOR; `starts` is where each begins, and where one more would."""
         if self._names is not None:
-            return list(range(len(texts)))
-        whole = SEPARATOR.join(texts)
-        starts = [0, *accumulate(len(text) + 1 for text in texts)]
+            return list(range(len(starts) - 1))
         suspects: list[int] = []
         position = 0
         while position < len(whole) and (match := self._anything.search(whole, position)) is not None:

@@ -1,0 +1,135 @@
+"""Spans per second that an edge acknowledges after fsync, redaction on, beside plain Python that only reads the same bytes.
+
+    python benchmarks/ingest_edge.py [--spans 60000] [--batch 100] [--connections 8] [--workers 2] [--personal 0.05] [--rate N]
+
+The load comes from a process of its own, over OTLP/HTTP in protobuf, on the same machine; with --rate it sends at that many
+spans per second instead of as fast as it is answered. Prints one JSON line; `ratio` is the edge's rate in that of plain Python,
+`rss_mb` the resident memory of all workers, `cpu_us` what they took per span.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+from ingest_decode import make_bodies
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+_START_S = 60
+_STEP_S = 0.05
+_HEADERS = {"content-type": "application/x-protobuf"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spans", type=int, default=60_000)
+    parser.add_argument("--batch", type=int, default=100)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--personal", type=float, default=0.05)
+    parser.add_argument("--rate", type=float, default=0.0)
+    options = parser.parse_args()
+    bodies = make_bodies(options.spans, options.batch, options.personal)
+    plain = read_plainly(bodies[:100]) * options.batch
+    with tempfile.TemporaryDirectory() as home:
+        edge = start_edge(Path(home), options.workers)
+        try:
+            url = wait_for_url(Path(home), edge) + "/v1/traces"
+            load_in_process(url, bodies[:50], options)  # until everything is imported and every state built
+            cpu_s = cpu_of(edge)
+            result = load_in_process(url, bodies, options)
+            result |= {
+                "cpu_us": round((cpu_of(edge) - cpu_s) / options.spans * 1e6, 1),
+                "rss_mb": round(sum(process.memory_info().rss for process in processes_of(edge)) / 2**20),
+            }
+        finally:
+            edge.terminate()
+            edge.wait(_START_S)
+    result |= {"plain_python": round(plain), "ratio": round(result["spans_per_s"] / plain, 3)}
+    print(json.dumps(result))
+
+
+def read_plainly(bodies: list[bytes]) -> float:
+    """Bodies per second when every attribute is read and nothing done with it."""
+    begun = time.perf_counter()
+    for body in bodies:
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            for scope in resource.scope_spans:
+                for span in scope.spans:
+                    for pair in span.attributes:
+                        _ = pair.key, getattr(pair.value, pair.value.WhichOneof("value"))
+    return len(bodies) / (time.perf_counter() - begun)
+
+
+def start_edge(home: Path, workers: int) -> "subprocess.Popen[bytes]":
+    command = [str(Path(sys.executable).with_name("penstock")), "edge", "--home", str(home)]
+    for setting in (f"edge.workers={workers}", "edge.port=0", "edge.grpc_port=0"):
+        command += ["--set", setting]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+
+
+def wait_for_url(home: Path, edge: "subprocess.Popen[bytes]") -> str:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and edge.poll() is None:
+        try:
+            return str(json.loads((home / "run" / "edge.json").read_text())["url"])
+        except FileNotFoundError:
+            time.sleep(_STEP_S)
+    raise SystemExit("The edge did not start.")
+
+
+def processes_of(edge: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    parent = psutil.Process(edge.pid)
+    return [parent, *parent.children(recursive=True)]
+
+
+def cpu_of(edge: "subprocess.Popen[bytes]") -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes_of(edge))
+
+
+def load_in_process(url: str, bodies: list[bytes], options: argparse.Namespace) -> dict[str, Any]:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(load, (url, bodies, options.batch, options.connections, options.rate))
+
+
+def load(url: str, bodies: list[bytes], batch: int, connections: int, rate: float) -> dict[str, Any]:
+    return asyncio.run(send(url, bodies, batch, connections, rate))
+
+
+async def send(url: str, bodies: list[bytes], batch: int, connections: int, rate: float) -> dict[str, Any]:
+    waits: list[float] = []
+    statuses: dict[int, int] = {}
+    queue = iter(bodies)
+    begun = time.perf_counter()
+    sent = 0
+
+    async def connection(http: aiohttp.ClientSession) -> None:
+        nonlocal sent
+        for body in queue:
+            if rate:
+                await asyncio.sleep(max(0.0, begun + sent * batch / rate - time.perf_counter()))
+            sent += 1
+            asked = time.perf_counter()
+            async with http.post(url, data=body, headers=_HEADERS) as response:
+                await response.read()
+            statuses[response.status] = statuses.get(response.status, 0) + 1
+            waits.append(time.perf_counter() - asked)
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections)) as http:
+        await asyncio.gather(*(connection(http) for _ in range(connections)))
+    taken = time.perf_counter() - begun
+    waits.sort()
+    milliseconds = {f"p{share}_ms": round(waits[len(waits) * share // 100] * 1000, 1) for share in (50, 99)}
+    return {"spans_per_s": round(statuses.get(200, 0) * batch / taken), **milliseconds, "statuses": statuses}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Request bodies on their way into the spool: whatever arrives while others are worked on is worked on together, in one thread.
+
+A request alone waits for nobody; the more there are, the more share what each batch costs.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+from msgspec import Struct
+
+Answer = TypeVar("Answer")
+MOST_BYTES = 4 * 1024 * 1024  # of bodies that are worked on together, but for one that is longer by itself
+_MOST_WAIT_S = 0.002
+
+logger = logging.getLogger(__name__)
+
+
+class Arrival(Struct, Generic[Answer], frozen=True):
+    """One body, and who waits for what becomes of it."""
+
+    body: bytes
+    answer: "Future[Answer]"
+
+
+class Arrivals(Generic[Answer]):
+    """A queue of bodies and the thread that works on them."""
+
+    def __init__(self, work: Callable[[Sequence[Arrival[Answer]]], None]) -> None:
+        """`work` answers every arrival it is given, now or later; if it raises, those without an answer get the error."""
+        self._work = work
+        self._queue: queue.SimpleQueue[Arrival[Answer] | None] = queue.SimpleQueue()
+        self._together = 1  # how many bodies the last batch had
+        self._thread = threading.Thread(target=self._run, name="decoder", daemon=True)
+        self._thread.start()
+
+    def put(self, body: bytes) -> "Future[Answer]":
+        """Have a body worked on."""
+        answer: Future[Answer] = Future()
+        answer.set_running_or_notify_cancel()  # a sender that goes away takes nothing back
+        self._queue.put(Arrival(body, answer))
+        return answer
+
+    def close(self, timeout_s: float) -> None:
+        """Work on what waits, and end."""
+        self._queue.put(None)
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        is_last = False
+        while not is_last and (first := self._queue.get()) is not None:
+            batch, is_last = self._gather(first)
+            try:
+                self._work(batch)
+            except Exception as error:
+                # Nothing that one batch holds may end the thread that takes all others.
+                logger.exception("%s requests were not taken", len(batch))
+                for arrival in batch:
+                    if not arrival.answer.done():
+                        arrival.answer.set_exception(error)
+
+    def _gather(self, first: Arrival[Answer]) -> tuple[list[Arrival[Answer]], bool]:
+        """Everything that waits already, as far as it fits; whether the end came with it."""
+        batch, size = [first], len(first.body)
+        deadline = time.monotonic() + _MOST_WAIT_S
+        wanted, self._together = self._together + 1, 1
+        while size < MOST_BYTES:
+            # Senders that were served together send together again; alone, nobody waits.
+            wait_s = deadline - time.monotonic() if 2 < wanted > len(batch) else 0.0
+            try:
+                arrival = self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait()
+            except queue.Empty:
+                return batch, False
+            if arrival is None:
+                return batch, True
+            batch.append(arrival)
+            size += len(arrival.body)
+            self._together = len(batch)
+        return batch, False
+
+
+def when_all_done(written: Sequence["Future[None]"], then: Callable[[BaseException | None], None]) -> None:
+    """Call once all futures are done, with the first failure among them; in whichever thread does the last."""
+    left = len(written)
+    lock = threading.Lock()
+
+    def one_done(_: "Future[None]") -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+            is_last = left == 0
+        if is_last:
+            then(next((error for future in written if (error := future.exception()) is not None), None))
+
+    if not written:
+        then(None)
+    for future in written:
+        future.add_done_callback(one_done)

@@ -1,0 +1,108 @@
+"""Redaction of spans that are columns: all texts are scanned in one pass, and only rows in which something may be found become
+records, are redacted as these are, and are put back.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock.ingest.redact import COUNTER_DIGITS, SPAN_IDS, SPAN_TEXTS, Redaction, is_telling, without_counter
+from penstock.lake.arrow_schema import column_of
+from penstock.lake.arrow_values import row_values
+from penstock.records.span import Span
+from penstock.text.patterns import SEPARATOR
+
+_SEPARATOR = SEPARATOR.decode()
+_MAPS = ("attributes", "tags", "keys")
+_USER = "user_id"
+_LOOKED_AT = (*SPAN_TEXTS, *SPAN_IDS, *_MAPS, _USER, "trace_id", "redactions")
+# What a record must have and no detector looks at; it is never put back.
+_NOT_LOOKED_AT: dict[str, Any] = {
+    **dict.fromkeys(("span_key", "span_id", "kind", "dialect"), ""),
+    **dict.fromkeys(("started_at", "ended_at", "known_at"), datetime(1970, 1, 1, tzinfo=UTC)),
+}
+
+
+def redact_rows(redaction: Redaction, rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows of `spans` with personal data masked, ids hashed, and how much was found."""
+    if rows.num_rows == 0:
+        return rows
+    closer = sorted({*_find_suspects(redaction, rows), *_find_telling(redaction, rows)})
+    columns = dict(zip(rows.schema.names, rows.columns, strict=True))
+    if closer:
+        columns |= _redact_closely(redaction, rows, closer)
+    columns[_USER] = _hash_users(redaction, rows.column(_USER))
+    return pa.RecordBatch.from_arrays(list(columns.values()), schema=rows.schema)
+
+
+def _find_suspects(redaction: Redaction, rows: pa.RecordBatch) -> list[int]:
+    columns = [rows.column(name) for name in SPAN_TEXTS]
+    columns += [_without_counters(rows.column(name)) for name in SPAN_IDS]
+    columns += [part for name in _MAPS for part in _parts(rows.column(name))]
+    said = [column for column in columns if column.null_count < len(column)]
+    # The empty text ends each row with a separator, so that the rows stand in the buffer as they would when joined.
+    join: Any = pc.binary_join_element_wise
+    joined = join(*said, "", _SEPARATOR, null_handling="skip")
+    starts = np.frombuffer(joined.buffers()[1], np.int32)[: rows.num_rows + 1]
+    return redaction.redactor.find_suspects_in(joined.buffers()[2][: starts[-1]].to_pybytes(), starts.tolist())
+
+
+def _without_counters(ids: Any) -> Any:
+    if (pc.max(pc.binary_length(ids)).as_py() or 0) < COUNTER_DIGITS:
+        return ids
+    return pa.array([value and without_counter(value) for value in ids.to_pylist()], pa.string())
+
+
+def _parts(entries: Any) -> Iterable[Any]:
+    """The keys and the values of each row's map as one text each; nothing where no row has entries."""
+    if not len(entries.keys):
+        return ()
+    build: Any = pa.ListArray.from_arrays
+    return [pc.binary_join(build(entries.offsets, part), _SEPARATOR) for part in (entries.keys, entries.items)]
+
+
+def _find_telling(redaction: Redaction, rows: pa.RecordBatch) -> Iterable[int]:
+    """Rows with an entry whose name alone says that its value may not be stored as it is."""
+    for column in _MAPS:
+        entries: Any = rows.column(column)
+        names = pc.unique(entries.keys).to_pylist() if len(entries.keys) else []
+        if column == "keys":
+            telling = [name for name in names if name in redaction.hashed_keys]
+        else:
+            telling = [name for name in names if is_telling(name)]
+        if telling:
+            found: Any = pc.is_in(entries.keys, pa.array(telling))
+            places = np.flatnonzero(found.to_numpy(zero_copy_only=False))
+            yield from (np.searchsorted(entries.offsets.to_numpy(), places, side="right") - 1).tolist()
+
+
+def _redact_closely(redaction: Redaction, rows: pa.RecordBatch, closer: Sequence[int]) -> dict[str, Any]:
+    """The columns that change when these rows are redacted as records."""
+    columns = dict(zip(rows.schema.names, rows.columns, strict=True))
+    said = [name for name in _LOOKED_AT if columns[name].null_count < rows.num_rows]
+    picked = rows.select(said).take(pa.array(closer))
+    raw = [Span(**values, **_NOT_LOOKED_AT) for values in row_values(picked)]
+    redacted = redaction.redact_suspects(raw)
+    places = np.arange(rows.num_rows)
+    places[closer] = rows.num_rows + np.arange(len(closer))
+    order = pa.array(places)
+    changed: dict[str, Any] = {}
+    for name in said:
+        values = attrgetter(name)
+        if name != _USER and list(map(values, raw)) != list(map(values, redacted)):
+            column = columns[name]
+            changed[name] = pa.concat_arrays([column, column_of(redacted, name, column.type)]).take(order)
+    return changed
+
+
+def _hash_users(redaction: Redaction, users: Any) -> Any:
+    """Each user hashed once, however often there is one."""
+    if users.null_count == len(users):
+        return users
+    encoded = users.dictionary_encode()
+    return pa.array([redaction.user(user) for user in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
