@@ -188,7 +188,7 @@ def test_pauses_double_unless_the_edge_says_how_long(
 def test_an_edge_that_is_down_costs_nothing_until_the_client_closes(caplog: pytest.LogCaptureFixture) -> None:
     lost: list[tuple[list[str], str]] = []
     client = FeedbackClient(
-        "http://127.0.0.1:9", on_lost=lambda reports, why: lost.append(([r["request_id"] for r in reports], why))
+        "http://127.0.0.1:9", interval_s=0.01, on_lost=lambda reports, why: lost.append(([r["request_id"] for r in reports], why))
     )
     client.accept(request_id="r1")
     wait_for(lambda: "wait for another try" in caplog.text)
@@ -200,11 +200,18 @@ def test_an_edge_that_is_down_costs_nothing_until_the_client_closes(caplog: pyte
     client.close()  # a second time, there is nothing more to say
 
 
+def test_a_host_that_cannot_be_one_is_told_like_one_that_is_down(caplog: pytest.LogCaptureFixture) -> None:
+    client = FeedbackClient(f"http://{'a' * 70}.example", interval_s=0.01)
+    client.accept(request_id="r1")
+    wait_for(lambda: "wait for another try" in caplog.text)
+    with pytest.raises(LostReportsError):
+        client.close(timeout_s=0)
+
+
 def test_an_answer_that_does_not_come_is_told_as_such(scripted: ScriptedEdge) -> None:
     scripted.is_open.clear()
-    client = FeedbackClient(scripted.url)
+    client = FeedbackClient(scripted.url, interval_s=0.01)
     client.accept(request_id="r1")
-    client._hurrying = 1
     wait_for(lambda: scripted.requests)
     with pytest.raises(LostReportsError, match="before the edge had answered"):
         client.close(timeout_s=0)
@@ -347,6 +354,8 @@ def test_a_wrong_call_fails_at_once(scripted: ScriptedEdge) -> None:
     for url in ("127.0.0.1:4318", "ftp://edge", "http://"):
         with pytest.raises(ValueError, match="URL"):
             FeedbackClient(url)
+    with pytest.raises(ValueError, match="line break"):
+        FeedbackClient(scripted.url, api_key="pk_1\n")
     assert scripted.requests == []
 
 

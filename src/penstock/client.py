@@ -145,6 +145,8 @@ class Transport:
         self._path = parts.path.rstrip("/") + "/v1/feedback"
         self._headers = {"Content-Type": "application/json", "User-Agent": "penstock-client"}
         if api_key:
+            if not (api_key.isascii() and api_key.isprintable()):
+                raise ValueError("The API key holds a line break or another character that no key has.")
             self._headers["Authorization"] = f"Bearer {api_key}"
 
     def post(self, body: bytes, timeout_s: float) -> Answer:
@@ -155,7 +157,7 @@ class Transport:
             response = connection.getresponse()
             body = response.read(_MAX_ANSWER_BYTES)
             return Answer(status=response.status, body=body, retry_after=response.headers.get("Retry-After"))
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, UnicodeError) as error:  # the last for a host that cannot be one
             return Answer(failure=f"{self._host} cannot be reached: {type(error).__name__} {error}")
         finally:
             connection.close()
@@ -193,6 +195,7 @@ class FeedbackClient:
         self._queued_bytes = 0
         self._under_way: list[bytes] = []
         self._lost: Counter[str] = Counter()
+        self._is_telling = False  # of losses that are counted already
         self._hurrying = 0  # callers of flush
         self._closes_at: float | None = None  # when closing gives up
         self._is_closed = False
@@ -254,7 +257,7 @@ class FeedbackClient:
         with self._changed:
             self._hurrying += 1
             self._changed.notify_all()
-            is_done = self._changed.wait_for(lambda: not self._queue and not self._under_way, timeout_s)
+            is_done = self._changed.wait_for(self._is_idle, timeout_s)
             self._hurrying -= 1
             waiting = len(self._queue) + len(self._under_way)
         self._raise_losses()
@@ -319,6 +322,9 @@ class FeedbackClient:
             self._under_way = list(batch)
             return batch
 
+    def _is_idle(self) -> bool:
+        return not (self._queue or self._under_way or self._is_telling)
+
     def _must_send(self) -> bool:
         is_full = len(self._queue) >= self._max_batch or self._queued_bytes >= _MAX_BATCH_BYTES
         return is_full or self._hurrying > 0 or self._closes_at is not None
@@ -368,9 +374,12 @@ class FeedbackClient:
                 return
             del self._under_way[: len(batch)]
             news = [(loss, self._count(*loss)) for loss in losses]
-            self._changed.notify_all()
+            self._is_telling = True
         for loss, is_news in news:
             self._tell(*loss, is_news=is_news)
+        with self._changed:
+            self._is_telling = False
+            self._changed.notify_all()
 
     def _lose(self, reports: Sequence[bytes], reason: str) -> None:
         if reports:
@@ -405,7 +414,7 @@ def find_losses(batch: Sequence[bytes], answer: Answer) -> list[Loss]:
     try:
         rejected = json.loads(answer.body)["rejected"]
         refused = [(int(item["index"]), str(item["error"])[:_MOST_REASON_CHARACTERS]) for item in rejected]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return [(batch, answer.reason())]
     return [(batch[index : index + 1], f"the edge refused it: {reason}") for index, reason in refused]
 
