@@ -250,3 +250,20 @@ def test_a_policy_can_be_given_in_variables_too() -> None:
 def test_a_value_out_of_range_is_refused_by_name(setting: str) -> None:
     with pytest.raises(ConfigurationError, match=r"out of range: .*" + setting.split(" ")[0].rpartition(".")[2]):
         load(setting)
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://app.example.com", "http://localhost:3000", "capacitor://localhost", "https://[::1]:8080"]
+)
+def test_the_origins_of_web_pages_are_given_as_browsers_send_them(origin: str) -> None:
+    assert load(f'[edge]\nbrowser_origins = ["{origin}"]').settings.edge.browser_origins == [origin]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "null", "", "app.example.com", "https://", "https://*.example.com", "https://app.example.com/", "https://App.example.com",
+     "https://app.example.com:443", "http://app.example.com:80", "https://me@app.example.com", "https://a.example https://b.example"],
+)  # fmt: skip
+def test_what_no_browser_would_send_as_an_origin_is_refused_when_it_is_read(origin: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"edge\.browser_origins"):
+        load(f'[edge]\nbrowser_origins = ["{origin}"]')

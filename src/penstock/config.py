@@ -30,6 +30,7 @@ from penstock.policy_settings import (
 )
 from penstock.settings import ContractSettings, PriceSettings, Settings, UpstreamSettings
 
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s*A-Z]+")
 _KIND_NAME = re.compile("[a-z][a-z0-9_]{0,31}")
 
 # tables whose names are free, by their path, and what each entry holds
@@ -151,9 +152,22 @@ def _convert(tree: Mapping[str, Any]) -> Settings:
         raise ConfigurationError(
             f"A setting has the wrong type or is out of range: {error}. `penstock config` lists types and defaults."
         ) from error
+    _require_exact_origins(settings.edge.browser_origins)
     require_valid_redaction(settings.policy.redact)
     _require_sound_policy(settings.policy)
     return settings
+
+
+def _require_exact_origins(origins: list[str]) -> None:
+    """An origin that no browser would send lets nobody in; one that many pages share, such as `null`, would let in anybody."""
+    for origin in origins:
+        scheme, _, address = origin.partition("://")
+        has_usual_port = address.endswith({"https": ":443", "http": ":80"}.get(scheme, "\n"))
+        if not _ORIGIN.fullmatch(origin) or has_usual_port:
+            raise ConfigurationError(
+                f"edge.browser_origins holds {origin!r}, which is no origin as browsers send it: write scheme and host "
+                "in small letters and only an unusual port, such as https://app.example.com; no path, `*` or last slash."
+            )
 
 
 def require_valid_redaction(redact: RedactSettings) -> None:

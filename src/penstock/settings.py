@@ -18,6 +18,10 @@ class EdgeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     grpc: Annotated[bool, Meta(description="Whether OTLP/gRPC is served besides HTTP.")] = True
     grpc_port: Annotated[int, Meta(description="Port for OTLP/gRPC; 0 takes a free one.", ge=0, le=65535)] = 4317
     workers: Annotated[int, Meta(description="Stateless edge processes, each with its own spool.", ge=1)] = 1
+    browser_origins: Annotated[
+        list[str],
+        Meta(description="Origins of the web pages that may send feedback, such as https://app.example.com; no others may."),
+    ] = field(default_factory=list)
     max_body_bytes: Annotated[int, Meta(description="Largest request body, also after decompression.", ge=1)] = 64 * 1024 * 1024
     receive_timeout_s: Annotated[float, Meta(description="How long a request may take to arrive over HTTP.", gt=0)] = 60.0
     spool_max_bytes: Annotated[int, Meta(description="A fuller spool answers 503 with Retry-After.", ge=1)] = 4 * 1024**3

@@ -61,7 +61,9 @@ def test_a_revoked_key_opens_nothing(registry: Registry) -> None:
 
 
 def test_a_key_needs_scopes_that_exist(registry: Registry) -> None:
-    with pytest.raises(BadInputError, match="scope 'write', which does not exist; choose from ingest, feedback, gateway, admin"):
+    with pytest.raises(
+        BadInputError, match="scope 'write', which does not exist; choose from ingest, feedback, browser, gateway, admin"
+    ):
         registry.keys.create("editor", {"write"})
     with pytest.raises(BadInputError, match="no scope"):
         registry.keys.create("editor", set())

@@ -9,7 +9,9 @@ from penstock.commands import options
 from penstock.commands.printing import print_fields, print_rows
 from penstock.records.access import Scope
 
-Scopes = Annotated[list[Scope] | None, typer.Option("--scope", help="What it may do; may be repeated. Default: all but admin.")]
+Scopes = Annotated[
+    list[Scope] | None, typer.Option("--scope", help="What it may do; may be repeated. Default: ingest, feedback and gateway.")
+]
 
 
 def register(cli: typer.Typer, name: str, summary: str) -> None:

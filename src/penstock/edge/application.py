@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from penstock.edge import beacon
 from penstock.edge.answers import send_json, send_refusal
 from penstock.edge.feedback_api import FeedbackEndpoint
 from penstock.edge.foreign_feedback import foreign_endpoints, information_endpoints
@@ -22,6 +23,7 @@ from penstock.edge.otlp_http import otlp_endpoints
 from penstock.edge.refusal import RETRY_AFTER_S, RefusedError, refuse
 from penstock.edge.routing import RouteKeeper
 from penstock.edge.upstreams import Upstreams
+from penstock.edge.web_pages import OriginsEndpoint
 from penstock.errors import PenstockError
 from penstock.model_client import CHAT, COMPLETIONS
 from penstock.records import access
@@ -59,25 +61,27 @@ def build_edge_app(
 
     posts: dict[str, ASGIApp] = {
         **otlp_endpoints(door, guard, limit),
-        "/v1/feedback": FeedbackEndpoint(door, guard, limit, clock),
         **foreign_endpoints(door, guard, limit, clock),
         "/v1/chat/completions": GatewayEndpoint(gateway, CHAT),
         "/v1/completions": GatewayEndpoint(gateway, COMPLETIONS),
     }
+    feedback = OriginsEndpoint(FeedbackEndpoint(door, guard, limit, clock), settings.edge.browser_origins)
     gets: dict[str, ASGIApp] = {
+        beacon.PATH: beacon.BeaconEndpoint(),
         "/v1/models": ModelsEndpoint(gateway),
         "/v1/models/{model:path}": ModelsEndpoint(gateway),
         "/v1/status": StatusEndpoint(door, guard, routes),
         "/healthz": HealthEndpoint(routes),
         **information_endpoints(guard),
     }
-    app = Starlette(routes=[*_serving("POST", posts), *_serving("GET", gets)], lifespan=lifespan)
+    served = [*_serving(posts, "POST"), *_serving({"/v1/feedback": feedback}, "POST", "OPTIONS"), *_serving(gets, "GET")]
+    app = Starlette(routes=served, lifespan=lifespan)
     setattr(app.state, ROUTES_STATE, routes)
     return app
 
 
-def _serving(method: str, endpoints: Mapping[str, ASGIApp]) -> list[Route]:
-    return [Route(path, endpoint, methods=[method]) for path, endpoint in endpoints.items()]
+def _serving(endpoints: Mapping[str, ASGIApp], *methods: str) -> list[Route]:
+    return [Route(path, endpoint, methods=methods) for path, endpoint in endpoints.items()]
 
 
 def is_ready(app: Starlette) -> bool:

@@ -17,6 +17,7 @@ from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard
 from penstock.edge.refusal import ClientGoneError, RefusedError, inviting_a_second_try, refuse
 from penstock.edge.request_body import media_type, read_body
+from penstock.edge.web_pages import as_page_report, is_from_page
 from penstock.errors import BadInputError, PenstockError
 from penstock.formats.foreign_report import trace_target
 from penstock.formats.report_time import read_time
@@ -82,7 +83,8 @@ class FeedbackEndpoint:
 
     async def _serve(self, scope: Scope, receive: Receive) -> tuple[int, dict[str, Any]]:
         headers = scope["headers"]
-        await self._guard.check(headers, access.Scope.FEEDBACK)
+        key = await self._guard.check(headers, access.Scope.FEEDBACK, access.Scope.BROWSER)
+        from_page = is_from_page(headers, key)
         if media_type(headers) != "application/json":
             raise RefusedError(415, "Feedback is sent as application/json.")
         items = read_items(await read_body(headers, receive, self._max_body_bytes))
@@ -91,7 +93,8 @@ class FeedbackEndpoint:
         now = self._clock()
         for index, item in enumerate(items):
             try:
-                good.append(build_feedback(item, now))
+                feedback = build_feedback(item, now)
+                good.append(as_page_report(feedback) if from_page else feedback)
             except BadInputError as error:
                 rejected.append({"index": index, "error": str(error)})
         if good:

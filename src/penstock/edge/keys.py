@@ -48,10 +48,13 @@ class KeyGuard:
         self._open_until = float("-inf")
         self._lookups = asyncio.Semaphore(_LOOKUPS_AT_ONCE)
 
-    async def check(self, headers: Headers, *scopes: Scope) -> None:
-        """Let the request pass, or refuse it: 401 without a valid key, 403 without one of the scopes, 503 if nobody can tell."""
+    async def check(self, headers: Headers, *scopes: Scope) -> Key | None:
+        """Let the request pass, or refuse it: 401 without a valid key, 403 without one of the scopes, 503 if nobody can tell.
+
+        Gives its key, or None where none is needed.
+        """
         if await self._is_open():
-            return
+            return None
         plain = _presented_key(headers)
         if not plain or len(plain) > _MAX_KEY_LENGTH:
             raise RefusedError(401, "This endpoint needs an API key: send `Authorization: Bearer KEY` or `x-api-key: KEY`.")
@@ -63,6 +66,7 @@ class KeyGuard:
             raise RefusedError(
                 403, f"The API key {key.name!r} lacks the scope {wanted}; `penstock keys create` makes one with it."
             )
+        return key
 
     async def _is_open(self) -> bool:
         if not self._may_be_open:

@@ -11,6 +11,7 @@ class Scope(StrEnum):
 
     INGEST = "ingest"
     FEEDBACK = "feedback"
+    BROWSER = "browser"  # feedback on single answers, from web pages, where everyone can read the key
     GATEWAY = "gateway"
     ADMIN = "admin"
 
