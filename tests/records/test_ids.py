@@ -1,4 +1,13 @@
-from penstock.records.ids import content_hash, digest, feedback_id, interaction_id, label_id, random_id, signal_id
+from penstock.records.ids import (
+    content_hash,
+    digest,
+    feedback_id,
+    interaction_id,
+    interaction_ids,
+    label_id,
+    random_id,
+    signal_id,
+)
 
 
 def test_ids_are_the_same_in_every_version_and_on_every_machine() -> None:
@@ -56,3 +65,9 @@ def test_random_ids_differ() -> None:
 def test_an_interaction_is_named_alike_by_the_short_way_and_the_long() -> None:
     assert interaction_id("ab" * 16, "cd" * 8) == "i_" + digest("ab" * 16, "cd" * 8)
     assert interaction_id("é" * 32, "cd" * 8) == "i_" + digest("é" * 32, "cd" * 8)
+
+
+def test_many_ids_at_once_are_the_ids_one_by_one() -> None:
+    traces, spans = [f"{number:032x}" for number in (1, 2**127, 7)], [f"{number:016x}" for number in (5, 2**63, 5)]
+    assert interaction_ids("".join(traces), "".join(spans)) == [interaction_id(*pair) for pair in zip(traces, spans, strict=True)]
+    assert interaction_ids("", "") == []

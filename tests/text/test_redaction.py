@@ -267,3 +267,8 @@ def test_json_in_is_json_out(value: object, ascii_only: bool) -> None:
     masked, _ = REDACTOR.redact(json.dumps([value], ensure_ascii=ascii_only), "s")
     assert masked is not None
     json.loads(masked)
+
+
+@given(st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=1, max_size=12))
+def test_no_detector_proposes_anything_in_a_plain_word(word: str) -> None:
+    assert Redactor(b"k" * 32).find_suspects([word.encode()]) == []

@@ -121,7 +121,8 @@ class Flusher:
         """The rows of all bodies that fit their table; None where not one does. Only if they do not all, each is looked at."""
         bodies = spool.bodies(batch)
         try:
-            return self._lake.check(batch.table, pa.concat_tables([_read(body.batch) for body in bodies]))
+            rows = pa.concat_tables([_read(body.batch) for body in bodies])
+            return self._lake.check(batch.table, rows.combine_chunks())  # many short chunks take longer to write than to join
         except (BadInputError, pa.ArrowException):
             pass
         fitting: list[pa.Table] = []

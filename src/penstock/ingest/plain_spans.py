@@ -31,7 +31,7 @@ from penstock.ingest.attribute_length import MOST_ATTRIBUTE_CHARACTERS
 from penstock.ingest.origin import EARLIEST_NS, Origin, latest_plausible_ns, origin_of
 from penstock.lake.arrow_schema import arrow_schema
 from penstock.lake.tables import PARTITION, TABLES
-from penstock.records.ids import interaction_id
+from penstock.records.ids import interaction_ids
 from penstock.records.span import Span, SpanKind
 
 STATUS = pa.array(["unset", "ok", "error"])
@@ -199,18 +199,17 @@ class _Draft:
 
     def _read_ids(self) -> None:
         columns, arrays = self._columns, self._arrays
-        traces, spans, parents = (
-            _hex(column, size, self.odd)
-            for column, size in (
-                (columns.trace_id, _TRACE_BYTES), (columns.span_id, _SPAN_BYTES), (columns.parent_span_id, _SPAN_BYTES)
-            )
+        trace_ids, span_ids, parent_ids = (
+            _ids(columns.trace_id, _TRACE_BYTES), _ids(columns.span_id, _SPAN_BYTES), _ids(columns.parent_span_id, _SPAN_BYTES)
         )  # fmt: skip
         absent = _lengths(columns.parent_span_id) == 0
-        for ids in (traces, spans):
-            self.odd |= np.array([not value.strip("0") for value in ids], np.bool_)
-        arrays["trace_id"], arrays["span_id"] = pa.array(traces), pa.array(spans)
-        arrays["parent_span_id"] = pa.array(parents, pa.string(), mask=absent)
-        arrays["span_key"] = pa.array(list(map(interaction_id, traces, spans)))
+        self.odd |= ~_is_id(trace_ids, _TRACE_BYTES) | ~_is_id(span_ids, _SPAN_BYTES)
+        self.odd |= ~absent & (_lengths(columns.parent_span_id) != _SPAN_BYTES)
+        arrays["trace_id"], arrays["span_id"] = _texts_of(trace_ids, _TRACE_BYTES), _texts_of(span_ids, _SPAN_BYTES)
+        if not absent.all():
+            parents = _texts_of(parent_ids, _SPAN_BYTES)
+            arrays["parent_span_id"] = pc.if_else(pa.array(absent), None, parents) if absent.any() else parents
+        arrays["span_key"] = pa.array(interaction_ids(trace_ids.hex(), span_ids.hex()), pa.string())
 
     def _read_times(self, known_at: datetime) -> tuple[Any, Any]:
         latest = latest_plausible_ns(known_at)
@@ -424,14 +423,24 @@ def _map_column(entries: Sequence[_Entries], size: int) -> Any:
     return build(pa.array(starts), keys, values)
 
 
-def _hex(column: Any, size: int, odd: Mask) -> list[str]:
-    """Ids as lower-case hexadecimal; the rows of those of another length become odd, but for those that are empty."""
-    lengths = _lengths(column)
-    if (lengths == size).all():
-        whole = b"".join(column.to_pylist()).hex()
-        return [whole[start : start + 2 * size] for start in range(0, len(whole), 2 * size)]
-    odd |= (lengths != size) & (lengths != 0)
-    return [value.hex() for value in column.to_pylist()]
+def _ids(column: Any, size: int) -> bytes:
+    """Ids end to end; zeros, which no id is, in the place of one of another length."""
+    values = column.to_pylist()
+    if (_lengths(column) == size).all():
+        return b"".join(values)
+    return b"".join([value if len(value) == size else bytes(size) for value in values])
+
+
+def _is_id(ids: bytes, size: int) -> Mask:
+    """Which of the ids end to end are not all zero."""
+    found: Mask = np.frombuffer(ids, np.uint8).reshape(-1, size).max(axis=1) > 0
+    return found
+
+
+def _texts_of(ids: bytes, size: int) -> Any:
+    """Ids end to end as an Arrow column of lower-case hexadecimal."""
+    starts = np.arange(0, 2 * len(ids) + 1, 2 * size, dtype=np.int32)
+    return pa.StringArray.from_buffers(len(starts) - 1, pa.py_buffer(starts.tobytes()), pa.py_buffer(ids.hex().encode()))
 
 
 def _behind(rows: Indexes, rank: int) -> Indexes:

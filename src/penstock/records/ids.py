@@ -38,6 +38,16 @@ def interaction_id(trace_id: str, span_id: str) -> InteractionId:
     return InteractionId("i_" + digest(trace_id, span_id))
 
 
+def interaction_ids(trace_ids: str, span_ids: str) -> list[str]:
+    """The ids of many interactions at once, given all trace ids end to end in hexadecimal, and all span ids."""
+    traces, spans = trace_ids.encode(), span_ids.encode()
+    both = [
+        (traces[at * _TRACE_HEX : (at + 1) * _TRACE_HEX], spans[at * _SPAN_HEX : (at + 1) * _SPAN_HEX])
+        for at in range(len(spans) // _SPAN_HEX)
+    ]
+    return ["i_" + hashlib.sha256(_HEAD % pair).hexdigest()[:_DIGEST_HEX] for pair in both]
+
+
 def feedback_id(idempotency_key: str) -> FeedbackId:
     """The same idempotency key always names the same feedback, so a repeated delivery is one report."""
     return FeedbackId("f_" + digest(idempotency_key))

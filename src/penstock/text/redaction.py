@@ -31,6 +31,7 @@ from penstock.text.telling_names import NAMED_VALUE, is_telling_name, kind_by_na
 FAILED = "[REDACTION_FAILED]"
 
 _MOST_PASSES = 8
+_LONGEST_WORD = 12  # a plain word up to here holds nothing that a detector looks for: "user", "text", "assistant"
 _FEWEST_SPACES_OF_PROSE = 2  # a model takes any single word for a name, and a name is given in a sentence
 # In order: where two overlap, the first counts. A secret may contain an "@", an address only digits.
 _DETECTORS: tuple[type[Detector], ...] = (
@@ -63,6 +64,7 @@ class Redactor:
         self._anything = compile_pattern(self.pattern, with_groups=False)
         self._which = compile_set(proposals)
         self._custom = CustomPatterns(settings.patterns) if settings.patterns else None
+        self._passes_words = detectors is None and not settings.patterns
         self._names = names  # finds names and places; looks at every text, once, after all others
         self._allowances = Allowances(settings)
         self._placeholders = Placeholders(key, settings.modes)
@@ -146,8 +148,11 @@ class Redactor:
 
     def _redact_named(self, text: str, name: str, session: str, counts: Counter[str], is_prose: bool) -> str:
         """What stands under a telling name is looked at together with it: `"order_id": 4155550134`."""
+        is_telling = bool(name) and is_telling_name(name)
+        if self._passes_words and not is_telling and len(text) <= _LONGEST_WORD and text.isascii() and text.isalpha():
+            return text
         data = text.encode("utf-8", "replace")
-        if not name or not is_telling_name(name):
+        if not is_telling:
             return self._redact_plain(data, 0, session, counts, is_prose)
         kind = kind_by_name(name, text)
         if kind is not None and not self._placeholders.is_one(data) and not self._allowances.allow(kind, data):
