@@ -152,7 +152,10 @@ def test_a_model_that_is_known_gives_bayes_rule():
         posterior_of(votes, [1.0], confusion)
 
 
-@pytest.mark.parametrize(("setting", "said"), [({"prior_votes": -1.0}, "-1.0"), ({"most_iterations": 0}, "most_iterations 0")])
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [({"prior_votes": -1.0}, "-1.0"), ({"most_iterations": 0}, "most_iterations 0"), ({"abstentions": "maybe"}, "'maybe'")],
+)
 def test_settings_that_make_no_sense_are_refused(setting, said):
     with pytest.raises(BadInputError, match=said):
         dawid_skene(anaesthetists(), **setting)

@@ -62,7 +62,7 @@ def dawid_skene(
     only ever gives one answer says something only then. `BadInputError` where one annotator or one class is all there is (but
     for an audit), or where abstentions are informative and somebody answers an item twice.
     """
-    _require_settings(prior_votes, most_iterations, tolerance)
+    _require_settings(prior_votes, most_iterations, tolerance, abstentions)
     known = None if truth is None else known_classes(truth, votes)
     if known is None or bool(numpy.all(known == ABSTAIN)):
         require_comparable(votes)
@@ -216,7 +216,9 @@ def _most_votes(patterns: VotePatterns) -> float:
     return float(numpy.add.reduceat(patterns.counts.data, starts).max()) if len(starts) else 0.0
 
 
-def _require_settings(prior_votes: float, most_iterations: int, tolerance: float) -> None:
+def _require_settings(prior_votes: float, most_iterations: int, tolerance: float, abstentions: str) -> None:
+    if abstentions not in ("ignored", "informative"):
+        raise BadInputError(f"Abstentions are {abstentions!r}; say ignored or informative.")
     if not prior_votes >= 0.0 or most_iterations < 1 or not tolerance > 0.0:
         raise BadInputError(
             f"prior_votes {prior_votes}, most_iterations {most_iterations}, tolerance {tolerance}: give at least 0, at least 1, "
