@@ -5,7 +5,9 @@ A fixed-sample interval holds for one look at the data; whoever looks repeatedly
 
 import math
 
+import numpy
 from msgspec import Struct
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
 
@@ -31,13 +33,22 @@ def two_sided_quantile(confidence: float) -> float:
 
 def wilson_interval(successes: float, trials: float, confidence: float = 0.95) -> Interval:
     """The Wilson score interval of a proportion; 0 to 1 where nothing was tried."""
-    if trials <= 0:
-        return Interval(low=0.0, high=1.0)
+    low, high = wilson_bounds(successes, trials, confidence)
+    return Interval(low=float(low), high=float(high))
+
+
+def wilson_bounds(
+    successes: ArrayLike, trials: ArrayLike, confidence: float = 0.95
+) -> tuple[NDArray[numpy.float64], NDArray[numpy.float64]]:
+    """The lower and the upper bounds of the Wilson score intervals of many proportions, in the shape of the input."""
+    tried = numpy.asarray(trials, dtype=float)
+    number = numpy.where(tried > 0, tried, 1.0)
     z = two_sided_quantile(confidence)
-    share = successes / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / (1 + z * z / trials)
-    return Interval(low=max(0.0, centre - half), high=min(1.0, centre + half))
+    share = numpy.asarray(successes, dtype=float) / number
+    centre = (share + z * z / (2 * number)) / (1 + z * z / number)
+    half = z * numpy.sqrt(share * (1 - share) / number + z * z / (4 * number * number)) / (1 + z * z / number)
+    low = numpy.where(tried > 0, numpy.maximum(0.0, centre - half), 0.0)
+    return low, numpy.where(tried > 0, numpy.minimum(1.0, centre + half), 1.0)
 
 
 def normal_interval(estimate: Estimate, confidence: float = 0.95) -> Interval:
