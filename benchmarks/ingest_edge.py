@@ -4,8 +4,8 @@
 
 The load comes from a process of its own, over OTLP/HTTP in protobuf, on the same machine; with --rate it sends at that many
 spans per second instead of as fast as it is answered. Prints one JSON line; `ratio` is the edge's rate in that of plain Python,
-`rss_mb` the resident memory of all its processes, `cpu_us` what they took per span. Two threads of one core look like two cores here:
-`plain_python_beside_another` is what plain Python reads while a second process does the same.
+`rss_mb` the resident memory of all its processes, `cpu_us` what they took per span. Two threads of one core may
+look like two cores: `plain_python_beside_another` is what plain Python reads while a second process does the same.
 """
 
 import argparse
