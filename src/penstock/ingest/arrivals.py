@@ -7,6 +7,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Generic, TypeVar
@@ -15,7 +16,8 @@ from msgspec import Struct
 
 Answer = TypeVar("Answer")
 MOST_BYTES = 4 * 1024 * 1024  # of bodies that are worked on together, but for one that is longer by itself
-_MOST_WAIT_S = 0.002
+_MOST_WAIT_S = 0.005
+_REMEMBERED = 8
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ class Arrivals(Generic[Answer]):
         """`work` answers every arrival it is given, now or later; if it raises, those without an answer get the error."""
         self._work = work
         self._queue: queue.SimpleQueue[Arrival[Answer] | None] = queue.SimpleQueue()
-        self._together = 1  # how many bodies the last batch had
+        self._together = deque([1], maxlen=_REMEMBERED)  # how many bodies the last batches had
         self._thread = threading.Thread(target=self._run, name="decoder", daemon=True)
         self._thread.start()
 
@@ -54,6 +56,7 @@ class Arrivals(Generic[Answer]):
         is_last = False
         while not is_last and (first := self._queue.get()) is not None:
             batch, is_last = self._gather(first)
+            self._together.append(len(batch))
             try:
                 self._work(batch)
             except Exception as error:
@@ -67,10 +70,10 @@ class Arrivals(Generic[Answer]):
         """Everything that waits already, as far as it fits; whether the end came with it."""
         batch, size = [first], len(first.body)
         deadline = time.monotonic() + _MOST_WAIT_S
-        wanted, self._together = self._together + 1, 1
+        # Senders that were answered together send together again, a little apart; alone, nobody waits.
+        wanted = max(self._together)
         while size < MOST_BYTES:
-            # Senders that were served together send together again; alone, nobody waits.
-            wait_s = deadline - time.monotonic() if 2 < wanted > len(batch) else 0.0
+            wait_s = deadline - time.monotonic() if len(batch) < wanted else 0.0
             try:
                 arrival = self._queue.get(timeout=wait_s) if wait_s > 0 else self._queue.get_nowait()
             except queue.Empty:
@@ -79,7 +82,6 @@ class Arrivals(Generic[Answer]):
                 return batch, True
             batch.append(arrival)
             size += len(arrival.body)
-            self._together = len(batch)
         return batch, False
 
 
