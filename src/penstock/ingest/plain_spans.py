@@ -28,18 +28,21 @@ from penstock.formats.json_value import encode_json
 from penstock.formats.message_text import is_plain, read_messages, read_parts
 from penstock.formats.otlp_columns import Indexes, TraceColumns
 from penstock.ingest.attribute_length import MOST_ATTRIBUTE_CHARACTERS
+from penstock.ingest.attribute_pairs import AttributePairs, Mask, byte_lengths, map_unique, valid_mask
+from penstock.ingest.map_entries import MapEntries, map_column
 from penstock.ingest.origin import EARLIEST_NS, Origin, latest_plausible_ns, origin_of
+from penstock.ingest.span_ids import hexadecimal, is_id, join_ids
 from penstock.lake.arrow_schema import arrow_schema
 from penstock.lake.tables import PARTITION, TABLES
 from penstock.records.ids import interaction_ids
 from penstock.records.span import Span, SpanKind
 
-STATUS = pa.array(["unset", "ok", "error"])
+_STATUS = pa.array(["unset", "ok", "error"])
 _ERROR = 2
+_USUAL_SPANS = 1000  # of longer columns none is kept in memory
 _TRACE_BYTES, _SPAN_BYTES = 16, 8
 _SCALARS = ("string_value", "int_value", "double_value", "bool_value")
 _INPUT, _OUTPUT, _INSTRUCTIONS = "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions"
-Mask = npt.NDArray[np.bool_]
 _SCHEMA = arrow_schema(TABLES["spans"])
 _DEFAULTS = {
     field.name: None if field.default is NODEFAULT else field.default
@@ -76,50 +79,6 @@ def _origin(resource: bytes, scope: bytes, known_at: datetime) -> Origin:
         ) from error
 
 
-class _Entries(Struct, frozen=True):
-    """Entries of a map column: in which row, in which order there, and what."""
-
-    rows: Indexes
-    order: Indexes
-    keys: Any
-    values: Any
-
-
-class _Pairs:
-    """All attributes of a request in the order of their names, so that the values of one name are a slice."""
-
-    def __init__(self, columns: TraceColumns) -> None:
-        encoded = columns.keys.dictionary_encode()
-        codes = encoded.indices.to_numpy()
-        self.order: Indexes = np.argsort(codes, kind="stable")
-        codes = codes[self.order]
-        bounds = np.searchsorted(codes, np.arange(len(encoded.dictionary) + 1))
-        self.names = {name: slice(*bounds[at : at + 2].tolist()) for at, name in enumerate(encoded.dictionary.to_pylist())}
-        parents = np.repeat(np.arange(len(columns)), np.diff(columns.attribute_starts))
-        self.rows: Indexes = parents[self.order]
-        self.again = self.rows[1:][(self.rows[1:] == self.rows[:-1]) & (codes[1:] == codes[:-1])]  # rows that say one twice
-        kinds = dict(zip([field.name for field in columns.values.type], columns.values.flatten(), strict=True))
-        order = pa.array(self.order)
-        self._kinds = {name: values.take(order) for name, values in kinds.items() if values.null_count < len(values)}
-        self._valid = {name: _is_valid(values) for name, values in self._kinds.items()}
-        self._nulls = {name: pa.nulls(len(self.order), values.type) for name, values in kinds.items()}
-        self._nothing = np.zeros(len(self.order), np.bool_)
-        strings = self._kinds.get("string_value")
-        self.lengths = _lengths(strings) if strings is not None else np.zeros(len(self.order), np.int64)
-
-    def values(self, kind: str, part: slice) -> Any:
-        """The values of one kind in a slice, an Arrow array."""
-        return self._kinds.get(kind, self._nulls[kind])[part]
-
-    def valid(self, kind: str, part: slice) -> Mask:
-        """Where they are of this kind."""
-        return self._valid.get(kind, self._nothing)[part]
-
-    def kinds(self) -> Sequence[str]:
-        """The kinds of which there is at least one."""
-        return list(self._kinds)
-
-
 class _Draft:
     """The columns of one request as they come to be."""
 
@@ -127,17 +86,19 @@ class _Draft:
         self.size = len(columns)
         self.odd: Mask = columns.event_counts > 0
         self._columns = columns
-        self._pairs = _Pairs(columns)
+        self._pairs = AttributePairs(columns)
         self.odd[self._pairs.again] = True
         self._arrays: dict[str, Any] = {}
         self._given: dict[str, Mask] = {}  # which rows have a column already
         self._parameters: list[tuple[str, slice]] = []
-        self._entries: dict[str, list[_Entries]] = {"attributes": [], "keys": [], "tags": []}
+        self._entries: dict[str, list[MapEntries]] = {"attributes": [], "keys": [], "tags": []}
 
     def column(self, field: "pa.Field[Any]") -> Any:
         """A finished column, or what it holds where nothing was said."""
         array = self._arrays.get(field.name)
-        return _default(field.name, self.size) if array is None else array
+        if array is not None:
+            return array
+        return _default(field.name, self.size) if self.size <= _USUAL_SPANS else _make_default(field.name, self.size)
 
     def read_frame(self, origins: Sequence[Origin], known_at: datetime) -> None:
         """What every span has beside its attributes."""
@@ -152,7 +113,7 @@ class _Draft:
             arrays[name] = pa.array([getattr(origin, name) for origin in origins], pa.string()).take(_indexes(columns.group))
         codes = columns.status_code
         if codes.any():
-            arrays["status"] = STATUS.take(_indexes(np.where((codes >= 0) & (codes <= _ERROR), codes, 0)))
+            arrays["status"] = _STATUS.take(_indexes(np.where((codes >= 0) & (codes <= _ERROR), codes, 0)))
         for number, origin in enumerate(origins):
             if origin.attributes:
                 rows = np.flatnonzero(columns.group == number)
@@ -181,7 +142,7 @@ class _Draft:
         self._normalise()
         columns, arrays = self._columns, self._arrays
         operation = arrays.get("operation")
-        kinds = _map_unique(operation, lambda value: str(KINDS.get(value, SpanKind.OTHER))) if operation is not None else None
+        kinds = map_unique(operation, lambda value: str(KINDS.get(value, SpanKind.OTHER))) if operation is not None else None
         other = pa.scalar(str(SpanKind.OTHER))
         arrays["kind"] = pc.fill_null(kinds, other) if kinds is not None else pa.repeat(other, self.size)
         arrays["dialect"] = self._dialects()
@@ -189,25 +150,24 @@ class _Draft:
         if failed.any():
             error = pc.if_else(pa.array(failed), "error", None)
             arrays["error_type"] = pc.coalesce(arrays["error_type"], error) if "error_type" in arrays else error
-        told = np.flatnonzero(_lengths(columns.status_message) > 0)
+        told = np.flatnonzero(byte_lengths(columns.status_message) > 0)
         if len(told):
             names = pa.repeat("otel.status.message", len(told))
             self._add("attributes", told, _behind(told, 2), names, columns.status_message.take(pa.array(told)))
         for name, entries in self._entries.items():
             if entries:
-                arrays[name] = _map_column(entries, self.size)
+                arrays[name] = map_column(entries, self.size)
 
     def _read_ids(self) -> None:
         columns, arrays = self._columns, self._arrays
-        trace_ids, span_ids, parent_ids = (
-            _ids(columns.trace_id, _TRACE_BYTES), _ids(columns.span_id, _SPAN_BYTES), _ids(columns.parent_span_id, _SPAN_BYTES)
-        )  # fmt: skip
-        absent = _lengths(columns.parent_span_id) == 0
-        self.odd |= ~_is_id(trace_ids, _TRACE_BYTES) | ~_is_id(span_ids, _SPAN_BYTES)
-        self.odd |= ~absent & (_lengths(columns.parent_span_id) != _SPAN_BYTES)
-        arrays["trace_id"], arrays["span_id"] = _texts_of(trace_ids, _TRACE_BYTES), _texts_of(span_ids, _SPAN_BYTES)
+        trace_ids, span_ids = join_ids(columns.trace_id, _TRACE_BYTES), join_ids(columns.span_id, _SPAN_BYTES)
+        parent_ids = join_ids(columns.parent_span_id, _SPAN_BYTES)
+        absent = byte_lengths(columns.parent_span_id) == 0
+        self.odd |= ~is_id(trace_ids, _TRACE_BYTES) | ~is_id(span_ids, _SPAN_BYTES)
+        self.odd |= ~absent & (byte_lengths(columns.parent_span_id) != _SPAN_BYTES)
+        arrays["trace_id"], arrays["span_id"] = hexadecimal(trace_ids, _TRACE_BYTES), hexadecimal(span_ids, _SPAN_BYTES)
         if not absent.all():
-            parents = _texts_of(parent_ids, _SPAN_BYTES)
+            parents = hexadecimal(parent_ids, _SPAN_BYTES)
             arrays["parent_span_id"] = pc.if_else(pa.array(absent), None, parents) if absent.any() else parents
         arrays["span_key"] = pa.array(interaction_ids(trace_ids.hex(), span_ids.hex()), pa.string())
 
@@ -258,8 +218,8 @@ class _Draft:
             # Numbers and truth as JSON has them.
             others = (pc.cast(self._pairs.values(kind, part), pa.string()) for kind in ("int_value", "bool_value"))
             texts = pc.coalesce(texts, *others)
-            self.odd[rows[~_is_valid(texts)]] = True
-            texts, lengths = pc.fill_null(texts, ""), _lengths(texts)
+            self.odd[rows[~valid_mask(texts)]] = True
+            texts, lengths = pc.fill_null(texts, ""), byte_lengths(texts)
         self.odd[rows[lengths > MOST_ATTRIBUTE_CHARACTERS]] = True
         if place.role is not Role.ATTRIBUTES:
             self.odd[rows[lengths == 0]] = True
@@ -305,9 +265,9 @@ class _Draft:
         valid = self._pairs.valid("string_value", part) | self._pairs.valid("array_value", part)
         self.odd[self._pairs.rows[part][~valid]] = True
         if arrays.null_count == len(arrays):
-            return _map_unique(texts, first_text)
-        firsts = _map_unique(arrays, self._first_of_array)
-        return firsts if texts.null_count == len(texts) else pc.coalesce(_map_unique(texts, first_text), firsts)
+            return map_unique(texts, first_text)
+        firsts = map_unique(arrays, self._first_of_array)
+        return firsts if texts.null_count == len(texts) else pc.coalesce(map_unique(texts, first_text), firsts)
 
     def _first_of_array(self, encoded: bytes) -> str | None:
         try:
@@ -324,7 +284,7 @@ class _Draft:
         return values.take(pa.array(places, mask=places < 0))
 
     def _add(self, column: str, rows: Indexes, order: Indexes, keys: Any, values: Any) -> None:
-        self._entries[column].append(_Entries(rows, order, keys, values))
+        self._entries[column].append(MapEntries(rows, order, keys, values))
 
     def _read_content(self) -> None:
         inputs, outputs = self._read_messages(_INPUT, "user"), self._read_messages(_OUTPUT, "assistant")
@@ -387,7 +347,7 @@ class _Draft:
                 continue
             if all(value is None or normal(value) == value for value in pc.unique(raw).to_pylist()):
                 continue
-            normalised = _map_unique(raw, normal)
+            normalised = map_unique(raw, normal)
             changed = np.flatnonzero(pc.fill_null(pc.not_equal(raw, normalised), False).to_numpy(zero_copy_only=False))
             if len(changed):
                 self._arrays[column] = normalised
@@ -405,44 +365,6 @@ _CONVERSIONS: dict[Convert, _Conversion] = {
 }
 
 
-def _map_unique(values: Any, change: Callable[[Any], str | None]) -> Any:
-    """A column of few different values, each changed once."""
-    encoded = values.dictionary_encode()
-    return pa.array([change(value) for value in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
-
-
-def _map_column(entries: Sequence[_Entries], size: int) -> Any:
-    """The entries of all rows, row after row, as one column of maps."""
-    rows = np.concatenate([piece.rows for piece in entries])
-    order = pa.array(np.lexsort((np.concatenate([piece.order for piece in entries]), rows)))
-    keys, values = (
-        pa.concat_arrays([getattr(piece, part) for piece in entries]).take(order) for part in ("keys", "values")
-    )  # fmt: skip
-    starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=size))]).astype(np.int32)
-    build: Any = pa.MapArray.from_arrays
-    return build(pa.array(starts), keys, values)
-
-
-def _ids(column: Any, size: int) -> bytes:
-    """Ids end to end; zeros, which no id is, in the place of one of another length."""
-    values = column.to_pylist()
-    if (_lengths(column) == size).all():
-        return b"".join(values)
-    return b"".join([value if len(value) == size else bytes(size) for value in values])
-
-
-def _is_id(ids: bytes, size: int) -> Mask:
-    """Which of the ids end to end are not all zero."""
-    found: Mask = np.frombuffer(ids, np.uint8).reshape(-1, size).max(axis=1) > 0
-    return found
-
-
-def _texts_of(ids: bytes, size: int) -> Any:
-    """Ids end to end as an Arrow column of lower-case hexadecimal."""
-    starts = np.arange(0, 2 * len(ids) + 1, 2 * size, dtype=np.int32)
-    return pa.StringArray.from_buffers(len(starts) - 1, pa.py_buffer(starts.tobytes()), pa.py_buffer(ids.hex().encode()))
-
-
 def _behind(rows: Indexes, rank: int) -> Indexes:
     """An order after all attributes."""
     return np.full(len(rows), np.iinfo(np.int64).max - 10 + rank)
@@ -453,24 +375,13 @@ def _indexes(places: npt.NDArray[Any]) -> Any:
     return pa.array(places)
 
 
-def _lengths(values: Any) -> Indexes:
-    """Bytes of each text or binary value; 0 of none."""
-    offsets = np.frombuffer(values.buffers()[1] or b"", np.int32)[values.offset : values.offset + len(values) + 1]
-    return np.diff(offsets).astype(np.int64) if len(values) else np.zeros(0, np.int64)
-
-
-def _is_valid(values: Any) -> Mask:
-    if not values.null_count:
-        return np.ones(len(values), np.bool_)
-    mask: Mask = values.is_valid().to_numpy(zero_copy_only=False)
-    return mask
-
-
-@lru_cache(maxsize=4096)
-def _default(name: str, size: int) -> Any:
-    """A column of which nothing was said; requests mostly have one size."""
+def _make_default(name: str, size: int) -> Any:
+    """A column of which nothing was said."""
     kind = _SCHEMA.field(name).type
     if pa.types.is_map(kind):
         return pa.array([{}] * size, kind)
     value = _DEFAULTS.get(name)
     return pa.nulls(size, kind) if value is None else pa.repeat(pa.scalar(value, kind), size)
+
+
+_default = lru_cache(maxsize=1024)(_make_default)  # requests mostly have one of few sizes

@@ -1,0 +1,31 @@
+"""Map columns out of entries that were found here and there."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from msgspec import Struct
+
+from penstock.formats.otlp_columns import Indexes
+
+
+class MapEntries(Struct, frozen=True):
+    """Entries of a map column: in which row, in which order there, and what."""
+
+    rows: Indexes
+    order: Indexes
+    keys: Any
+    values: Any
+
+
+def map_column(entries: Sequence[MapEntries], size: int) -> Any:
+    """The entries of all rows, row after row, as one column of maps."""
+    rows = np.concatenate([piece.rows for piece in entries])
+    order = pa.array(np.lexsort((np.concatenate([piece.order for piece in entries]), rows)))
+    keys, values = (
+        pa.concat_arrays([getattr(piece, part) for piece in entries]).take(order) for part in ("keys", "values")
+    )  # fmt: skip
+    starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=size))]).astype(np.int32)
+    build: Any = pa.MapArray.from_arrays
+    return build(pa.array(starts), keys, values)
