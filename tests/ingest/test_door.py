@@ -157,3 +157,53 @@ def test_captures_that_wait_are_written_when_the_door_closes(spool: Spool, clock
     door.close(10)
     assert spool.path.exists()
     assert not door.offer_span(numbered_span(2))
+
+
+async def test_personal_data_under_a_name_that_stands_twice_is_gone(spool: Spool, clock: WriterClock) -> None:
+    request = trace_request({**CHAT, "otel.status.message": f"mail {MAIL}"})
+    for number in range(9):
+        trace_request(CHAT, span_id=bytes([number + 9]) * 8, request=request)
+    request.resource_spans[0].scope_spans[0].spans[0].status.message = "it broke"
+    door = open_door(spool, clock)
+    await door.accept_traces(request.SerializeToString())
+    assert spool.waiting_rows() == 10
+    assert MAIL.encode() not in b"".join(path.read_bytes() for path in spool.path.parent.glob(f"{spool.path.name}*"))
+    door.close(10)
+
+
+async def test_each_of_several_senders_is_answered_for_itself(spool: Spool, clock: WriterClock) -> None:
+    whole = trace_request(CHAT)
+    for number in range(9):
+        trace_request(CHAT, span_id=bytes([number + 9]) * 8, request=whole)
+    door = open_door(spool, clock)
+    misfit = trace_request({"penstock.relay.kind": "inference", "penstock.relay.redactions": '{"email": 99999999999999999999}'})
+    half = trace_request({"gen_ai.response.finish_reasons": '["\\ud800"]'}, trace_id=b"\x04" * 16)
+    bodies = [
+        whole.SerializeToString(),
+        b"hello",
+        misfit.SerializeToString(),
+        half.SerializeToString(),
+        whole.SerializeToString(),
+    ]
+    answers = await asyncio.gather(*(door.accept_traces(body) for body in bodies), return_exceptions=True)
+    assert [type(answer).__name__ for answer in answers] == ["Accepted", "BadInputError", "Accepted", "Accepted", "Accepted"]
+    assert spool.waiting_rows() == 22
+    door.close(10)
+
+
+async def test_bodies_that_fit_the_spool_alone_are_taken_where_all_together_do_not(home: Path, clock: WriterClock) -> None:
+    whole = trace_request(CHAT)
+    for number in range(9):
+        trace_request({**CHAT, "x": "y" * 10_000}, span_id=bytes([number + 9]) * 8, request=whole)
+    spool = fresh_spool(home, max_bytes=250_000)
+    door = open_door(spool, clock)
+    answers = await asyncio.gather(*(door.accept_traces(whole.SerializeToString()) for _ in range(4)), return_exceptions=True)
+    assert sorted(type(answer).__name__ for answer in answers) == ["Accepted", "Accepted", "SpoolFullError", "SpoolFullError"]
+    door.close(10)
+
+
+async def test_a_body_after_the_end_is_refused(spool: Spool, clock: WriterClock) -> None:
+    door = open_door(spool, clock)
+    door.close(10)
+    with pytest.raises(SpoolFullError):
+        await door.accept_traces(trace_request(CHAT).SerializeToString())

@@ -67,6 +67,7 @@ NAMES = st.sampled_from(
         "resource.host",
         "openinference.span.kind",
         "ai.operationId",
+        "otel.status.message",
     ]
 )
 WORDS = ["", "chat", "openai", "OpenAI", "azure", "u-1", "stop", "end_turn", '["length"]', "7", "1e400", "served", "x" * 33_000]
@@ -83,7 +84,7 @@ VALUES = st.one_of(
     st.lists(st.one_of(st.text(max_size=5), st.integers(0, 9)), max_size=3),
     st.dictionaries(st.text(max_size=3), st.integers(0, 9), max_size=2),
 )
-RESOURCES = st.dictionaries(st.sampled_from(["service.name", "host.name", "telemetry.sdk.name", "n"]), VALUES, max_size=3)
+RESOURCES = st.dictionaries(st.sampled_from(["service.name", "host.name", "telemetry.sdk.name", "n", "n\0"]), VALUES, max_size=3)
 TIMES = st.sampled_from([nanoseconds(T0), nanoseconds(T0) + 999, nanoseconds(LATER), 0, 5, 2**63, 2**64 - 1])
 IDS = st.sampled_from([b"\x01", b"\xab", b"\x00", b""])
 
@@ -123,6 +124,9 @@ def one_by_one(body: bytes) -> list[Span]:
 
 def by_column(body: bytes) -> tuple[list[Span], list[bool]]:
     read = read_plain_spans(read_trace_columns([body]), LATER)
+    for name in ("attributes", "keys", "tags"):
+        entries: Any = read.rows.column(name)
+        assert all(len({key for key, _ in row}) == len(row) for row in entries.to_pylist())  # a dict would hide a repeated key
     return from_arrow(Span, pa.Table.from_batches([read.rows])), read.odd.tolist()
 
 
@@ -211,8 +215,11 @@ def test_a_span_with_an_event_or_an_attribute_given_twice_is_left_out() -> None:
 def test_a_failed_span_has_an_error_type() -> None:
     request = trace_request(CHAT)
     request.resource_spans[0].scope_spans[0].spans[0].status.CopyFrom(Status(code=Status.STATUS_CODE_ERROR, message="no"))
+    _, odd = by_column(request.SerializeToString())
+    assert odd == [True]  # for its message
+    request.resource_spans[0].scope_spans[0].spans[0].status.message = ""
     (span,), _ = by_column(request.SerializeToString())
-    assert (span.error_type, span.status, span.attributes) == ("error", "error", {"otel.status.message": "no"})
+    assert (span.error_type, span.status, span.attributes) == ("error", "error", {})
 
 
 def test_a_resource_that_cannot_be_decoded_is_bad_input() -> None:
@@ -245,3 +252,48 @@ def test_a_body_that_is_none_spoils_no_other(broken: bytes) -> None:
     assert Counter(isinstance(request, BadInputError) for request in decoded.requests) == {False: 2, True: 1}
     assert isinstance(decoded.requests[1], BadInputError)
     assert str(len(broken)) in str(decoded.requests[1])
+
+
+def test_a_value_of_two_kinds_on_the_wire_is_left_to_protobuf() -> None:
+    body = trace_request({**CHAT, "k": "text"}).SerializeToString()
+    twice = ExportTraceServiceRequest.FromString(body)
+    pair = twice.resource_spans[0].scope_spans[0].spans[0].attributes[-1]
+    assert pair.key == "k"
+    value = pair.value.SerializeToString()
+    assert value in body
+    # The same length, so that no length around it changes: a shorter string, and a truth behind it.
+    _, odd = by_column(body.replace(value, b"\x0a\x02te\x10\x01"))
+    assert odd == [True]
+
+
+def test_what_a_long_resource_says_is_repeated_no_more_than_fits_in_memory() -> None:
+    request = None
+    for number in range(2400):
+        request = trace_request(
+            CHAT, span_id=struct.pack(">Q", number + 1), request=request, resource={"x": "y" * 30_000 if not number else "z"}
+        )
+    assert request is not None
+    spans = [group.scope_spans[0].spans[0] for group in request.resource_spans]
+    del request.resource_spans[1:]
+    request.resource_spans[0].scope_spans[0].spans.extend(spans[1:])
+    read = read_plain_spans(read_trace_columns([request.SerializeToString()]), LATER)
+    assert read.odd.all()
+    assert read.rows.num_rows == 0
+    del request.resource_spans[0].scope_spans[0].spans[200:]
+    found, odd = by_column(request.SerializeToString())
+    assert not any(odd)
+    assert len(found[0].attributes["resource.x"]) == 30_000
+
+
+def test_very_many_names_are_read_span_by_span() -> None:
+    read = read_plain_spans(read_trace_columns([plain_request({f"n{number}": "x" for number in range(600)}, 1)]), LATER)
+    assert read.odd.all()
+
+
+def test_odd_spans_beside_a_broken_body_are_taken() -> None:
+    odd = trace_request({"openinference.span.kind": "LLM"})
+    for number in range(9):
+        trace_request({"openinference.span.kind": "LLM"}, span_id=struct.pack(">Q", number + 9), request=odd)
+    decoded = decode_bodies([odd.SerializeToString(), b"hello"], LATER)
+    assert decoded.rows is None
+    assert [isinstance(request, BadInputError) for request in decoded.requests] == [False, True]

@@ -91,7 +91,7 @@ class Acceptor:
         connection.setblocking(False)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(self._protocol, connection)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - no connection may end the accepting of all others
             logger.warning("A connection was lost as it was accepted: %s", error)
             connection.close()
         self._load.note(self._connections())

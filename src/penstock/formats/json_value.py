@@ -18,13 +18,14 @@ def encode_json(value: Any) -> str:
 
 
 def parse_json(text: str) -> Any:
-    """What a text holds where it is JSON, also with NaN and half surrogate pairs in it; else the text."""
+    """What a text holds where it is JSON, also with NaN in it, and half surrogate pairs, which are replaced."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
         pass
     try:
-        return json.loads(text)
+        parsed = json.loads(text)
+        return json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", "replace"))  # half a surrogate pair is no text
     except (ValueError, RecursionError):
         return text
 

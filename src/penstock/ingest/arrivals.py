@@ -14,7 +14,10 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
+from penstock.errors import SpoolFullError
+
 Answer = TypeVar("Answer")
+MOST_WAITING_BYTES = 256 * 1024 * 1024
 MOST_BYTES = 4 * 1024 * 1024  # of bodies that are worked on together, but for one that is longer by itself
 _MOST_WAIT_S = 0.005
 _REMEMBERED = 8
@@ -37,19 +40,32 @@ class Arrivals(Generic[Answer]):
         self._work = work
         self._queue: queue.SimpleQueue[Arrival[Answer] | None] = queue.SimpleQueue()
         self._together = deque([1], maxlen=_REMEMBERED)  # how many bodies the last batches had
+        self._lock = threading.Lock()
+        self._waiting = 0  # bytes that are queued or worked on
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="decoder", daemon=True)
         self._thread.start()
 
     def put(self, body: bytes) -> "Future[Answer]":
-        """Have a body worked on."""
+        """Have a body worked on; its answer is SpoolFullError where too much waits already, or after close()."""
         answer: Future[Answer] = Future()
-        answer.set_running_or_notify_cancel()  # a sender that goes away takes nothing back
-        self._queue.put(Arrival(body, answer))
+        with self._lock:
+            if self._closed or (self._waiting and self._waiting + len(body) > MOST_WAITING_BYTES):
+                answer.set_exception(
+                    SpoolFullError(
+                        f"{self._waiting} bytes of requests wait to be decoded, and no more are taken; send again later."
+                    )
+                )
+                return answer
+            self._waiting += len(body)
+            self._queue.put(Arrival(body, answer))  # under the lock: never behind the end that close() puts
         return answer
 
     def close(self, timeout_s: float) -> None:
         """Work on what waits, and end."""
-        self._queue.put(None)
+        with self._lock:
+            self._closed = True
+            self._queue.put(None)
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
@@ -57,14 +73,19 @@ class Arrivals(Generic[Answer]):
         while not is_last and (first := self._queue.get()) is not None:
             batch, is_last = self._gather(first)
             self._together.append(len(batch))
+            # Whoever has gone away waits for nothing, and will send it again.
+            wanted = [arrival for arrival in batch if arrival.answer.set_running_or_notify_cancel()]
             try:
-                self._work(batch)
-            except Exception as error:
+                if wanted:
+                    self._work(wanted)
+            except BaseException as error:  # a panic in Rust is no Exception
                 # Nothing that one batch holds may end the thread that takes all others.
-                logger.exception("%s requests were not taken", len(batch))
-                for arrival in batch:
+                logger.exception("%s requests were not taken", len(wanted))
+                for arrival in wanted:
                     if not arrival.answer.done():
                         arrival.answer.set_exception(error)
+            with self._lock:
+                self._waiting -= sum(len(arrival.body) for arrival in batch)
 
     def _gather(self, first: Arrival[Answer]) -> tuple[list[Arrival[Answer]], bool]:
         """Everything that waits already, as far as it fits; whether the end came with it."""

@@ -29,6 +29,8 @@ class AttributePairs:
         order = pa.array(self.order)
         self._kinds = {name: values.take(order) for name, values in kinds.items() if values.null_count < len(values)}
         self._valid = {name: valid_mask(values) for name, values in self._kinds.items()}
+        given = sum(mask.astype(np.int8) for mask in self._valid.values())
+        self.ambiguous = self.rows[given > 1] if len(self._valid) > 1 else self.rows[:0]  # rows with a value of two kinds
         self._nulls = {name: pa.nulls(len(self.order), values.type) for name, values in kinds.items()}
         self._nothing = np.zeros(len(self.order), np.bool_)
         strings = self._kinds.get("string_value")

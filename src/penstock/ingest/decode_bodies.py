@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Struct
 
-from penstock.errors import BadInputError
 from penstock.formats.otlp import Encoding, parse_traces
 from penstock.formats.otlp_columns import read_trace_columns
 from penstock.ingest.decode import Decoded, decode_traces
@@ -20,18 +19,18 @@ class DecodedBodies(Struct, frozen=True):
     """The rows of all requests, and of each request what no row holds, or why it was refused."""
 
     rows: pa.RecordBatch | None
-    requests: list[Decoded | BadInputError]
+    requests: list[Decoded | Exception]
 
 
 def decode_bodies(bodies: Sequence[bytes], known_at: datetime) -> DecodedBodies:
-    """Decode encoded ExportTraceServiceRequests; one that cannot be decoded spoils no other."""
+    """Decode encoded ExportTraceServiceRequests; one that cannot be decoded, for whatever reason, spoils no other."""
     try:
         return _decode_together(bodies, known_at)
-    except BadInputError as error:
+    except Exception as error:  # noqa: BLE001 - the sender is told; it is one sender's body that must not become another's error
         if len(bodies) == 1:
             return DecodedBodies(None, [error])
     alone = [decode_bodies([body], known_at) for body in bodies]
-    batches = [decoded.rows for decoded in alone if decoded.rows is not None]
+    batches = [decoded.rows for decoded in alone if decoded.rows is not None and decoded.rows.num_rows]
     rows = pa.Table.from_batches(batches).combine_chunks().to_batches()[0] if batches else None
     return DecodedBodies(rows, [request for decoded in alone for request in decoded.requests])
 
@@ -42,7 +41,7 @@ def _decode_together(bodies: Sequence[bytes], known_at: datetime) -> DecodedBodi
         return DecodedBodies(None, [decode_traces(parse_traces(body, Encoding.PROTOBUF), known_at) for body in bodies])
     read = read_plain_spans(columns, known_at)
     odd = np.flatnonzero(read.odd)
-    requests: list[Decoded | BadInputError] = []
+    requests: list[Decoded | Exception] = []
     starts = columns.body_starts
     first, last = np.searchsorted(odd, starts[:-1]), np.searchsorted(odd, starts[1:])
     for number, body in enumerate(bodies):

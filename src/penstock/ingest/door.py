@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -142,32 +143,41 @@ class Door:
         return self._note_accepted(decoded)
 
     def _take_arrivals(self, arrivals: Sequence[Arrival[Accepted]]) -> None:
-        """Decode the bodies of several requests and have them written together; each is answered once all are on disk."""
+        """Have the bodies of several requests written together, or else each by itself, so that none fails for another's sake."""
+        try:
+            self._take_together(arrivals)
+            return
+        except Exception:
+            if len(arrivals) == 1:
+                raise
+        for arrival in arrivals:
+            try:
+                self._take_together([arrival])
+            except Exception as error:  # noqa: BLE001 - its sender is told
+                arrival.answer.set_exception(error)
+
+    def _take_together(self, arrivals: Sequence[Arrival[Accepted]]) -> None:
+        """Each is answered once everything that was written with it is on disk; nobody is where it raises."""
         decoded = decode_bodies([arrival.body for arrival in arrivals], self._clock.known_at())
-        refused = [
-            (arrival, error)
-            for arrival, error in zip(arrivals, decoded.requests, strict=True)
-            if isinstance(error, BadInputError)
-        ]
-        for arrival, error in refused:
-            arrival.answer.set_exception(error)
-        taken = [
-            (arrival, request)
-            for arrival, request in zip(arrivals, decoded.requests, strict=True)
-            if isinstance(request, Decoded)
-        ]
-        written = self._put_rows(decoded.rows) if decoded.rows is not None and decoded.rows.num_rows else []
-        for _, request in taken:
-            written += self._put(request)
+        rows = self._put_rows(decoded.rows) if decoded.rows is not None and decoded.rows.num_rows else []
+        for future in rows:
+            if future.done():
+                future.result()  # refused at once, as where the spool is full for all of them together
+        for arrival, request in zip(arrivals, decoded.requests, strict=True):
+            try:
+                if isinstance(request, Exception):
+                    raise request
+                written = [*rows, *self._put(request)]
+            except Exception as error:  # noqa: BLE001 - its sender is told
+                arrival.answer.set_exception(error)
+            else:
+                when_all_done(written, partial(self._answer, arrival, request))
 
-        def answer(failure: BaseException | None) -> None:
-            for arrival, request in taken:
-                if failure is None:
-                    arrival.answer.set_result(self._note_accepted(request))
-                else:
-                    arrival.answer.set_exception(failure)
-
-        when_all_done(written, answer)
+    def _answer(self, arrival: Arrival[Accepted], request: Decoded, failure: BaseException | None) -> None:
+        if failure is not None:
+            arrival.answer.set_exception(failure)
+        else:
+            arrival.answer.set_result(self._note_accepted(request))
 
     def _put(self, decoded: Decoded) -> "list[Future[None]]":
         written: list[Future[None]] = []

@@ -19,13 +19,22 @@ class MapEntries(Struct, frozen=True):
     values: Any
 
 
-def map_column(entries: Sequence[MapEntries], size: int) -> Any:
-    """The entries of all rows, row after row, as one column of maps."""
+def map_column(entries: Sequence[MapEntries], size: int) -> tuple[Any, Indexes]:
+    """The entries of all rows, row after row, as one column of maps, and the rows in which a key stands twice."""
     rows = np.concatenate([piece.rows for piece in entries])
-    order = pa.array(np.lexsort((np.concatenate([piece.order for piece in entries]), rows)))
+    order = np.lexsort((np.concatenate([piece.order for piece in entries]), rows))
+    taken = pa.array(order)
     keys, values = (
-        pa.concat_arrays([getattr(piece, part) for piece in entries]).take(order) for part in ("keys", "values")
+        pa.concat_arrays([getattr(piece, part) for piece in entries]).take(taken) for part in ("keys", "values")
     )  # fmt: skip
     starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=size))]).astype(np.int32)
     build: Any = pa.MapArray.from_arrays
-    return build(pa.array(starts), keys, values)
+    return build(pa.array(starts), keys, values), _twice(rows[order], keys)
+
+
+def _twice(rows: Indexes, keys: Any) -> Indexes:
+    codes = keys.dictionary_encode().indices.to_numpy()
+    names = int(codes.max(initial=0)) + 1
+    both = np.sort(rows * names + codes)
+    again: Indexes = both[1:][both[1:] == both[:-1]] // names
+    return again

@@ -39,6 +39,10 @@ from penstock.records.span import Span, SpanKind
 
 _STATUS = pa.array(["unset", "ok", "error"])
 _ERROR = 2
+_MOST_RESOURCE_BYTES = 64 * 1024 * 1024  # of all spans together; what repeats more is read span by span
+_MOST_NAMES = 500  # of attributes; what has more, and each of them seldom, is read span by span
+_FEW_PAIRS = 8
+_BEFORE = 2**40  # an order before all attributes
 _USUAL_SPANS = 1000  # of longer columns none is kept in memory
 _TRACE_BYTES, _SPAN_BYTES = 16, 8
 _SCALARS = ("string_value", "int_value", "double_value", "bool_value")
@@ -61,7 +65,8 @@ class Plain(Struct, frozen=True):
 def read_plain_spans(columns: TraceColumns, known_at: datetime) -> Plain:
     """Every span that can be read in columns; BadInputError where a resource or scope cannot be decoded."""
     draft = _Draft(columns)
-    origins = [_origin(*group, known_at) for group in columns.groups]
+    known = {group: _origin(*group, known_at) for group in dict.fromkeys(columns.groups)}
+    origins = [known[group] for group in columns.groups]
     draft.read_frame(origins, known_at)
     draft.read_attributes()
     draft.finish()
@@ -84,10 +89,11 @@ class _Draft:
 
     def __init__(self, columns: TraceColumns) -> None:
         self.size = len(columns)
-        self.odd: Mask = columns.event_counts > 0
+        self.odd: Mask = (columns.event_counts > 0) | (byte_lengths(columns.status_message) > 0)
         self._columns = columns
         self._pairs = AttributePairs(columns)
         self.odd[self._pairs.again] = True
+        self.odd[self._pairs.ambiguous] = True
         self._arrays: dict[str, Any] = {}
         self._given: dict[str, Mask] = {}  # which rows have a column already
         self._parameters: list[tuple[str, slice]] = []
@@ -114,15 +120,35 @@ class _Draft:
         codes = columns.status_code
         if codes.any():
             arrays["status"] = _STATUS.take(_indexes(np.where((codes >= 0) & (codes <= _ERROR), codes, 0)))
-        for number, origin in enumerate(origins):
-            if origin.attributes:
-                rows = np.flatnonzero(columns.group == number)
-                names, values = (np.tile(list(part), len(rows)) for part in (origin.attributes, origin.attributes.values()))
-                order = np.tile(np.arange(len(origin.attributes)) - len(origin.attributes), len(rows))
-                self._add("attributes", np.repeat(rows, len(origin.attributes)), order, pa.array(names), pa.array(values))
+        self._read_resources(origins)
+
+    def _read_resources(self, origins: Sequence[Origin]) -> None:
+        """What each resource says is said by each of its spans; of what would be too much of that, all are odd."""
+        group, attributes = self._columns.group, [origin.attributes for origin in origins]
+        sizes = np.array([len(of_group) for of_group in attributes], np.int64)
+        if not sizes.any():
+            return
+        names = pa.array([name for of_group in attributes for name in of_group], pa.string())
+        values = pa.array([value for of_group in attributes for value in of_group.values()], pa.string())
+        ends = np.cumsum(sizes)
+        # The places among names and values of what each span's resource says, span after span.
+        counts = sizes[group]
+        rows = np.repeat(np.arange(self.size), counts)
+        order = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        places = np.repeat((ends - sizes)[group], counts) + order
+        lengths = byte_lengths(values)
+        if (byte_lengths(names) + lengths)[places].sum() > _MOST_RESOURCE_BYTES:
+            self.odd[:] = True
+            return
+        self.odd[rows[lengths[places] > MOST_ATTRIBUTE_CHARACTERS]] = True
+        taken = _indexes(places)
+        self._add("attributes", rows, order - _BEFORE, names.take(taken), values.take(taken))
 
     def read_attributes(self) -> None:
         """All attributes, a name at a time."""
+        if len(self._pairs.names) > _MOST_NAMES and len(self._pairs.names) * _FEW_PAIRS > len(self._pairs.order):
+            self.odd[:] = True
+            return
         for name, part in self._pairs.names.items():
             place = place_of(name)
             if place is None:
@@ -150,13 +176,10 @@ class _Draft:
         if failed.any():
             error = pc.if_else(pa.array(failed), "error", None)
             arrays["error_type"] = pc.coalesce(arrays["error_type"], error) if "error_type" in arrays else error
-        told = np.flatnonzero(byte_lengths(columns.status_message) > 0)
-        if len(told):
-            names = pa.repeat("otel.status.message", len(told))
-            self._add("attributes", told, _behind(told, 2), names, columns.status_message.take(pa.array(told)))
         for name, entries in self._entries.items():
             if entries:
-                arrays[name] = map_column(entries, self.size)
+                arrays[name], again = map_column(entries, self.size)
+                self.odd[again] = True
 
     def _read_ids(self) -> None:
         columns, arrays = self._columns, self._arrays
@@ -325,18 +348,18 @@ class _Draft:
 
     def _read_parameters(self) -> None:
         """Each row's as one JSON object, in the order in which they came."""
-        found: list[dict[str, Any]] = [{} for _ in range(self.size)]
-        for name, part in sorted(self._parameters, key=lambda parameter: int(self._pairs.order[parameter[1].start])):
+        found: list[list[tuple[int, str, Any]]] = [[] for _ in range(self.size)]
+        for name, part in self._parameters:
             values = [None] * (part.stop - part.start)
             for kind in _SCALARS:
                 if self._pairs.valid(kind, part).any():
                     of_kind = self._pairs.values(kind, part).to_pylist()
                     values = [new if new is not None else old for new, old in zip(of_kind, values, strict=True)]
-            for row, value in zip(self._pairs.rows[part].tolist(), values, strict=True):
+            for row, order, value in zip(self._pairs.rows[part].tolist(), self._pairs.order[part].tolist(), values, strict=True):
                 if value is None:
                     self.odd[row] = True
-                found[row][name] = value
-        encoded = [encode_json(parameters) if parameters else None for parameters in found]
+                found[row].append((order, name, value))
+        encoded = [encode_json({name: value for _, name, value in sorted(said)}) if said else None for said in found]
         self._arrays["parameters"] = pa.array(encoded, pa.string())
 
     def _normalise(self) -> None:

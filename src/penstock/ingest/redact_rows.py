@@ -94,7 +94,8 @@ def _redact_closely(redaction: Redaction, rows: pa.RecordBatch, closer: Sequence
     changed: dict[str, Any] = {}
     for name in said:
         values = attrgetter(name)
-        if name != _USER and list(map(values, raw)) != list(map(values, redacted)):
+        # Maps are always put back: as a dict, a map in which a key stood twice would look as if nothing had changed.
+        if name in _MAPS or (name != _USER and list(map(values, raw)) != list(map(values, redacted))):
             column = columns[name]
             changed[name] = pa.concat_arrays([column, column_of(redacted, name, column.type)]).take(order)
     return changed

@@ -4,7 +4,7 @@ A probability that is none is noted as the row's reason and otherwise taken as i
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -70,7 +70,7 @@ def _dialect(text: str) -> str | None:
 
 def _counts(text: str) -> dict[str, int] | None:
     try:
-        return msgspec.json.decode(text, type=dict[str, int])
+        return msgspec.json.decode(text, type=dict[str, Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]])
     except msgspec.DecodeError:
         return None
 
