@@ -78,9 +78,10 @@ def test_a_spool_with_a_corrupt_page_holds_up_nobody_else(home: Path) -> None:
     spool = fill_a_spool(home)
     with closing(sqlite3.connect(spool)) as connection:
         root = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'bodies'").fetchone()[0]
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     content = bytearray(spool.read_bytes())
-    content[(root - 1) * 4096 : root * 4096] = b"\xa5" * 4096
+    content[(root - 1) * size : root * size] = b"\xa5" * size
     spool.write_bytes(content)
     told = serve(home, set())
     assert str(spool) in told and "malformed" in told

@@ -132,6 +132,7 @@ def test_thousands_of_annotators_with_a_few_votes_each_are_fitted_from_their_row
     assert numpy.corrcoef(believed, skill[expert])[0, 1] > 0.8
 
 
+@pytest.mark.slow
 def test_a_million_items_of_ten_functions_are_fitted():
     matrix, truth = binary_votes(1_000_000, numpy.linspace(0.55, 0.9, 10), share_of_one=0.2, abstain=0.2)
     model = dawid_skene(votes_from_matrix(matrix.astype(numpy.int8)))

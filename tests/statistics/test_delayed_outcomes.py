@@ -43,7 +43,11 @@ def test_a_wrong_shape_shows_as_a_misfit():
 
 @pytest.mark.parametrize(
     ("cases", "rate", "delays", "oldest"),
-    [(500, 0.3, exponential(24), 48), (2_000, 0.3, weibull(0.5, 12), 96), (500, 0.3, exponential(24), 24)],
+    [
+        (500, 0.3, exponential(24), 48),
+        pytest.param(2_000, 0.3, weibull(0.5, 12), 96, marks=pytest.mark.slow),
+        (500, 0.3, exponential(24), 24),
+    ],
 )
 def test_intervals_cover_the_rate_where_the_arrived_share_never_does(cases, rate, delays, oldest):
     found = [delayed_rate(cohort(cases, rate, delays, oldest, seed)) for seed in range(60)]

@@ -141,6 +141,7 @@ def test_outcomes_all_alike_are_no_certainty():
     assert raw_rate(selected_cases([1.0, numpy.nan])).interval.low == 0.0
 
 
+@pytest.mark.slow
 def test_a_million_cases_are_weighted_back():
     outcome, features, *_ = traffic(9, 1_000_000)
     assert rate_under_selection(selected_cases(outcome), features).doubly_robust.estimate.value == pytest.approx(TRUTH, abs=0.005)

@@ -86,6 +86,7 @@ class Arrivals(Generic[Answer]):
                         arrival.answer.set_exception(error)
             with self._lock:
                 self._waiting -= sum(len(arrival.body) for arrival in batch)
+            del first, batch, wanted  # nothing of them is kept in memory until the next ones come
 
     def _gather(self, first: Arrival[Answer]) -> tuple[list[Arrival[Answer]], bool]:
         """Everything that waits already, as far as it fits; whether the end came with it."""

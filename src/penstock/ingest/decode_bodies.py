@@ -13,6 +13,9 @@ from penstock.ingest.decode import Decoded, decode_traces
 from penstock.ingest.plain_spans import read_plain_spans
 
 FEWEST = 8  # of fewer spans each is read faster by itself
+MOST_BYTES = (
+    16 * 1024 * 1024
+)  # of a longer body the spans are read one by one, since columns beside it take several times its size
 
 
 class DecodedBodies(Struct, frozen=True):
@@ -36,8 +39,8 @@ def decode_bodies(bodies: Sequence[bytes], known_at: datetime) -> DecodedBodies:
 
 
 def _decode_together(bodies: Sequence[bytes], known_at: datetime) -> DecodedBodies:
-    columns = read_trace_columns(bodies)
-    if len(columns) < FEWEST:
+    columns = read_trace_columns(bodies) if sum(map(len, bodies)) <= MOST_BYTES else None
+    if columns is None or len(columns) < FEWEST:
         return DecodedBodies(None, [decode_traces(parse_traces(body, Encoding.PROTOBUF), known_at) for body in bodies])
     read = read_plain_spans(columns, known_at)
     odd = np.flatnonzero(read.odd)

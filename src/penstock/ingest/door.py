@@ -33,6 +33,7 @@ from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.span import Span
 
 CAPTURE_BATCH = 256
+SPANS_TOGETHER = 4096  # of one request, so that a huge one is not in memory several times at once
 CAPTURE_PAUSE_S = 0.02
 LOSS_WINDOW_S = 60.0
 
@@ -181,8 +182,8 @@ class Door:
 
     def _put(self, decoded: Decoded) -> "list[Future[None]]":
         written: list[Future[None]] = []
-        if decoded.spans:
-            written += self._put_spans(restore_spans(decoded.spans))
+        for first in range(0, len(decoded.spans), SPANS_TOGETHER):
+            written += self._put_spans(restore_spans(decoded.spans[first : first + SPANS_TOGETHER]))
         if decoded.feedback:
             written += self._policy.put_feedback(self._redaction.redact_feedback(decoded.feedback), self._spool.put)
         return written
