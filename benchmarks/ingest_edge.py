@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 _START_S = 60
 _STEP_S = 0.05
-_HEADERS = {"content-type": "application/x-protobuf"}
+PROTOBUF = {"content-type": "application/x-protobuf"}
 
 
 def main() -> None:
@@ -102,16 +103,20 @@ def cpu_of(edge: "subprocess.Popen[bytes]") -> float:
     return sum(sum(process.cpu_times()[:2]) for process in processes_of(edge))
 
 
-def load_in_process(url: str, bodies: list[bytes], options: argparse.Namespace) -> dict[str, Any]:
+def load_in_process(
+    url: str, bodies: list[bytes], options: argparse.Namespace, headers: Mapping[str, str] = PROTOBUF
+) -> dict[str, Any]:
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(load, (url, bodies, options.batch, options.connections, options.rate))
+        return pool.apply(load, (url, bodies, options.batch, options.connections, options.rate, headers))
 
 
-def load(url: str, bodies: list[bytes], batch: int, connections: int, rate: float) -> dict[str, Any]:
-    return asyncio.run(send(url, bodies, batch, connections, rate))
+def load(url: str, bodies: list[bytes], batch: int, connections: int, rate: float, headers: Mapping[str, str]) -> dict[str, Any]:
+    return asyncio.run(send(url, bodies, batch, connections, rate, headers))
 
 
-async def send(url: str, bodies: list[bytes], batch: int, connections: int, rate: float) -> dict[str, Any]:
+async def send(
+    url: str, bodies: list[bytes], batch: int, connections: int, rate: float, headers: Mapping[str, str]
+) -> dict[str, Any]:
     waits: list[float] = []
     statuses: dict[int, int] = {}
     queue = iter(bodies)
@@ -125,7 +130,7 @@ async def send(url: str, bodies: list[bytes], batch: int, connections: int, rate
                 await asyncio.sleep(max(0.0, begun + sent * batch / rate - time.perf_counter()))
             sent += 1
             asked = time.perf_counter()
-            async with http.post(url, data=body, headers=_HEADERS) as response:
+            async with http.post(url, data=body, headers=headers) as response:
                 await response.read()
             statuses[response.status] = statuses.get(response.status, 0) + 1
             waits.append(time.perf_counter() - asked)
@@ -135,7 +140,8 @@ async def send(url: str, bodies: list[bytes], batch: int, connections: int, rate
     taken = time.perf_counter() - begun
     waits.sort()
     milliseconds = {f"p{share}_ms": round(waits[len(waits) * share // 100] * 1000, 1) for share in (50, 99)}
-    return {"spans_per_s": round(statuses.get(200, 0) * batch / taken), **milliseconds, "statuses": statuses}
+    rate_answered = round(statuses.get(200, 0) * batch / taken)
+    return {"spans_per_s": rate_answered, **milliseconds, "statuses": statuses, "seconds": round(taken, 2)}
 
 
 if __name__ == "__main__":
