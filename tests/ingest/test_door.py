@@ -191,6 +191,24 @@ async def test_each_of_several_senders_is_answered_for_itself(spool: Spool, cloc
     door.close(10)
 
 
+@pytest.mark.parametrize("broken", [b"hello", b"\x0a\xff", trace_request(CHAT).SerializeToString()[:-3]])
+@pytest.mark.parametrize("attributes", [CHAT, {"openinference.span.kind": "LLM"}], ids=["plain", "odd"])
+async def test_a_body_that_is_none_spoils_no_other(
+    spool: Spool, clock: WriterClock, broken: bytes, attributes: dict[str, str]
+) -> None:
+    whole = trace_request(attributes)
+    for number in range(9):
+        trace_request(attributes, span_id=bytes([number + 9]) * 8, request=whole)
+    door = open_door(spool, clock)
+    bodies = [whole.SerializeToString(), broken, whole.SerializeToString()]
+    answers = await asyncio.gather(*(door.accept_traces(body) for body in bodies), return_exceptions=True)
+    assert [type(answer).__name__ for answer in answers] == ["Accepted", "BadInputError", "Accepted"]
+    assert str(len(broken)) in str(answers[1])
+    assert spool.waiting_rows() == 20
+    assert sum(door.status()["dialects"].values()) == door.status()["spans"] == 20
+    door.close(10)
+
+
 async def test_bodies_that_fit_the_spool_alone_are_taken_where_all_together_do_not(home: Path, clock: WriterClock) -> None:
     whole = trace_request(CHAT)
     for number in range(9):

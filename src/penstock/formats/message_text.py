@@ -12,36 +12,31 @@ from penstock.formats.foreign_messages import to_messages
 from penstock.formats.json_value import encode_json, parse_json
 
 
-class _Part(msgspec.Struct):
-    """What is read of a part; msgspec passes over the rest."""
-
-    type: Any = None
-    content: Any = None
-    id: Any = None
-    name: Any = None
-    arguments: Any = None
-    result: Any = None
-
-
-class _Message(msgspec.Struct):
-    """What is read of a message; one without parts is in some other form."""
-
-    parts: list[_Part]
-    role: Any = None
-
-
 class _PartShape(msgspec.Struct):
-    """What tells whether a part has to be read; its content is passed over."""
+    """What tells whether a part has to be read; msgspec passes over the rest."""
 
     type: Any = None
     arguments: Any = None
     result: Any = None
+
+
+class _Part(_PartShape):
+    """What is read of a part."""
+
+    content: Any = None
 
 
 class _MessageShape(msgspec.Struct):
-    """The same of a message."""
+    """The same of a message; one without parts is in some other form."""
 
     parts: list[_PartShape]
+    role: Any = None
+
+
+class _Message(msgspec.Struct):
+    """What is read of a message."""
+
+    parts: list[_Part]
     role: Any = None
 
 

@@ -13,38 +13,24 @@ from penstock.ingest.decode import Decoded, decode_traces
 from penstock.ingest.plain_spans import read_plain_spans
 
 FEWEST = 8  # of fewer spans each is read faster by itself
-MOST_BYTES = (
-    16 * 1024 * 1024
-)  # of a longer body the spans are read one by one, since columns beside it take several times its size
+MOST_BYTES = 16 * 1024 * 1024  # of more the spans are read one by one: columns beside them take several times that
 
 
 class DecodedBodies(Struct, frozen=True):
-    """The rows of all requests, and of each request what no row holds, or why it was refused."""
+    """The rows of all requests, and of each request what no row holds."""
 
     rows: pa.RecordBatch | None
-    requests: list[Decoded | Exception]
+    requests: list[Decoded]
 
 
 def decode_bodies(bodies: Sequence[bytes], known_at: datetime) -> DecodedBodies:
-    """Decode encoded ExportTraceServiceRequests; one that cannot be decoded, for whatever reason, spoils no other."""
-    try:
-        return _decode_together(bodies, known_at)
-    except Exception as error:  # noqa: BLE001 - the sender is told; it is one sender's body that must not become another's error
-        if len(bodies) == 1:
-            return DecodedBodies(None, [error])
-    alone = [decode_bodies([body], known_at) for body in bodies]
-    batches = [decoded.rows for decoded in alone if decoded.rows is not None and decoded.rows.num_rows]
-    rows = pa.Table.from_batches(batches).combine_chunks().to_batches()[0] if batches else None
-    return DecodedBodies(rows, [request for decoded in alone for request in decoded.requests])
-
-
-def _decode_together(bodies: Sequence[bytes], known_at: datetime) -> DecodedBodies:
+    """Decode encoded ExportTraceServiceRequests; BadInputError where one is none, which is no answer to the others beside it."""
     columns = read_trace_columns(bodies) if sum(map(len, bodies)) <= MOST_BYTES else None
     if columns is None or len(columns) < FEWEST:
         return DecodedBodies(None, [decode_traces(parse_traces(body, Encoding.PROTOBUF), known_at) for body in bodies])
     read = read_plain_spans(columns, known_at)
     odd = np.flatnonzero(read.odd)
-    requests: list[Decoded | Exception] = []
+    requests: list[Decoded] = []
     starts = columns.body_starts
     first, last = np.searchsorted(odd, starts[:-1]), np.searchsorted(odd, starts[1:])
     for number, body in enumerate(bodies):

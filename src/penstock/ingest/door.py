@@ -164,10 +164,9 @@ class Door:
         for future in rows:
             if future.done():
                 future.result()  # refused at once, as where the spool is full for all of them together
+        self._note_dialects(decoded.rows)
         for arrival, request in zip(arrivals, decoded.requests, strict=True):
             try:
-                if isinstance(request, Exception):
-                    raise request
                 written = [*rows, *self._put(request)]
             except Exception as error:  # noqa: BLE001 - its sender is told
                 arrival.answer.set_exception(error)
@@ -196,11 +195,13 @@ class Door:
             self._counts["rejected"] += decoded.rejected
         return Accepted(decoded.rejected, decoded.message)
 
+    def _note_dialects(self, rows: Any) -> None:
+        if rows is not None:
+            with self._lock:
+                self._dialects.update(rows.column("dialect").to_pylist())
+
     def _put_rows(self, rows: pa.RecordBatch) -> "list[Future[None]]":
         """Spans that are rows; where each has to be looked at, as records."""
-        spoken: Any = rows.column("dialect")
-        with self._lock:
-            self._dialects.update(spoken.to_pylist())
         if self._policy.takes_rows:
             return [self._spool.put("spans", redact_rows(self._redaction, rows))]
         return self._put_spans(from_arrow(Span, pa.Table.from_batches([rows])))

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.ingest.attribute_pairs import map_unique
 from penstock.ingest.redact import COUNTER_DIGITS, SPAN_IDS, SPAN_TEXTS, Redaction, is_telling, without_counter
 from penstock.lake.arrow_schema import column_of
 from penstock.lake.arrow_values import row_values
@@ -36,7 +37,7 @@ def redact_rows(redaction: Redaction, rows: pa.RecordBatch) -> pa.RecordBatch:
     columns = dict(zip(rows.schema.names, rows.columns, strict=True))
     if closer:
         columns |= _redact_closely(redaction, rows, closer)
-    columns[_USER] = _hash_users(redaction, rows.column(_USER))
+    columns[_USER] = map_unique(rows.column(_USER), redaction.user)
     return pa.RecordBatch.from_arrays(list(columns.values()), schema=rows.schema)
 
 
@@ -99,11 +100,3 @@ def _redact_closely(redaction: Redaction, rows: pa.RecordBatch, closer: Sequence
             column = columns[name]
             changed[name] = pa.concat_arrays([column, column_of(redacted, name, column.type)]).take(order)
     return changed
-
-
-def _hash_users(redaction: Redaction, users: Any) -> Any:
-    """Each user hashed once, however often there is one."""
-    if users.null_count == len(users):
-        return users
-    encoded = users.dictionary_encode()
-    return pa.array([redaction.user(user) for user in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
