@@ -27,6 +27,10 @@ _COLUMNS: dict[str, pa.DataType] = {
 }
 
 
+def _tables(rows: ibis.Table) -> Tables:
+    return Tables(reports=rows, interactions=rows, as_of=NOON + timedelta(days=2))
+
+
 def findings(definition: Definition, *reports: dict[str, Any]) -> list[Finding]:
     """The findings among reports given by name, value, text and seconds after noon (`at`), on one interaction unless said."""
     rows = []
@@ -41,7 +45,7 @@ def findings(definition: Definition, *reports: dict[str, Any]) -> list[Finding]:
     table = pa.Table.from_pylist(rows, pa.schema([pa.field(name, kind) for name, kind in _COLUMNS.items()]))
     engine = ibis.duckdb.connect()
     engine.con.execute("SET TimeZone = 'UTC'")
-    candidates = engine.to_pyarrow(definition.candidates(Tables(reports=ibis.memtable(table), interactions=ibis.memtable(table))))
+    candidates = engine.to_pyarrow(definition.candidates(_tables(ibis.memtable(table))))
     return [
         found
         for batch in candidates.to_batches()

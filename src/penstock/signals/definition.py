@@ -6,10 +6,11 @@ no longer so.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import ibis
 import msgspec
+import numpy
 import pyarrow as pa
 from msgspec import Struct, field
 
@@ -17,6 +18,9 @@ from penstock.lake.arrow_values import row_values
 from penstock.records.signal import SignalKind
 
 RETRY_GAP_S = 90.0  # how soon after an answer the same request counts as a retry of it
+SESSION_QUIET_S = 1800.0  # how long after its last turn a session counts as over
+RETURN_WITHIN_S = 86_400.0  # how soon after a session its user may come back to the same topic
+EVIDENCE = "evidence_"  # a column so named is the evidence under the rest of its name
 
 
 Source = Literal["reports", "interactions"]
@@ -26,7 +30,8 @@ class Tables(Struct, frozen=True, kw_only=True):
     """What a definition selects from, already narrowed to what may have changed."""
 
     reports: ibis.Table  # matched feedback, joined with the response it is about
-    interactions: ibis.Table  # the changed interactions with their neighbours in session, user and time
+    interactions: ibis.Table  # whole sessions, and for each interaction the next request of its user
+    as_of: datetime  # until when everything is known: a session with a turn in the last SESSION_QUIET_S may still go on
 
 
 class Finding(Struct, frozen=True, kw_only=True):
@@ -88,6 +93,55 @@ class Definition(Protocol):
     def find(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The findings (schema FINDINGS) among these candidates; a pure function of the batch."""
         ...
+
+
+class ExpressionDefinition(Struct, frozen=True, kw_only=True):
+    """A definition that is an expression alone: it selects the columns of FINDINGS, evidence as text columns `evidence_<key>`.
+
+    Columns that it leaves out are NULL; evidence that is NULL is left out. Nothing but the engine touches the rows.
+    """
+
+    name: str
+    version: int
+    source: Source
+    select: Callable[[Tables], ibis.Table]
+
+    def candidates(self, tables: Tables) -> ibis.Table:
+        """The findings, as an expression."""
+        return self.select(tables)
+
+    def find(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The same rows in the columns of FINDINGS."""
+        return with_evidence(batch)
+
+
+def with_evidence(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Columns named `evidence_<key>` gathered into the map of evidence, and columns that are missing as NULL."""
+    keys = [name for name in batch.schema.names if name.startswith(EVIDENCE)]
+    columns = [_column(batch, wanted) for wanted in FINDINGS if wanted.name != "evidence"]
+    return pa.RecordBatch.from_arrays([*columns, _evidence(batch, keys)], schema=FINDINGS)
+
+
+def _column(batch: pa.RecordBatch, wanted: "pa.Field[Any]") -> "pa.Array[Any]":
+    place = batch.schema.get_field_index(wanted.name)
+    return pa.nulls(batch.num_rows, wanted.type) if place < 0 else batch.column(place).cast(wanted.type)
+
+
+def _evidence(batch: pa.RecordBatch, names: list[str]) -> "pa.Array[Any]":
+    """One map per row, of the columns that are not NULL there."""
+    columns = [batch.column(name).cast(pa.string()) for name in names]
+    present = (
+        numpy.column_stack([numpy.asarray(column.is_valid()) for column in columns])
+        if names
+        else numpy.zeros((batch.num_rows, 0), dtype=bool)
+    )
+    row, which = numpy.nonzero(present)
+    keys = pa.array([name.removeprefix(EVIDENCE) for name in names], pa.string()).take(pa.array(which, pa.int64()))
+    flat = pa.concat_arrays(columns) if names else pa.array([], pa.string())
+    values = flat.take(pa.array(which * batch.num_rows + row, pa.int64()))
+    offsets = numpy.concatenate([[0], numpy.cumsum(present.sum(axis=1))]).astype(numpy.int32)
+    gathered: Any = pa.MapArray
+    return cast("pa.Array[Any]", gathered.from_arrays(pa.array(offsets, pa.int32()), keys, values))
 
 
 class RowDefinition(Struct, frozen=True, kw_only=True):

@@ -73,7 +73,7 @@ def _run_chunk(
 def _findings(scope: Scope, definitions: Mapping[str, Definition]) -> Iterator[tuple[str, Finding]]:
     """Everything that holds of the targets in scope, each with the definition that found it."""
     read = {"reports": scope.tables.reports.to_pyarrow(), "interactions": scope.tables.interactions.to_pyarrow()}
-    tables = Tables(**{name: ibis.memtable(rows) for name, rows in read.items()})
+    tables = Tables(**{name: ibis.memtable(rows) for name, rows in read.items()}, as_of=scope.tables.as_of)
     engine = ibis.duckdb.connect()
     engine.con.execute("SET TimeZone = 'UTC'")
     for definition in definitions.values():

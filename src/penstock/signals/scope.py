@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from penstock.lake.lake import Lake
 from penstock.lake.selection import among, ids_of_any
+from penstock.records.clock import utc_now
 from penstock.records.feedback import FeedbackStatus
 from penstock.signals.definition import Tables
 
@@ -40,7 +41,7 @@ def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table, exposures
     behaving, neighbours = _neighbours(lake, interactions)
     if exposures is not None:
         neighbours = neighbours.filter(neighbours.exposure.isin(exposures))
-    tables = Tables(reports=_reports(lake, reported, sessions), interactions=neighbours)
+    tables = Tables(reports=_reports(lake, reported, sessions), interactions=neighbours, as_of=utc_now())
     return Scope(by_report=reported, by_behaviour=changed | behaving, tables=tables)
 
 
