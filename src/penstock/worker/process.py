@@ -20,13 +20,15 @@ from penstock.errors import ConflictError
 from penstock.lake.tables import TABLES
 from penstock.records.turn import TurnState
 from penstock.worker.client import APPLICATION, APPLICATION_VERSION, enqueue_workflow, open_client, workflows_url
-from penstock.worker.refresh import Refresher, RefreshLoop
+from penstock.worker.refresh import Refresher
+from penstock.worker.repeat import Repeat
 from penstock.worker.stores import Stores
 from penstock.worker.turn import QUEUE, Steps, register_turn
 from penstock.worker.turn_steps import TurnSteps
 
 POLL_S = 0.2  # how soon a queued turn begins and a cancellation is seen
 STOP_S = 30.0
+MAINTENANCE_INTERVAL_S = 60.0
 LOCK = "worker.lock"
 UNDER_WAY = frozenset({"ENQUEUED", "DELAYED", "PENDING"})
 
@@ -57,17 +59,24 @@ def work(
         lake = stores.open_lake()
         for table in TABLES:
             lake.repair(table)  # what a power cut tore is taken back before anything is built on it
-        refresher = Refresher(lake, stores.registry, stores.settings, stores.clock, holder)
-        loop = RefreshLoop(lambda: refresher, stores.settings.ingest.settle_interval_s)
+        refresher = Refresher(stores.open_lake, stores.registry, stores.settings, stores.clock, holder)
+        interval_s = stores.settings.ingest.settle_interval_s
+        repeats = [
+            Repeat("Settling", refresher.settle, interval_s),
+            Repeat("Reading signals", refresher.read, interval_s),
+            Repeat("Maintenance", refresher.maintain, MAINTENANCE_INTERVAL_S),
+        ]
         steps = build_steps(stores, refresher)
-        loop.start()
+        for repeat in repeats:
+            repeat.start()
         try:
             with running_workflows(stores, steps):
                 take_up_turns(stores, steps)
                 on_ready()
                 stopping.wait()
         finally:
-            loop.stop(STOP_S)
+            for repeat in repeats:
+                repeat.stop(STOP_S)
             refresher.release()
 
 
