@@ -86,6 +86,11 @@ class Definition(Protocol):
         """Grows whenever the same candidates could give other findings."""
         ...
 
+    @property
+    def awaits_quiet(self) -> bool:
+        """Whether it finds something, or something else, once a session has been quiet for SESSION_QUIET_S."""
+        ...
+
     def candidates(self, tables: Tables) -> ibis.Table:
         """The rows to look at, as an expression."""
         ...
@@ -105,6 +110,7 @@ class ExpressionDefinition(Struct, frozen=True, kw_only=True):
     version: int
     source: Source
     select: Callable[[Tables], ibis.Table]
+    awaits_quiet: bool = False
 
     def candidates(self, tables: Tables) -> ibis.Table:
         """The findings, as an expression."""
@@ -152,6 +158,7 @@ class RowDefinition(Struct, frozen=True, kw_only=True):
     source: Source = "reports"
     select: Callable[[Tables], ibis.Table]
     judge: Callable[[Mapping[str, Any]], Finding | None]
+    awaits_quiet: bool = False
 
     def candidates(self, tables: Tables) -> ibis.Table:
         """The rows to look at, as an expression."""
