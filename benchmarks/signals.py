@@ -82,7 +82,8 @@ class Traffic:
             "input_messages": messages, "output_messages": output, "turn_index": self.turn[first:last].tolist(),
             "started_at": began, "ended_at": [moment + timedelta(seconds=3) for moment in began],
             "known_at": [moment + timedelta(seconds=5) for moment in began],
-            "dialect": ["genai"] * len(numbers), "content_present": [True] * len(numbers), "finish_reason": ["stop"] * len(numbers),
+            "dialect": ["genai"] * len(numbers), "content_present": [True] * len(numbers),
+            "finish_reason": ["stop"] * len(numbers),
         }  # fmt: skip
         return table_of("interactions", len(numbers), columns)
 
@@ -90,7 +91,14 @@ class Traffic:
         return [interaction_id(self.trace(number), "5" * 16) for number in numbers]
 
     def feedback(self, first: int, last: int) -> pa.Table:
-        kinds = (("copy", .08), ("edited", .11), ("accepted", .15), ("rejected", .17), ("thumbs_up", .18), ("outcome.solved", .2))
+        kinds = (
+            ("copy", 0.08),
+            ("edited", 0.11),
+            ("accepted", 0.15),
+            ("rejected", 0.17),
+            ("thumbs_up", 0.18),
+            ("outcome.solved", 0.2),
+        )
         chosen = [number for number in range(first, last) if self.report[number] < kinds[-1][1]]
         names = [next(name for name, bound in kinds if self.report[number] < bound) for number in chosen]
         texts = [
@@ -101,7 +109,8 @@ class Traffic:
         columns: dict[str, Any] = {
             "feedback_id": [f"f_{number}" for number in chosen], "target_kind": ["request"] * len(chosen),
             "target_id": [f"request-{number}" for number in chosen], "name": names,
-            "value": [1.0] * len(chosen), "text": texts, "occurred_at": moments, "known_at": moments, "revision": [1] * len(chosen),
+            "value": [1.0] * len(chosen), "text": texts, "occurred_at": moments, "known_at": moments,
+            "revision": [1] * len(chosen),
             "source": ["benchmark"] * len(chosen), "idempotency_key": [str(number) for number in chosen],
             "status": ["matched"] * len(chosen),
             "interaction_id": [interaction_id(self.trace(number), "5" * 16) for number in chosen],

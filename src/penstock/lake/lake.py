@@ -31,6 +31,7 @@ from penstock.lake.locked_sql import LockedConnection
 from penstock.lake.log_repair import repair_log
 from penstock.lake.maintenance import Maintained, maintain_table, slowest_readers
 from penstock.lake.open_table import OpenTable
+from penstock.lake.partitions import partitions
 from penstock.lake.place import Place
 from penstock.lake.repair import Repaired, find_commit, is_intact, repair_table, revert_commit
 from penstock.lake.retention import expire_table, kept_days
@@ -108,6 +109,10 @@ class Lake:
     def version(self, table: str) -> int:
         """The latest commit."""
         return int(self._open(table).latest().version())
+
+    def days(self, table: str) -> list[date]:
+        """The days on which a table has rows, ascending."""
+        return partitions(self._open(table).latest())
 
     def changes(
         self, table: str, after: int | None, columns: Sequence[str] | None = None, max_rows: int | None = None

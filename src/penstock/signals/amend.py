@@ -20,17 +20,12 @@ from penstock.lake.selection import ids_of
 from penstock.lake.tables import TABLES
 from penstock.records.ids import signal_ids
 from penstock.records.signal import Signal
-from penstock.signals.definition import FINDINGS, Definition
+from penstock.signals.definition import FINDINGS, Definition, label
 
 WITHDRAWN = "withdrawn"
 _GONE = {WITHDRAWN: "what it was found from is gone or belongs to another interaction now"}
 NO_SIGNALS = pa.schema([field for field in arrow_schema(TABLES["signals"]) if field.name != "date"]).empty_table()
 _SAME = " AND ".join(f"found.{name} IS NOT DISTINCT FROM standing.{name}" for name in (*FINDINGS.names, "definition"))
-
-
-def label(definition: Definition) -> str:
-    """How signals name the definition that found them."""
-    return f"{definition.name}@{definition.version}"
 
 
 def as_signals(definition: Definition, batches: Iterable[pa.RecordBatch], targets: pa.Table, known_at: datetime) -> pa.Table:
@@ -39,7 +34,7 @@ def as_signals(definition: Definition, batches: Iterable[pa.RecordBatch], target
     found = found.filter(pc.is_in(found.column("target_id"), targets.column("id").combine_chunks()))
     rows = found.num_rows
     targeted, named = column_values(found.column("target_id")), column_values(found.column("name"))
-    identifiers = signal_ids(_key(definition), targeted, named)
+    identifiers = signal_ids(definition_key(definition), targeted, named)
     added: dict[str, pa.Array[Any]] = {
         "signal_id": pa.array(identifiers, pa.string()),
         "definition": pa.array([label(definition)] * rows, pa.string()),
@@ -51,7 +46,7 @@ def as_signals(definition: Definition, batches: Iterable[pa.RecordBatch], target
     return found.select(NO_SIGNALS.schema.names).cast(NO_SIGNALS.schema)
 
 
-def _key(definition: Definition) -> str:
+def definition_key(definition: Definition) -> str:
     """What stands in the ids of a definition's signals: another version finds others, beside those of the first."""
     return definition.name if definition.version == 1 else label(definition)
 

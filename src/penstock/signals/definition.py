@@ -150,6 +150,11 @@ def _evidence(batch: pa.RecordBatch, names: list[str]) -> "pa.Array[Any]":
     return cast("pa.Array[Any]", gathered.from_arrays(pa.array(offsets, pa.int32()), keys, values))
 
 
+def label(definition: Definition) -> str:
+    """How signals name the definition that found them."""
+    return f"{definition.name}@{definition.version}"
+
+
 class RowDefinition(Struct, frozen=True, kw_only=True):
     """A definition that judges its candidates one by one."""
 

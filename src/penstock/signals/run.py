@@ -5,6 +5,7 @@ signals whatever the order and however often. One writer at a time. A session th
 it has been quiet for long enough.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from penstock.lake.tables import reader
 from penstock.lake.watermarks import Horizon, advancing
 from penstock.records.clock import WriterClock, utc_now
 from penstock.signals.amend import NO_SIGNALS, amend, as_signals, standing_signals
+from penstock.signals.backfill import COMPLETE, incomplete, no_longer_found, turns_after
 from penstock.signals.definition import Definition
 from penstock.signals.definitions import DEFINITIONS
 from penstock.signals.engine import Engine, LakeEngine, tables_of
@@ -48,7 +50,7 @@ def run_signals(
     """
     only = None if exposures is None else tuple(exposures)
     run = Run(lake, clock, only, list(definitions.values()), engine or LakeEngine(lake), as_of or utc_now())
-    written: Counter[str] = Counter()
+    written = run.catch_up(max_rows or sys.maxsize)
     horizon = Horizon(lake, "signals", [INTERACTIONS_WATERMARK, FEEDBACK_WATERMARK])
     while (names := run.read_changes(max_rows)) is not None:
         written.update(names)
@@ -77,6 +79,19 @@ class Run:
         self._definitions = definitions
         self._engine = engine
         self._as_of = as_of
+
+    def catch_up(self, max_rows: int) -> Counter[str]:
+        """Run definitions that are new, or changed, over what the others have read."""
+        behind, written = incomplete(self._lake, self._definitions), Counter[str]()
+        if not behind:
+            return written
+        if self._lake.transaction_version("signals", INTERACTIONS_WATERMARK) is not None:
+            definitions, reached = [one for one, _ in behind.values()], min(day for _, day in behind.values())
+            for day, turns in turns_after(self._lake, reached, max_rows):
+                scope = scope_of_turns(self._lake, turns, with_reports=True)
+                written += self._append(self._signals(scope, definitions, anew=True), dict.fromkeys(behind, day))
+        self._append(NO_SIGNALS, dict.fromkeys(behind, COMPLETE))
+        return written
 
     def read_changes(self, max_rows: int | None) -> Counter[str] | None:
         """Work out what the next commits of interactions and feedback touch; None where there is nothing new."""
@@ -107,8 +122,11 @@ class Run:
         self._lake.append("signals", signals, transactions=advancing(self._lake, "signals", reached))
         return Counter(column_values(signals.column("name")))
 
-    def _signals(self, scope: Scope, definitions: Sequence[Definition]) -> pa.Table:
-        """The rows to append: what was found, held against what stands."""
+    def _signals(self, scope: Scope, definitions: Sequence[Definition], *, anew: bool = False) -> pa.Table:
+        """The rows to append: what was found, held against what stands.
+
+        `anew` is for definitions that follow others of their name, and have to say what these found and they do not.
+        """
         known_at = self._clock.known_at()
         tables = tables_of(self._engine, scope, self._as_of, self._exposures)
         found, standing = [NO_SIGNALS], [NO_SIGNALS]
@@ -120,6 +138,10 @@ class Run:
             if targets.num_rows == 0 or not asked:
                 continue
             standing.append(standing_signals(self._lake, asked, targets, scope.since))
-            if rows.num_rows:
-                found += [as_signals(one, self._engine.find(one, tables), targets, known_at) for one in asked]
+            for one in asked:
+                batches = self._engine.find(one, tables) if rows.num_rows else ()
+                signals = as_signals(one, batches, targets, known_at)
+                found.append(signals)
+                if anew:
+                    found.append(no_longer_found(self._lake, one, targets, signals, scope.since, known_at))
         return amend(pa.concat_tables(found), pa.concat_tables(standing), known_at)

@@ -66,11 +66,18 @@ def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table) -> Scope:
     )
 
 
-def scope_of_turns(lake: Lake, turns: pa.Table) -> Scope:
-    """The sessions of these turns, and nothing that was reported."""
+def scope_of_turns(lake: Lake, turns: pa.Table, *, with_reports: bool = False) -> Scope:
+    """The sessions of these turns; with what was reported on either, or without."""
     needed, behaving, days = _turns(lake, turns)
-    nothing = pa.table({"feedback_id": pa.array([], pa.string())})
-    return Scope(reported=_ids(), reports=nothing, behaving=behaving, turns=needed, days=days, since=days[0] - _DAY)
+    reported = _ids(turns.column("interaction_id"), turns.column("session_id")) if with_reports else _ids()
+    return Scope(
+        reported=reported,
+        reports=_reports_on(lake, reported),
+        behaving=behaving,
+        turns=needed,
+        days=days,
+        since=days[0] - _DAY,
+    )
 
 
 def quiet_sessions(lake: Lake, since: datetime, until: datetime) -> pa.Table:

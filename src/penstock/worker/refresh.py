@@ -19,6 +19,8 @@ from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock, utc_now
 from penstock.registry.registry import Registry
 from penstock.settings import Settings
+from penstock.signals.definition import label
+from penstock.signals.definitions import DEFINITIONS
 from penstock.signals.run import run_signals
 from penstock.text.secret_key import load_key
 from penstock.worker.contract_watch import ContractWatch
@@ -122,4 +124,5 @@ class Stages:
     def read(self, lake: Lake) -> None:
         """Bring signals and labels up to what was settled when this began."""
         run_signals(lake, self._clock)
-        run_labels(lake, self._registry, self._settings.reward, self._clock)
+        in_force = [label(definition) for definition in DEFINITIONS.values()]
+        run_labels(lake, self._registry, self._settings.reward, self._clock, definitions=in_force)
