@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from penstock.labels.copying import known_to_copy, marks, new_to_copy
+from penstock.labels.copying import known_to_copy, mark_of, marks, new_to_copy
 from penstock.lake.lake import Lake
 from tests.rows import make_interaction, make_signal
 
@@ -26,5 +26,5 @@ def test_an_application_is_new_to_copying_once(lake: Lake) -> None:
     arrived = pa.table({"interaction_id": [one.interaction_id], "name": ["copy"]})
     assert new_to_copy(lake, arrived) == {"chat"}
     assert new_to_copy(lake, pa.table({"interaction_id": [one.interaction_id], "name": ["rating"]})) == frozenset()
-    lake.append("labels", [], transactions=marks(["chat"]))
+    lake.append("labels", [], transactions={mark_of("chat"): 1})
     assert new_to_copy(lake, arrived) == frozenset()
