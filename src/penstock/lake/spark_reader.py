@@ -24,7 +24,9 @@ def current_on_spark(session: "SparkSession", root: str, snapshot: Snapshot, ids
     if not snapshot.files:
         return session.createDataFrame([], schema)
     rows = session.read.schema(schema).option("basePath", root).parquet(*snapshot.files)
-    rows = rows.select("*", functions.col("_metadata.file_path").alias("_file"), functions.col("_metadata.row_index").alias("_row"))
+    rows = rows.select(
+        "*", functions.col("_metadata.file_path").alias("_file"), functions.col("_metadata.row_index").alias("_row")
+    )
     if ids is not None:
         wanted = session.createDataFrame(ids.rename_columns([table.id_column]))
         rows = rows.join(wanted, table.id_column, "left_semi")

@@ -82,8 +82,8 @@ class Definition(Protocol):
         ...
 
     @property
-    def version(self) -> int:
-        """Grows whenever the same candidates could give other findings."""
+    def version(self) -> int | str:
+        """Another one whenever the same candidates could give other findings; a hash of what users define."""
         ...
 
     @property

@@ -5,13 +5,16 @@ signals whatever the order and however often. One writer at a time. A session th
 it has been quiet for long enough.
 """
 
+import logging
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+import duckdb
 import pyarrow as pa
 
+from penstock.errors import ConfigurationError
 from penstock.lake.arrow_values import column_values
 from penstock.lake.lake import Lake
 from penstock.lake.tables import reader
@@ -19,7 +22,7 @@ from penstock.lake.watermarks import Horizon, advancing
 from penstock.records.clock import WriterClock, utc_now
 from penstock.signals.amend import NO_SIGNALS, amend, as_signals, standing_signals
 from penstock.signals.backfill import COMPLETE, incomplete, no_longer_found, turns_after
-from penstock.signals.definition import Definition
+from penstock.signals.definition import Definition, Tables, label
 from penstock.signals.definitions import DEFINITIONS
 from penstock.signals.engine import Engine, LakeEngine, tables_of
 from penstock.signals.scope import FEEDBACK_COLUMNS, INTERACTION_COLUMNS, Scope, find_scope, quiet_sessions, scope_of_turns
@@ -29,6 +32,8 @@ FEEDBACK_WATERMARK = reader("feedback", "signals")
 QUIET_UNTIL = "signals:quiet"  # seconds since 1970 until when sessions that have gone quiet have been looked at
 QUIET_INTERVAL_S = 60  # how often they are looked for
 MAX_ROWS = 100_000
+
+logger = logging.getLogger(__name__)
 
 _MOST_QUIET_S = 6 * 3600  # of sessions that have gone quiet, so much at a time
 
@@ -137,11 +142,25 @@ class Run:
             asked = [definition for definition in definitions if definition.source == source]
             if targets.num_rows == 0 or not asked:
                 continue
-            standing.append(standing_signals(self._lake, asked, targets, scope.since))
+            answered = []
             for one in asked:
-                batches = self._engine.find(one, tables) if rows.num_rows else ()
+                batches = self._find(one, tables) if rows.num_rows else []
+                if batches is None:
+                    continue
+                answered.append(one)
                 signals = as_signals(one, batches, targets, known_at)
                 found.append(signals)
                 if anew:
                     found.append(no_longer_found(self._lake, one, targets, signals, scope.since, known_at))
+            standing.append(standing_signals(self._lake, answered, targets, scope.since))
         return amend(pa.concat_tables(found), pa.concat_tables(standing), known_at)
+
+    def _find(self, definition: Definition, tables: Tables) -> list[pa.RecordBatch] | None:
+        """What it finds; None where a user's does not run. Mended, it is another version, which is run over everything."""
+        try:
+            return list(self._engine.find(definition, tables))
+        except (ConfigurationError, duckdb.ProgrammingError, duckdb.DataError) as error:
+            if definition.name in DEFINITIONS:
+                raise
+            logger.error("The signal %s is left out until it is mended: %s", label(definition), error)
+            return None

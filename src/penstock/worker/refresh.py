@@ -20,7 +20,7 @@ from penstock.records.clock import WriterClock, utc_now
 from penstock.registry.registry import Registry
 from penstock.settings import Settings
 from penstock.signals.definition import label
-from penstock.signals.definitions import DEFINITIONS
+from penstock.signals.definitions import all_definitions
 from penstock.signals.run import run_signals
 from penstock.text.secret_key import load_key
 from penstock.worker.contract_watch import ContractWatch
@@ -108,6 +108,7 @@ class Stages:
         self._registry = registry
         self._settings = settings
         self._clock = clock
+        self._definitions = all_definitions(settings.signals, settings.home_path)
         self._price = load_prices(settings.prices).cost
         self._sampling = Sampling(settings.policy.sample, load_key(settings.home_path))
 
@@ -123,6 +124,6 @@ class Stages:
 
     def read(self, lake: Lake) -> None:
         """Bring signals and labels up to what was settled when this began."""
-        run_signals(lake, self._clock)
-        in_force = [label(definition) for definition in DEFINITIONS.values()]
+        run_signals(lake, self._clock, definitions=self._definitions)
+        in_force = [label(definition) for definition in self._definitions.values()]
         run_labels(lake, self._registry, self._settings.reward, self._clock, definitions=in_force)
