@@ -27,7 +27,9 @@ def run(lake: Lake, clock: WriterClock, home: Path, **declared: Any) -> list[Sig
     definition = user_definition("mine", SignalSettings(**declared), home)
     run_signals(lake, clock, definitions={"mine": definition})
     rows: list[Signal] = lake.to_records("signals", lake.current("signals"))
-    return sorted((row for row in rows if row.definition == label(definition)), key=lambda row: (row.value is not None, row.target_id))
+    return sorted(
+        (row for row in rows if row.definition == label(definition)), key=lambda row: (row.value is not None, row.target_id)
+    )
 
 
 def answers(lake: Lake, *texts: str) -> list[str]:
