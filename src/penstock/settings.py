@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from penstock.outcome_settings import PullSettings, WebhookSettings
 from penstock.policy_settings import PolicySettings
 
 
@@ -217,6 +218,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     prices: Annotated[dict[str, PriceSettings], Meta(description='Prices beside and over those shipped: [prices."MODEL"].')] = (
         field(default_factory=dict)
     )
+    pulls: Annotated[
+        dict[str, PullSettings], Meta(description="Tables of outcomes that the worker reads by itself: [pulls.NAME].")
+    ] = field(default_factory=dict)
+    webhooks: Annotated[
+        dict[str, WebhookSettings], Meta(description="Senders of events, by the last part of their URL: [webhooks.NAME].")
+    ] = field(default_factory=dict)
     edge: EdgeSettings = field(default_factory=EdgeSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     registry: RegistrySettings = field(default_factory=RegistrySettings)

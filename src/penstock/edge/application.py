@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from penstock.edge import beacon
+from penstock.edge import beacon, webhooks
 from penstock.edge.answers import send_json, send_refusal
 from penstock.edge.feedback_api import FeedbackEndpoint
 from penstock.edge.foreign_feedback import foreign_endpoints, information_endpoints
@@ -26,6 +26,7 @@ from penstock.edge.upstreams import Upstreams
 from penstock.edge.web_pages import OriginsEndpoint
 from penstock.errors import PenstockError
 from penstock.model_client import CHAT, COMPLETIONS
+from penstock.outcomes.webhooks import load_webhooks
 from penstock.records import access
 from penstock.records.clock import utc_now
 from penstock.registry.registry import Registry
@@ -48,6 +49,7 @@ def build_edge_app(
     upstreams = Upstreams(settings, environment)
     routes = RouteKeeper(registry, worker_id or new_worker_id(), refresh_s=settings.gateway.route_refresh_s, clock=clock)
     limit = settings.edge.max_body_bytes
+    hooks = load_webhooks(settings.webhooks, os.environ if environment is None else environment)
     gateway = Gateway(door, guard, routes, upstreams, limit, clock)
 
     @asynccontextmanager
@@ -62,6 +64,7 @@ def build_edge_app(
     posts: dict[str, ASGIApp] = {
         **otlp_endpoints(door, guard, limit),
         **foreign_endpoints(door, guard, limit, clock),
+        webhooks.PATH: webhooks.WebhookEndpoint(door, guard, hooks, limit, clock),
         "/v1/chat/completions": GatewayEndpoint(gateway, CHAT),
         "/v1/completions": GatewayEndpoint(gateway, COMPLETIONS),
     }

@@ -1,0 +1,119 @@
+"""The lines of code that an answer suggested: what stands in fenced blocks of its text, and what its tool calls were to write.
+
+A line counts without its white space at the ends and with single spaces inside. One without a letter or digit, or with something
+that redaction took out, is left aside: the one would be found anywhere, the other nowhere.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from ibis import _
+from msgspec import Struct
+
+from penstock.lake.lake import Lake
+from penstock.text.placeholders import PlaceholderSpans
+
+_OPENING = re.compile(r"^ {0,3}(?:>[ ]?)*[ ]{0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*$")
+_WRITTEN = frozenset({"content", "contents", "code", "new_string", "new_str", "new_text", "file_text", "insert_text", "text"})
+_MOST_LINES = 10_000
+_COLUMNS = ("interaction_id", "request_id", "trace_id", "span_id", "started_at", "response_text", "tool_calls", "keys")
+
+
+class Suggestion(Struct, frozen=True, kw_only=True):
+    """What one request was answered with."""
+
+    interaction_id: str
+    request_id: str  # as a commit names it, or else as it is stored
+    target: dict[str, str]  # as a report names it
+    lines: tuple[str, ...]
+    reason: str | None = None  # why there are none
+
+
+def find_suggestions(
+    lake: Lake, names: Mapping[str, str], key: str | None = None, values: Mapping[str, str] | None = None
+) -> dict[str, list[Suggestion]]:
+    """By request id as named, or by commit: what was suggested. `names` and `values` say how each is stored."""
+    found: dict[str, list[Suggestion]] = {}
+    interactions = lake.current("interactions").select(*_COLUMNS)
+    if names:
+        by_name: dict[str, list[str]] = {}
+        for name, stored in names.items():
+            by_name.setdefault(stored, []).append(name)
+        for row in interactions.filter(_.request_id.isin(list(by_name))).to_pyarrow().to_pylist():
+            for name in by_name[row["request_id"]]:
+                found.setdefault(name, []).append(_suggestion(row, name, {"request_id": name}))
+    if key is not None and values:
+        by_value = {stored: commit for commit, stored in values.items()}
+        for row in interactions.filter(_.keys.get(key, "").isin(list(by_value))).to_pyarrow().to_pylist():
+            commit = by_value[dict(row["keys"])[key]]
+            target = {"trace_id": row["trace_id"], "span_id": row["span_id"]}
+            found.setdefault(commit, []).append(_suggestion(row, row["request_id"] or row["interaction_id"], target))
+    return found
+
+
+def suggested_lines(text: str | None, tool_calls: str | None) -> tuple[str, ...]:
+    """The lines of code in an answer."""
+    lines = [*_fenced_lines(text or ""), *_written_lines(tool_calls or "")]
+    return tuple(line for line in lines[:_MOST_LINES] if _counts(line))
+
+
+def normalise(line: str) -> str:
+    """A line as it is compared."""
+    return " ".join(line.split())
+
+
+def _suggestion(row: Mapping[str, Any], name: str, target: dict[str, str]) -> Suggestion:
+    lines = suggested_lines(row["response_text"], row["tool_calls"])
+    has_content = row["response_text"] is not None or row["tool_calls"] is not None
+    reason = None if lines else "the answer suggests no code" if has_content else "the answer was not kept"
+    return Suggestion(interaction_id=row["interaction_id"], request_id=name, target=target, lines=lines, reason=reason)
+
+
+def _fenced_lines(text: str) -> Iterator[str]:
+    fence: str | None = None
+    is_diff = False
+    for line in text.splitlines():
+        if fence is None:
+            if opening := _OPENING.match(line):
+                fence, is_diff = opening.group(1), opening.group(2).lower() in ("diff", "patch")
+        elif (closing := line.strip().lstrip("> ")) and set(closing) == {fence[0]} and len(closing) >= len(fence):
+            fence = None
+        elif not is_diff:
+            yield normalise(line)
+        elif line.startswith("+") and not line.startswith("+++ "):
+            yield normalise(line[1:])
+
+
+def _written_lines(tool_calls: str) -> Iterator[str]:
+    try:
+        calls = msgspec.json.decode(tool_calls) if tool_calls else None
+    except (msgspec.DecodeError, RecursionError):
+        return
+    for call in calls if isinstance(calls, list) else ():
+        arguments = call.get("arguments") if isinstance(call, Mapping) else None
+        if isinstance(arguments, str):
+            try:
+                arguments = msgspec.json.decode(arguments)
+            except (msgspec.DecodeError, RecursionError):
+                continue
+        for text in _texts(arguments):
+            yield from map(normalise, text.splitlines())
+
+
+def _texts(value: Any) -> Iterable[str]:
+    """What stands under the names by which tools are told what to write."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Mapping):
+            yield from (text for name, text in item.items() if name in _WRITTEN and isinstance(text, str))
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+
+
+def _counts(line: str) -> bool:
+    encoded = line.encode("utf-8", "replace")
+    return any(character.isalnum() for character in line) and not PlaceholderSpans(encoded).overlap(0, len(encoded))
