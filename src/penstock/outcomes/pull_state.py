@@ -1,7 +1,7 @@
 """How far a table has been pulled, kept on disk.
 
-What is about to be committed to the lake is noted first, with the number of its commit. So a pull killed at any moment knows at its
-next start whether that commit was made, and no row comes twice or never.
+What is about to be committed to the lake is noted first, with the number of its commit. So a pull killed at any moment knows at
+its next start whether that commit was made, and no row comes twice or never.
 """
 
 import fcntl

@@ -15,7 +15,7 @@ from msgspec import Struct
 from penstock.lake.lake import Lake
 from penstock.text.placeholders import PlaceholderSpans
 
-_OPENING = re.compile(r"^ {0,3}(?:>[ ]?)*[ ]{0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*$")
+_OPENING = re.compile(r"^[ \t]*(?:>[ \t]?)*[ \t]*(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*$")
 _WRITTEN = frozenset({"content", "contents", "code", "new_string", "new_str", "new_text", "file_text", "insert_text", "text"})
 _MOST_LINES = 10_000
 _COLUMNS = ("interaction_id", "request_id", "trace_id", "span_id", "started_at", "response_text", "tool_calls", "keys")
