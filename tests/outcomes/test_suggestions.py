@@ -37,7 +37,7 @@ def test_lines_of_fenced_blocks_count_and_the_prose_around_them_does_not():
         ("  ```\n  a = 1\n  ```", ("a = 1",)),
         ("```a``` is inline", ()),
         ("- so:\n    ```\n    in_a_list = 1\n    ```\n  or so", ("in_a_list = 1",)),
-        ("> ```\n> quoted = 1\n> ```\nprose", ("> quoted = 1",)),
+        ("> ```\n> quoted = 1\n> ```\nprose", ("quoted = 1",)),
         ("```diff\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old = 1\n+new = 1\n context = 1\n```", ("new = 1",)),
         ("```\n}\n);\n\n   \n```", ()),
         ("```\nsend('[EMAIL_12]')\nsend(b)\n```", ("send(b)",)),

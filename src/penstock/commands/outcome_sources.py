@@ -126,7 +126,7 @@ def _print_fates(fates: Fates, *, as_json: bool) -> None:
         return
     print(f"{fates.commits} commits, {fates.suggestions} suggestions in them, {len(fates.reports)} reports")
     for report in fates.reports:
-        print(f"  {report['name']} {report['value']:.2f} {report['request_id']}: {report['text']}")
+        print(f"  {report['name']} {report['value']:.2f} {report.get('request_id') or report['span_id']}: {report['text']}")
     for reason, count in fates.passed_over.items():
         print(f"  {count} passed over: {reason}")
 

@@ -116,11 +116,10 @@ def _survived(
 def _report(name: str, suggestion: Suggestion, count: int, text: str, at: datetime, shas: Sequence[str]) -> dict[str, Any]:
     return {
         "name": name,
-        "request_id": suggestion.request_id,
+        **suggestion.target,
         "value": count / len(suggestion.lines),
         "text": text,
         "occurred_at": at.isoformat(),
         "idempotency_key": "git:" + digest(name, suggestion.interaction_id, *shas),
         "source": "git",
-        **({} if "request_id" in suggestion.target else {"request_id": None, **suggestion.target}),
     }

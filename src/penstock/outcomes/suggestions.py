@@ -15,7 +15,8 @@ from msgspec import Struct
 from penstock.lake.lake import Lake
 from penstock.text.placeholders import PlaceholderSpans
 
-_OPENING = re.compile(r"^[ \t]*(?:>[ \t]?)*[ \t]*(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*$")
+_QUOTE = re.compile(r"^(?:[ \t]*>)+[ \t]?")
+_OPENING = re.compile(r"^[ \t]*((?:>[ \t]*)*)(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*$")
 _WRITTEN = frozenset({"content", "contents", "code", "new_string", "new_str", "new_text", "file_text", "insert_text", "text"})
 _MOST_LINES = 10_000
 _COLUMNS = ("interaction_id", "request_id", "trace_id", "span_id", "started_at", "response_text", "tool_calls", "keys")
@@ -73,13 +74,15 @@ def _suggestion(row: Mapping[str, Any], name: str, target: dict[str, str]) -> Su
 
 def _fenced_lines(text: str) -> Iterator[str]:
     fence: str | None = None
-    is_diff = False
-    for line in text.splitlines():
+    is_diff = is_quoted = False
+    for given in text.splitlines():
+        line = _QUOTE.sub("", given) if is_quoted else given
         if fence is None:
-            if opening := _OPENING.match(line):
-                fence, is_diff = opening.group(1), opening.group(2).lower() in ("diff", "patch")
-        elif (closing := line.strip().lstrip("> ")) and set(closing) == {fence[0]} and len(closing) >= len(fence):
-            fence = None
+            if opening := _OPENING.match(given):
+                fence, is_diff = opening.group(2), opening.group(3).lower() in ("diff", "patch")
+                is_quoted = bool(opening.group(1))
+        elif (closing := line.strip()) and set(closing) == {fence[0]} and len(closing) >= len(fence):
+            fence, is_quoted = None, False
         elif not is_diff:
             yield normalise(line)
         elif line.startswith("+") and not line.startswith("+++ "):
