@@ -92,6 +92,13 @@ def test_a_key_does_not_make_up_for_a_wrong_signature(edge, registry):
     assert deliver(edge, as_body(ticket_event()), secret="wrong", Authorization=f"Bearer {plain}").status_code == 401
 
 
+def test_a_web_page_cannot_forge_an_outcome_although_the_edge_is_open(edge, door):
+    headers = {"Origin": "https://evil.example.com", "Content-Type": "text/plain"}
+    assert deliver(edge, as_body(ticket_event()), "keyed", secret=None).status_code == 200
+    assert deliver(edge, as_body(ticket_event()), "keyed", secret=None, **headers).status_code == 403
+    assert len(door.feedback) == 1
+
+
 def test_a_form_with_a_payload_is_read(edge, door):
     body = urllib.parse.urlencode({"payload": json.dumps(ticket_event("solved", ticket="Nº 7")), "other": "x"}).encode()
     answer = deliver(edge, body, **{"Content-Type": "application/x-www-form-urlencoded"})

@@ -54,6 +54,7 @@ def test_fences_as_models_write_them(text, lines):
         ({"path": "a.py", "content": "a = 1\nb = 2\n"}, ("a = 1", "b = 2")),
         (json.dumps({"new_string": "c = 3", "old_string": "d = 4"}), ("c = 3",)),
         ({"edits": [{"new_text": "e = 5"}, {"new_text": "f = 6"}]}, ("f = 6", "e = 5")),
+        ({"patch": "*** Begin\n@@\n-g = 7\n+g = 8\n h = 9"}, ("g = 8",)),
         ({"command": "rm -rf /"}, ()),
         ("no json", ()),
         (None, ()),

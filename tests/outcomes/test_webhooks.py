@@ -77,14 +77,15 @@ def test_a_check_that_is_not_done_reports_nothing():
 def test_each_attempt_of_a_workflow_is_a_report_of_its_own():
     run = {
         "id": 7,
-        "name": "CI",
+        "name": "",
         "run_attempt": 1,
         "head_sha": "ab",
         "conclusion": "failure",
         "updated_at": "2026-02-01T10:00:00Z",
     }
     again = {**run, "run_attempt": 2, "conclusion": "success", "updated_at": "2026-02-01T11:00:00Z"}
-    first, second = (github("workflow_run", {"action": "completed", "workflow_run": one}).feedback[0] for one in (run, again))
+    event = {"action": "completed", "workflow": {"name": "CI"}}
+    first, second = (github("workflow_run", {**event, "workflow_run": one}).feedback[0] for one in (run, again))
     assert first.feedback_id != second.feedback_id
     assert (first.name, first.value, second.value) == ("outcome.workflow.CI", 0.0, 1.0)
 

@@ -36,7 +36,7 @@ def add_to(outcomes: typer.Typer) -> None:
 
 def sources(home: options.Home = None, json: options.Json = False) -> None:
     """List the tables that are pulled: how often, how far, and what went wrong last."""
-    settings = options.load(home).settings
+    settings = _settings(home)
     rows = [_describe(source, settings) for source in load_sources(settings.pulls).values()]
     print_rows(rows, as_json=json, empty="No table is pulled; write [pulls.NAME] into penstock.toml (docs/outcome-sources.md).")
 
@@ -62,7 +62,7 @@ def pull(
     json: options.Json = False,
 ) -> None:
     """Read what is new in the tables of [pulls.NAME] now; a running worker does so by itself."""
-    penstock = Penstock(options.load(home).settings)
+    penstock = Penstock(_settings(home))
     found = load_sources(penstock.settings.pulls)
     if name is not None and name not in found:
         raise NotFoundError(f"There is no [pulls.{name}]; there is {', '.join(found) or 'none at all'}.")

@@ -49,7 +49,6 @@ def build_edge_app(
     upstreams = Upstreams(settings, environment)
     routes = RouteKeeper(registry, worker_id or new_worker_id(), refresh_s=settings.gateway.route_refresh_s, clock=clock)
     limit = settings.edge.max_body_bytes
-    hooks = load_webhooks(settings.webhooks, os.environ if environment is None else environment)
     gateway = Gateway(door, guard, routes, upstreams, limit, clock)
 
     @asynccontextmanager
@@ -64,7 +63,7 @@ def build_edge_app(
     posts: dict[str, ASGIApp] = {
         **otlp_endpoints(door, guard, limit),
         **foreign_endpoints(door, guard, limit, clock),
-        webhooks.PATH: webhooks.WebhookEndpoint(door, guard, hooks, limit, clock),
+        webhooks.PATH: webhooks.WebhookEndpoint(door, guard, load_webhooks(settings.webhooks, environment), limit, clock),
         "/v1/chat/completions": GatewayEndpoint(gateway, CHAT),
         "/v1/completions": GatewayEndpoint(gateway, COMPLETIONS),
     }

@@ -19,7 +19,7 @@ from penstock.edge.answers import send_json, send_refusal
 from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard
 from penstock.edge.refusal import ClientGoneError, RefusedError, inviting_a_second_try, refuse
-from penstock.edge.request_body import Headers, media_type, read_body
+from penstock.edge.request_body import Headers, find_header, media_type, read_body
 from penstock.errors import BadInputError, PenstockError
 from penstock.outcomes.webhook_mapping import MOST_EVENTS, UNWANTED, map_events, split_events
 from penstock.outcomes.webhook_signature import find_forgery
@@ -92,6 +92,8 @@ class WebhookEndpoint:
 
     async def _check_key(self, hook: Webhook, headers: Headers) -> None:
         """An ordinary key will do as well; where a secret is set, being on this machine will not."""
+        if find_header(headers, b"origin"):
+            raise RefusedError(403, "A web page cannot send events: outcomes come from where they are known.")
         key = await self._guard.check(headers, access.Scope.FEEDBACK)
         if hook.secret is not None and key is None:
             raise RefusedError(401, f"It has no {hook.settings.signature_header}; sign it with the secret that we share.")

@@ -18,6 +18,7 @@ from penstock.text.placeholders import PlaceholderSpans
 _QUOTE = re.compile(r"^(?:[ \t]*>)+[ \t]?")
 _OPENING = re.compile(r"^[ \t]*((?:>[ \t]*)*)(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*$")
 _WRITTEN = frozenset({"content", "contents", "code", "new_string", "new_str", "new_text", "file_text", "insert_text", "text"})
+_PATCHES = frozenset({"patch", "diff"})
 _MOST_LINES = 10_000
 _COLUMNS = ("interaction_id", "request_id", "trace_id", "span_id", "started_at", "response_text", "tool_calls", "keys")
 
@@ -37,21 +38,29 @@ def find_suggestions(
 ) -> dict[str, list[Suggestion]]:
     """By request id as named, or by commit: what was suggested. `names` and `values` say how each is stored."""
     found: dict[str, list[Suggestion]] = {}
-    interactions = lake.current("interactions").select(*_COLUMNS)
     if names:
         by_name: dict[str, list[str]] = {}
         for name, stored in names.items():
             by_name.setdefault(stored, []).append(name)
-        for row in interactions.filter(_.request_id.isin(list(by_name))).to_pyarrow().to_pylist():
+        for row in _read(lake, _.request_id.isin(list(by_name))):
             for name in by_name[row["request_id"]]:
                 found.setdefault(name, []).append(_suggestion(row, name, {"request_id": name}))
     if key is not None and values:
         by_value = {stored: commit for commit, stored in values.items()}
-        for row in interactions.filter(_.keys.get(key, "").isin(list(by_value))).to_pyarrow().to_pylist():
+        for row in _read(lake, _.keys.get(key, "").isin(list(by_value))):
             commit = by_value[dict(row["keys"])[key]]
             target = {"trace_id": row["trace_id"], "span_id": row["span_id"]}
             found.setdefault(commit, []).append(_suggestion(row, row["request_id"] or row["interaction_id"], target))
     return found
+
+
+def _read(lake: Lake, wanted: Any) -> list[dict[str, Any]]:
+    """The interactions that count of those of which some revision is wanted, and that are still wanted."""
+    ids = lake.revisions("interactions").filter(wanted).select("interaction_id").distinct().to_pyarrow()
+    if ids.num_rows == 0:
+        return []
+    rows: list[dict[str, Any]] = lake.current("interactions", ids=ids).filter(wanted).select(*_COLUMNS).to_pyarrow().to_pylist()
+    return rows
 
 
 def suggested_lines(text: str | None, tool_calls: str | None) -> tuple[str, ...]:
@@ -83,10 +92,12 @@ def _fenced_lines(text: str) -> Iterator[str]:
                 is_quoted = bool(opening.group(1))
         elif (closing := line.strip()) and set(closing) == {fence[0]} and len(closing) >= len(fence):
             fence, is_quoted = None, False
-        elif not is_diff:
-            yield normalise(line)
-        elif line.startswith("+") and not line.startswith("+++ "):
-            yield normalise(line[1:])
+        else:
+            yield from map(normalise, _added_lines([line]) if is_diff else [line])
+
+
+def _added_lines(lines: Iterable[str]) -> Iterator[str]:
+    return (line[1:] for line in lines if line.startswith("+") and not line.startswith("+++ "))
 
 
 def _written_lines(tool_calls: str) -> Iterator[str]:
@@ -101,17 +112,18 @@ def _written_lines(tool_calls: str) -> Iterator[str]:
                 arguments = msgspec.json.decode(arguments)
             except (msgspec.DecodeError, RecursionError):
                 continue
-        for text in _texts(arguments):
-            yield from map(normalise, text.splitlines())
+        for name, text in _texts(arguments):
+            lines = text.splitlines()
+            yield from map(normalise, _added_lines(lines) if name in _PATCHES else lines)
 
 
-def _texts(value: Any) -> Iterable[str]:
+def _texts(value: Any) -> Iterable[tuple[str, str]]:
     """What stands under the names by which tools are told what to write."""
     waiting = [value]
     while waiting:
         item = waiting.pop()
         if isinstance(item, Mapping):
-            yield from (text for name, text in item.items() if name in _WRITTEN and isinstance(text, str))
+            yield from ((name, text) for name, text in item.items() if name in _WRITTEN | _PATCHES and isinstance(text, str))
             waiting += item.values()
         elif isinstance(item, list):
             waiting += item

@@ -1,6 +1,7 @@
 """The webhooks that are set, each with its rules and its secret; what cannot work is refused before anything is served."""
 
 import difflib
+import os
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
@@ -21,8 +22,9 @@ class Webhook(Struct, frozen=True, kw_only=True):
     secret: bytes | None  # None: it shows an API key
 
 
-def load_webhooks(webhooks: Mapping[str, WebhookSettings], environment: Mapping[str, str]) -> dict[str, Webhook]:
-    """Every webhook, its ready mapping and its secret found. Raises ConfigurationError."""
+def load_webhooks(webhooks: Mapping[str, WebhookSettings], environment: Mapping[str, str] | None) -> dict[str, Webhook]:
+    """Every webhook, its ready mapping and its secret found in the environment, or in ours. Raises ConfigurationError."""
+    environment = os.environ if environment is None else environment
     ready = read_ready() if any(webhook.ready for webhook in webhooks.values()) else {}
     return {name: _load(name, webhook, ready, environment) for name, webhook in webhooks.items()}
 
