@@ -8,7 +8,7 @@ import typer
 
 from penstock.app import Penstock
 from penstock.commands import options
-from penstock.commands.printing import print_fields, print_rows, to_plain
+from penstock.commands.printing import print_fields, print_json, print_rows, to_plain
 from penstock.edge.run_file import read_run_file
 from penstock.errors import BadInputError, ConfigurationError, NotFoundError, PenstockError
 from penstock.ingest.redact import Redaction
@@ -22,6 +22,7 @@ from penstock.outcomes.suggestions import find_suggestions
 from penstock.settings import Settings
 
 _OWN_VARIABLES = ("PENSTOCK_API_KEY",)
+_NONE = "No table is pulled; write [pulls.NAME] into penstock.toml (docs/outcome-sources.md)."
 
 Edge = Annotated[str | None, typer.Option("--edge", help="URL of the edge; default: the one that runs on this home.")]
 
@@ -38,7 +39,18 @@ def sources(home: options.Home = None, json: options.Json = False) -> None:
     """List the tables that are pulled: how often, how far, and what went wrong last."""
     settings = _settings(home)
     rows = [_describe(source, settings) for source in load_sources(settings.pulls).values()]
-    print_rows(rows, as_json=json, empty="No table is pulled; write [pulls.NAME] into penstock.toml (docs/outcome-sources.md).")
+    if json:
+        print_json(rows)
+        return
+    print_rows([{name: row[name] for name in row if name != "reasons"} for row in rows], as_json=False, empty=_NONE)
+    _print_reasons(rows, "reasons")
+
+
+def _print_reasons(rows: list[dict[str, Any]], column: str) -> None:
+    """Why reports could not be made, a line each."""
+    for row in rows:
+        for reason, count in row[column].items():
+            print(f"  {row['name']}: {count} unreadable, {reason}")
 
 
 def _describe(source: Source, settings: Settings) -> dict[str, Any]:
@@ -79,7 +91,11 @@ def pull(
             rows.append({"name": source.name, "rows": 0, "reports": 0, "unreadable": {}, "unmarked": 0, "watermark": None})
             rows[-1]["error"] = str(error)
             failures.append(source.name)
-    print_rows(rows, as_json=json, empty="No table is pulled; write [pulls.NAME] into penstock.toml (docs/outcome-sources.md).")
+    if json:
+        print_json(rows)
+    else:
+        print_rows([{**row, "unreadable": sum(row["unreadable"].values())} for row in rows], as_json=False, empty=_NONE)
+        _print_reasons(rows, "unreadable")
     if failures:
         raise PenstockError(f"Could not pull {', '.join(failures)}; the others are done.")
 
