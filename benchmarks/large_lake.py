@@ -103,7 +103,13 @@ def user_of(number: int) -> str:
 
 def table_of(name: str, count: int, columns: dict[str, Any]) -> pa.Table:
     """The columns given and, for every other, nothing."""
-    defaults: dict[str, Any] = {"exposure": "served", "status": "ok", "sample_probability": 1.0, "capture_probability": 1.0}
+    defaults: dict[str, Any] = {
+        "exposure": "served",
+        "status": "ok",
+        "sample_probability": 1.0,
+        "capture_probability": 1.0,
+        "revision": 0,
+    }
     filled: list[Any] = []
     fields = [field for field in arrow_schema(TABLES[name]) if field.name != "date"]
     for field in fields:

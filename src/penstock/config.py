@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import re2
@@ -29,7 +29,7 @@ from penstock.policy_settings import (
     RouteSettings,
     SamplePolicySettings,
 )
-from penstock.settings import ContractSettings, PriceSettings, Settings, UpstreamSettings
+from penstock.settings import ContractSettings, PriceSettings, Settings, SignalSettings, UpstreamSettings
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s*A-Z]+")
 _PLAIN_NAME = re.compile("[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
@@ -37,6 +37,7 @@ _KIND_NAME = re.compile("[a-z][a-z0-9_]{0,31}")
 
 # tables whose names are free, by their path, and what each entry holds
 NAMED_TABLES: dict[str, type[Struct]] = {
+    "signals": SignalSettings,
     "gateway.upstreams": UpstreamSettings,
     "contracts": ContractSettings,
     "prices": PriceSettings,
@@ -93,6 +94,8 @@ def _walk(struct: type[Struct], prefix: str) -> list[Setting]:
 def _type_name(hint: Any) -> str:
     if get_origin(hint) in (list, UnionType):
         return " | ".join(_type_name(part) for part in get_args(hint)) + (" list" if get_origin(hint) is list else "")
+    if get_origin(hint) is Literal:
+        return " | ".join(map(repr, get_args(hint)))
     if hint is type(None):
         return "none"
     if isinstance(hint, type) and issubclass(hint, Struct):

@@ -1,7 +1,7 @@
 """Every setting, declared once, with default and help; config.py reads them, and docs/configuration.md is made from them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
@@ -106,6 +106,27 @@ class IngestSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     settle_interval_s: Annotated[float, Meta(description="How often new spans and feedback are settled.", gt=0)] = 2.0
     pending_expiry_h: Annotated[float, Meta(description="How long feedback waits for its target.", gt=0)] = 168.0
+
+
+class SignalSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A signal of one's own: one SELECT, or one function."""
+
+    sql: Annotated[
+        str,
+        Meta(description="One SELECT over `interactions` or `reports`: `interaction_id` or `session_id`, `value`, and evidence."),
+    ] = ""
+    python: Annotated[
+        str, Meta(description="`module:function` or `file.py:function` of a row; a relative file lies in the home.")
+    ] = ""
+    source: Annotated[
+        Literal["interactions", "reports"], Meta(description="What it reads: interactions, or matched feedback.")
+    ] = "interactions"
+    target: Annotated[Literal["interaction", "session"], Meta(description="What its signals are about.")] = "interaction"
+    kind: Annotated[Literal["explicit", "implicit", "outcome"], Meta(description="What kind of signal it is.")] = "implicit"
+    columns: Annotated[list[str], Meta(description="The columns that a function is given; empty for the usual ones.")] = field(
+        default_factory=list
+    )
+    description: Annotated[str, Meta(description="What it means, for `penstock signals list`.")] = ""
 
 
 class TrafficSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -224,6 +245,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     webhooks: Annotated[
         dict[str, WebhookSettings], Meta(description="Senders of events, by the last part of their URL: [webhooks.NAME].")
     ] = field(default_factory=dict)
+    signals: Annotated[dict[str, SignalSettings], Meta(description="Signals of one's own: [signals.NAME].")] = field(
+        default_factory=dict
+    )
     edge: EdgeSettings = field(default_factory=EdgeSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     registry: RegistrySettings = field(default_factory=RegistrySettings)

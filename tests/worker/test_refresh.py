@@ -1,13 +1,12 @@
-"""Refreshing settles, signals and labels under a lease, and a loop that fails goes on."""
+"""Refreshing settles, signals and labels under a lease."""
 
 import threading
 
 import pytest
 
-from penstock.errors import StorageError
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock, utc_now
-from penstock.worker.refresh import LEASE, Refresher, RefreshLoop
+from penstock.worker.refresh import LEASE, Refresher, Stages
 from tests.rows import make_feedback, make_span, trace
 
 
@@ -20,7 +19,7 @@ def lake(settings):
 
 @pytest.fixture
 def refresher(lake, registry, settings):
-    return Refresher(lake, registry, settings, WriterClock(), "one")
+    return Refresher(lambda: Lake(settings.home_path / "lake", settings.lake), registry, settings, WriterClock(), "one")
 
 
 def arrive(lake):
@@ -62,21 +61,30 @@ def test_a_lease_given_back_is_free_for_another(registry, refresher):
     assert registry.leases.acquire(LEASE, "another", 60.0, utc_now())
 
 
-def test_a_loop_that_fails_says_why_and_tries_again(refresher):
-    tried, recovered = threading.Event(), threading.Event()
+def test_settling_alone_leaves_signals_to_the_reader(lake, refresher):
+    arrive(lake)
+    assert refresher.settle()
+    assert lake.current("interactions").count().to_pyarrow().as_py() == 1
+    assert lake.current("signals").count().to_pyarrow().as_py() == 0
+    assert not refresher.is_fresh(60.0)
+    assert refresher.read()
+    assert lake.current("signals").count().to_pyarrow().as_py() == 1
+    assert refresher.is_fresh(60.0)
 
-    class Flaky:
-        def refresh(self):
-            if not tried.is_set():
-                tried.set()
-                raise StorageError("the lake is away")
-            recovered.set()
 
-        def maintain(self):
-            """Nothing to do."""
+def test_settling_goes_on_while_signals_are_being_read(lake, refresher, monkeypatch):
+    arrive(lake)
+    begun, settled = threading.Event(), threading.Event()
 
-    loop = RefreshLoop(Flaky, 0.01)
-    loop.start()
-    assert recovered.wait(30.0)
-    loop.stop(30.0)
-    assert loop.failure is None
+    def read_slowly(_stages, _lake):
+        begun.set()
+        assert settled.wait(30.0)
+
+    monkeypatch.setattr(Stages, "read", read_slowly)
+    reading = threading.Thread(target=refresher.read)
+    reading.start()
+    assert begun.wait(30.0)
+    assert refresher.settle()
+    settled.set()
+    reading.join(30.0)
+    assert lake.current("interactions").count().to_pyarrow().as_py() == 1

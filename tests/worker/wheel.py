@@ -181,7 +181,7 @@ class WheelSteps(TurnSteps):
 
 
 def make_steps(home: Home, behaviour: str = GOOD, steps: type[TurnSteps] = WheelSteps, **options: Any) -> TurnSteps:
-    refresher = Refresher(home.open_lake(), home.registry, home.settings, home.clock, f"test@{os.getpid()}")
+    refresher = Refresher(home.open_lake, home.registry, home.settings, home.clock, f"test@{os.getpid()}")
     given = {"train": copying_recipe(home, behaviour), "retry_pauses_s": (), **options}
     return steps(home, refresher, **given)
 

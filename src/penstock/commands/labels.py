@@ -7,6 +7,8 @@ from penstock.app import Penstock
 from penstock.commands import options
 from penstock.commands.printing import print_fields, print_rows, to_plain
 from penstock.labels.run import current_labels, run_labels
+from penstock.signals.definition import label
+from penstock.signals.definitions import all_definitions
 
 
 def register(cli: typer.Typer, name: str, summary: str) -> None:
@@ -39,6 +41,7 @@ def counts(home: options.Home = None, json: options.Json = False) -> None:
 def run(home: options.Home = None, json: options.Json = False) -> None:
     """Label what has new signals, once; a running worker does so by itself."""
     penstock = Penstock(options.load(home).settings)
+    in_force = [label(definition) for definition in all_definitions(penstock.settings.signals, penstock.home).values()]
     with penstock.lake.writing():
-        done = run_labels(penstock.lake, penstock.registry, penstock.settings.reward, penstock.clock)
+        done = run_labels(penstock.lake, penstock.registry, penstock.settings.reward, penstock.clock, definitions=in_force)
     print_fields(to_plain(done), as_json=json)

@@ -1,17 +1,32 @@
-"""`penstock signals`: what is read from behaviour, and how much of it there is."""
+"""`penstock signals`: what is read from behaviour, how much of it there is, and trying out a new one."""
 
-from typing import Annotated
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
 
 from penstock.app import Penstock
 from penstock.commands import options
-from penstock.commands.printing import print_fields, print_rows
+from penstock.commands.printing import print_fields, print_rows, to_plain
+from penstock.errors import BadInputError, NotFoundError
 from penstock.ingest.prices import load_prices
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
-from penstock.signals.definitions import DEFINITIONS
+from penstock.lake.lake import Lake
+from penstock.records.clock import utc_now
+from penstock.settings import SignalSettings
+from penstock.signals.definition import Definition, label
+from penstock.signals.definitions import all_definitions
+from penstock.signals.engine import Engine, LakeEngine
 from penstock.signals.run import run_signals
+from penstock.signals.spark_engine import spark_engine
+from penstock.signals.trial import try_definition
+from penstock.signals.user_defined import user_definition
+
+EMBEDDED = "duckdb"
+_SUMMARY_WIDTH = 120
 
 
 def register(cli: typer.Typer, name: str, summary: str) -> None:
@@ -19,32 +34,123 @@ def register(cli: typer.Typer, name: str, summary: str) -> None:
     signals = typer.Typer(help=summary, no_args_is_help=True)
     signals.command("list")(show_all)
     signals.command("run")(run)
+    signals.command("try")(try_out)
     cli.add_typer(signals, name=name)
 
 
 def show_all(home: options.Home = None, json: options.Json = False) -> None:
-    """List the definitions with how many signals each has found."""
-    lake = Penstock(options.load(home).settings).lake
-    counts = lake.current("signals").definition.value_counts(name="signals").to_pyarrow().to_pylist()
+    """List the definitions, what each means, and how many signals it has found.
+
+    Signals of an older version stay beside those of the newer one and are listed as `not in force`.
+    """
+    penstock = Penstock(options.load(home).settings)
+    counts = penstock.lake.current("signals").definition.value_counts(name="signals").to_pyarrow().to_pylist()
     found = {row["definition"]: row["signals"] for row in counts}
-    rows = [
-        {"definition": label, "signals": found.get(label, 0)}
-        for label in (f"{one.name}@{one.version}" for one in DEFINITIONS.values())
+    definitions = all_definitions(penstock.settings.signals, penstock.home)
+    rows: list[dict[str, Any]] = [
+        {
+            "definition": label(one),
+            "signals": found.pop(label(one), 0),
+            "reads": one.source,
+            "meaning": meaning(one, penstock.settings.signals),
+        }
+        for one in definitions.values()
     ]
+    rows += [{"definition": name, "signals": found[name], "reads": "", "meaning": "not in force"} for name in sorted(found)]
     print_rows(rows, as_json=json)
+
+
+def meaning(definition: Definition, declared: Mapping[str, SignalSettings]) -> str:
+    """One line on what a signal is: a built-in one's file opens with it."""
+    if definition.name in declared:
+        one = declared[definition.name]
+        return one.description or (one.sql or one.python)[:_SUMMARY_WIDTH]
+    module = inspect.getmodule(getattr(definition, "select", type(definition)))
+    opening = " ".join((inspect.getdoc(module) or "").split("\n\n")[0].split())
+    said = opening.partition(": ")[2] or opening
+    return said if len(said) <= _SUMMARY_WIDTH else said[: _SUMMARY_WIDTH - 1].rsplit(" ", 1)[0] + "…"
 
 
 def run(
     home: options.Home = None,
     json: options.Json = False,
     settle: Annotated[bool, typer.Option(help="Settle spans and feedback first.")] = True,
+    engine: Annotated[
+        str, typer.Option(help="Where definitions run: duckdb, in this process, or a Spark master such as spark://HOST:7077.")
+    ] = EMBEDDED,
+    spark: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A setting of the Spark session; may be repeated.")
+    ] = None,
 ) -> None:
-    """Compute what is new, once; a running worker does so by itself."""
+    """Compute what is new, once; a running worker does so by itself.
+
+    On Spark, whose workers must see the lake and have this package installed, everything new is one piece of work.
+    """
     penstock = Penstock(options.load(home).settings)
+    definitions = all_definitions(penstock.settings.signals, penstock.home)
     with penstock.lake.writing():
         if settle:
             prices = load_prices(penstock.settings.prices)
             settle_interactions(penstock.lake, penstock.clock, price=prices.cost, sampling=penstock.sampling)
             settle_feedback(penstock.lake, penstock.clock, penstock.settings.ingest.pending_expiry_h)
-        written = run_signals(penstock.lake, penstock.clock)
+        with opened_engine(penstock.lake, engine, spark or []) as chosen:
+            written = run_signals(penstock.lake, penstock.clock, definitions=definitions, engine=chosen)
     print_fields({**written, "total": sum(written.values())}, as_json=json)
+
+
+@contextmanager
+def opened_engine(lake: Lake, name: str, settings: list[str]) -> Iterator[Engine]:
+    """The engine of this name."""
+    given = dict(setting.partition("=")[::2] for setting in settings)
+    unset = [setting for setting in settings if "=" not in setting]
+    if unset:
+        raise BadInputError(f"--spark {unset[0]!r} has no value; write --spark spark.executor.memory=4g.")
+    if name == EMBEDDED:
+        yield LakeEngine(lake)
+        return
+    with spark_engine(lake, name, given) as engine:
+        yield engine
+
+
+def try_out(
+    name: Annotated[str, typer.Argument(help="A definition by name, or the name for a new one given by --sql or --python.")],
+    sql: Annotated[str, typer.Option(help="One SELECT over `interactions` or `reports`.")] = "",
+    python: Annotated[str, typer.Option(help="`module:function` or `file.py:function` of a row.")] = "",
+    source: Annotated[str, typer.Option(help="What it reads: interactions or reports.")] = "interactions",
+    target: Annotated[str, typer.Option(help="What it is about: interaction or session.")] = "interaction",
+    sample: Annotated[int, typer.Option(min=1, help="How many of the newest interactions to read, with their sessions.")] = 1000,
+    examples: Annotated[int, typer.Option(min=0, help="How many findings to show.")] = 10,
+    home: options.Home = None,
+    json: options.Json = False,
+) -> None:
+    """Run one definition over the newest traffic and show what it would find; nothing is written."""
+    penstock = Penstock(options.load(home).settings)
+    definition = _chosen(penstock, name, sql, python, source, target)
+    trial = try_definition(penstock.lake, definition, sample, utc_now(), examples)
+    if json:
+        print_fields(to_plain(trial), as_json=True)
+        return
+    told = {field: value for field, value in to_plain(trial).items() if field not in ("examples", "quantiles")}
+    print_fields({**told, **trial.quantiles}, as_json=False)
+    if trial.examples:
+        print()
+        rows = [
+            {**one, "evidence": ", ".join(f"{key} {value}" for key, value in one["evidence"].items())} for one in trial.examples
+        ]
+        print_rows(rows, as_json=False)
+
+
+def _chosen(penstock: Penstock, name: str, sql: str, python: str, source: str, target: str) -> Definition:
+    if sql or python:
+        if source not in ("interactions", "reports") or target not in ("interaction", "session"):
+            raise BadInputError(
+                f"--source {source} --target {target}: a source is interactions or reports, a target interaction or session."
+            )
+        declared = SignalSettings(sql=sql, python=python, source=source, target=target)  # type: ignore[arg-type]
+        return user_definition(name, declared, penstock.home)
+    definitions = all_definitions(penstock.settings.signals, penstock.home)
+    if name not in definitions:
+        raise NotFoundError(
+            f"There is no signal {name!r}; there are {', '.join(sorted(definitions))}. A new one needs --sql or --python."
+        )
+    return definitions[name]

@@ -74,6 +74,9 @@ def answer_reward(evidence: Evidence, reward: RewardSettings) -> Answer | None:
     return Answer(value=value, signals=behind, rationale=f"acceptance {acceptance.value:g}")
 
 
+# The signals that rules read; whatever else is new of an interaction changes none of its labels.
+SIGNALS = frozenset({"acceptance", "copy", "retry", "silent", TESTS})
+
 RULES: tuple[Rule, ...] = (
     Rule(name="kept", version=1, dimension=KEPT, answer=answer_kept),
     Rule(name="reward", version=1, dimension=REWARD, answer=answer_reward),

@@ -4,7 +4,7 @@ Incremental and idempotent: the watermarks of what was read go into the same com
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import ibis
@@ -13,15 +13,16 @@ import pyarrow.compute as pc
 from ibis import _
 from msgspec import Struct
 
-from penstock.labels.rules import RULES, Answer, Evidence, Rule
+from penstock.labels.copying import known_to_copy, marks, new_to_copy
+from penstock.labels.rules import RULES, SIGNALS, Answer, Evidence, Rule
 from penstock.labels.schema import RESPONSE_QUALITY, register_schema
+from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
 from penstock.lake.selection import among, ids_of
 from penstock.lake.tables import reader
 from penstock.lake.watermarks import Horizon, advancing
 from penstock.records.clock import WriterClock
 from penstock.records.ids import label_id
-from penstock.records.interaction import Interaction
 from penstock.records.label import AnnotatorKind, Label
 from penstock.records.signal import Signal
 from penstock.registry.registry import Registry
@@ -30,7 +31,18 @@ from penstock.settings import RewardSettings
 SIGNALS_WATERMARK = reader("signals", "labels")
 INTERACTIONS_WATERMARK = reader("interactions", "labels")
 MAX_ROWS = 50_000
-COPY = "copy"
+
+
+class Labellable(Struct, frozen=True, kw_only=True):
+    """What a label takes from its interaction."""
+
+    interaction_id: str
+    session_id: str | None
+    application: str | None
+    model_version: str | None
+    prompt_version: str | None
+    segment: str | None
+    started_at: datetime
 
 
 class Labelled(Struct, frozen=True, kw_only=True):
@@ -40,12 +52,23 @@ class Labelled(Struct, frozen=True, kw_only=True):
     labels: int = 0
 
 
-def run_labels(lake: Lake, registry: Registry, reward: RewardSettings, clock: WriterClock, max_rows: int = MAX_ROWS) -> Labelled:
-    """Label every interaction with new signals, in chunks."""
+def run_labels(
+    lake: Lake,
+    registry: Registry,
+    reward: RewardSettings,
+    clock: WriterClock,
+    max_rows: int = MAX_ROWS,
+    *,
+    definitions: Collection[str] | None = None,
+) -> Labelled:
+    """Label every interaction with new signals, in chunks.
+
+    `definitions` are the signal definitions in force, as `name@version`; what others have found is no evidence.
+    """
     register_schema(registry)
     total = Labelled()
     horizon = Horizon(lake, "labels", [SIGNALS_WATERMARK, INTERACTIONS_WATERMARK])
-    while (labelled := _label_chunk(lake, reward, clock, max_rows)) is not None:
+    while (labelled := _label_chunk(lake, reward, clock, max_rows, definitions)) is not None:
         total = Labelled(interactions=total.interactions + labelled.interactions, labels=total.labels + labelled.labels)
         if horizon.is_reached():
             break
@@ -58,45 +81,33 @@ def current_labels(labels: ibis.Table) -> ibis.Table:
     return labels.anti_join(superseded, "label_id")
 
 
-def _label_chunk(lake: Lake, reward: RewardSettings, clock: WriterClock, max_rows: int) -> Labelled | None:
+def _label_chunk(
+    lake: Lake, reward: RewardSettings, clock: WriterClock, max_rows: int, definitions: Collection[str] | None
+) -> Labelled | None:
     reached = {name: lake.transaction_version("labels", name) for name in (SIGNALS_WATERMARK, INTERACTIONS_WATERMARK)}
-    signals = lake.changes("signals", reached[SIGNALS_WATERMARK], ["interaction_id", "name", "known_at"], max_rows)
-    settled = lake.changes("interactions", reached[INTERACTIONS_WATERMARK], ["interaction_id", "session_id"], max_rows)
+    signals = lake.changes("signals", reached[SIGNALS_WATERMARK], ["interaction_id", "name", "value"], max_rows)
+    settled = lake.changes("interactions", reached[INTERACTIONS_WATERMARK], ["session_id", "application"], max_rows)
     if signals.rows.num_rows == 0 and settled.rows.num_rows == 0:
         return None
-    copying = _copying_applications(lake)
-    touched = {item for item in pc.unique(signals.rows.column("interaction_id")).to_pylist() if item}
-    touched |= _of_sessions(lake, [item for item in pc.unique(settled.rows.column("session_id")).to_pylist() if item], copying)
-    touched |= _of_applications(lake, _copying_since(copying, signals.rows))
-    labels = _answer_all(lake, sorted(touched), reward, clock, copying) if touched else []
-    watermarks = {SIGNALS_WATERMARK: signals.version, INTERACTIONS_WATERMARK: settled.version}
+    telling = signals.rows.filter(pc.is_in(signals.rows.column("name"), pa.array(sorted(SIGNALS))))
+    begun = new_to_copy(lake, telling.filter(pc.is_valid(telling.column("value"))))
+    touched = {item for item in pc.unique(telling.column("interaction_id")).to_pylist() if item}
+    touched |= _of_sessions(lake, settled.rows)
+    touched |= _of_applications(lake, sorted(begun))
+    labels = _answer_all(lake, sorted(touched), reward, clock, begun, definitions) if touched else []
+    watermarks = {SIGNALS_WATERMARK: signals.version, INTERACTIONS_WATERMARK: settled.version, **marks(begun)}
     lake.append("labels", labels, transactions=advancing(lake, "labels", watermarks))
     return Labelled(interactions=len(touched), labels=len(labels))
 
 
-def _copying_applications(lake: Lake) -> dict[str, datetime]:
-    """The applications that report copies: there, going on without one says something. With when each was first known to."""
-    rows = lake.revisions("signals")
-    first = rows.filter(rows.name == COPY, rows.value.notnull(), rows.interaction_id.notnull())
-    first = first.group_by("interaction_id").aggregate(since=first.known_at.min())
-    copied = lake.current("interactions", ids=ids_of(first, "interaction_id")).select("interaction_id", "application")
-    joined = copied.inner_join(first, "interaction_id").filter(_.application.notnull())
-    found = joined.group_by("application").aggregate(since=joined.since.min()).to_pyarrow().to_pylist()
-    return {row["application"]: row["since"] for row in found}
-
-
-def _copying_since(copying: Mapping[str, datetime], signals: pa.Table) -> list[str]:
-    """Applications whose first copy is among these new signals: all that they were passed over with is to be judged now."""
-    copies = signals.filter(pc.equal(signals.column("name"), pa.scalar(COPY)))
-    known = [moment for moment in copies.column("known_at").to_pylist() if moment is not None]
-    return sorted(name for name, since in copying.items() if known and since >= min(known))
-
-
-def _of_sessions(lake: Lake, sessions: Sequence[str], copying: Mapping[str, datetime]) -> set[str]:
-    """The interactions of these sessions, where going on says something."""
-    if not sessions or not copying:
+def _of_sessions(lake: Lake, settled: pa.Table) -> set[str]:
+    """The interactions of the sessions of these, where going on says something."""
+    copying = known_to_copy(lake, (str(name) for name in pc.unique(settled.column("application")).to_pylist() if name))
+    there = settled.filter(pc.is_in(settled.column("application"), pa.array(sorted(copying), pa.string())))
+    sessions = [item for item in pc.unique(there.column("session_id")).to_pylist() if item]
+    if not sessions:
         return set()
-    candidates = ids_of(among(lake.revisions("interactions"), "session_id", sessions), "interaction_id")
+    candidates = ids_of(lake.rows_with("interactions", "session_id", sessions), "interaction_id")
     current = lake.current("interactions", ids=candidates)
     return _names(among(current.filter(current.application.isin(sorted(copying))), "session_id", sessions))
 
@@ -113,10 +124,16 @@ def _names(interactions: ibis.Table) -> set[str]:
 
 
 def _answer_all(
-    lake: Lake, touched: Sequence[str], reward: RewardSettings, clock: WriterClock, copying: Mapping[str, datetime]
+    lake: Lake,
+    touched: Sequence[str],
+    reward: RewardSettings,
+    clock: WriterClock,
+    begun: frozenset[str],
+    definitions: Collection[str] | None,
 ) -> list[Label]:
-    interactions: list[Interaction] = lake.to_records("interactions", lake.current("interactions", ids=touched))
-    signals = _signals_of(lake, touched)
+    interactions = _labellable(lake, touched)
+    signals = _signals_of(lake, touched, definitions)
+    copying = begun | known_to_copy(lake, {item.application for item in interactions if item.application})
     moved_on = _moved_on(lake, interactions, copying)
     standing = _standing(lake, touched)
     known_at = clock.known_at()
@@ -132,23 +149,32 @@ def _answer_all(
     return labels
 
 
-def _signals_of(lake: Lake, touched: Sequence[str]) -> dict[str, dict[str, Signal]]:
+def _labellable(lake: Lake, touched: Sequence[str]) -> list[Labellable]:
+    """These interactions without their words."""
+    rows = lake.current("interactions", ids=touched).select(*Labellable.__struct_fields__)
+    return from_arrow(Labellable, rows.to_pyarrow())
+
+
+def _signals_of(lake: Lake, touched: Sequence[str], definitions: Collection[str] | None) -> dict[str, dict[str, Signal]]:
     """Per interaction the latest signal of each name; one without a value is no evidence."""
     found: dict[str, dict[str, Signal]] = defaultdict(dict)
-    candidates = ids_of(among(lake.revisions("signals"), "interaction_id", touched), "signal_id")
-    for signal in lake.to_records("signals", lake.current("signals", ids=candidates).filter(_.value.notnull())):
+    candidates = ids_of(lake.rows_with("signals", "interaction_id", touched), "signal_id")
+    rows = lake.current("signals", ids=candidates).filter(_.value.notnull(), _.name.isin(sorted(SIGNALS)))
+    if definitions is not None:
+        rows = rows.filter(rows.definition.isin(sorted(definitions)))
+    for signal in lake.to_records("signals", rows):
         other = found[signal.interaction_id].get(signal.name)
         if other is None or (signal.occurred_at, signal.signal_id) > (other.occurred_at, other.signal_id):
             found[signal.interaction_id][signal.name] = signal
     return found
 
 
-def _moved_on(lake: Lake, interactions: Iterable[Interaction], copying: Mapping[str, datetime]) -> set[str]:
+def _moved_on(lake: Lake, interactions: Iterable[Labellable], copying: Collection[str]) -> set[str]:
     """Those whose session had a later interaction, in an application that reports copies."""
     sessions = {item.session_id for item in interactions if item.session_id and item.application in copying}
     if not sessions:
         return set()
-    candidates = ids_of(among(lake.revisions("interactions"), "session_id", sessions), "interaction_id")
+    candidates = ids_of(lake.rows_with("interactions", "session_id", sorted(sessions)), "interaction_id")
     rows = among(lake.current("interactions", ids=candidates), "session_id", sessions)
     last: dict[str, datetime] = {}
     for row in rows.select("session_id", "started_at").to_pyarrow().to_pylist():
@@ -163,7 +189,7 @@ def _moved_on(lake: Lake, interactions: Iterable[Interaction], copying: Mapping[
 def _standing(lake: Lake, touched: Sequence[str]) -> Mapping[tuple[str, str], Label]:
     """The label that each rule last gave each interaction."""
     rules = [rule.annotator for rule in RULES]
-    labels = lake.current("labels", ids=ids_of(among(lake.revisions("labels"), "interaction_id", touched), "label_id"))
+    labels = lake.current("labels", ids=ids_of(lake.rows_with("labels", "interaction_id", touched), "label_id"))
     labels = labels.filter(labels.annotator.isin(rules), labels.annotator_kind == AnnotatorKind.PROGRAM.value)
     standing: dict[tuple[str, str], Label] = {}
     superseded: set[str] = set()
@@ -175,7 +201,7 @@ def _standing(lake: Lake, touched: Sequence[str]) -> Mapping[tuple[str, str], La
     return standing
 
 
-def _label(interaction: Interaction, rule: Rule, answer: Answer | None, before: Label | None, known_at: datetime) -> Label | None:
+def _label(interaction: Labellable, rule: Rule, answer: Answer | None, before: Label | None, known_at: datetime) -> Label | None:
     """The label to append; None where there is nothing new to say."""
     value = None if answer is None else answer.value
     signal_ids = sorted(signal.signal_id for signal in answer.signals) if answer is not None else []

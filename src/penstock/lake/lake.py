@@ -31,6 +31,7 @@ from penstock.lake.locked_sql import LockedConnection
 from penstock.lake.log_repair import repair_log
 from penstock.lake.maintenance import Maintained, maintain_table, slowest_readers
 from penstock.lake.open_table import OpenTable
+from penstock.lake.partitions import partitions
 from penstock.lake.place import Place
 from penstock.lake.repair import Repaired, find_commit, is_intact, repair_table, revert_commit
 from penstock.lake.retention import expire_table, kept_days
@@ -109,6 +110,10 @@ class Lake:
         """The latest commit."""
         return int(self._open(table).latest().version())
 
+    def days(self, table: str) -> list[date]:
+        """The days on which a table has rows, ascending."""
+        return partitions(self._open(table).latest())
+
     def changes(
         self, table: str, after: int | None, columns: Sequence[str] | None = None, max_rows: int | None = None
     ) -> Changes:
@@ -136,7 +141,7 @@ class Lake:
         """
         if at is not None:
             require_answerable(self._open(table), at)
-        snapshot = self._snapshot(table, dates)
+        snapshot = self.snapshot(table, dates)
         condition, kept = self._candidates.condition(snapshot.table.id_column, ids) if ids is not None else (None, None)
         expression = self._expression(table, current_sql(snapshot, at, condition))
         self._candidates.keep(kept, expression.op())
@@ -146,7 +151,7 @@ class Lake:
         """Every row as known at a time, superseded and repeated ones too."""
         if at is not None:
             require_answerable(self._open(table), at)
-        return self._expression(table, revisions_sql(self._snapshot(table, dates), at))
+        return self._expression(table, revisions_sql(self.snapshot(table, dates), at))
 
     def rows_with(
         self, table: str, column: str, ids: Sequence[str] | pa.Table, *, dates: tuple[date, date] | None = None
@@ -155,7 +160,7 @@ class Lake:
 
         For who asks again and again: the first question reads the column of every file into memory.
         """
-        snapshot = self._snapshot(table, dates)
+        snapshot = self.snapshot(table, dates)
         condition, kept = self._candidates.condition(column, ids)
         index = self._indexes.setdefault((table, column), FileIndex(column, self.query))
         wanted = ids if isinstance(ids, pa.Table) else pa.table({"id": pa.array(ids, pa.string())})
@@ -278,7 +283,8 @@ class Lake:
         if not self._gate.is_alone:
             raise RuntimeError("erasing beside other writers loses their rows; do it within alone()")
 
-    def _snapshot(self, table: str, dates: tuple[date, date] | None) -> Snapshot:
+    def snapshot(self, table: str, dates: tuple[date, date] | None = None) -> Snapshot:
+        """The files of the latest version, of some days or of all: for the reader of another engine."""
         snapshot = self._open(table).snapshot()
         if dates is None:
             return snapshot

@@ -17,10 +17,9 @@ def partitions_due(handle: DeltaTable, age: timedelta, last: int, now: datetime)
     return sorted({_day(day) for day, moment in reached if last < moment <= now.timestamp()})
 
 
-def partitions_before(handle: DeltaTable, day: date) -> list[date]:
-    """Days before this one that have files, ascending."""
-    days = handle.get_add_actions(flatten=True).column(f"partition.{PARTITION}").to_pylist()
-    return sorted({found for value in days if (found := _day(value)) < day})
+def partitions(handle: DeltaTable) -> list[date]:
+    """Days that have files, ascending."""
+    return sorted({_day(value) for value in handle.get_add_actions(flatten=True).column(f"partition.{PARTITION}").to_pylist()})
 
 
 def within(snapshot: Snapshot, day: date) -> Snapshot:

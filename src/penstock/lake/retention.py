@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from penstock.lake.arrow_schema import arrow_schema
 from penstock.lake.open_table import OpenTable
-from penstock.lake.partitions import partitions_before, partitions_due, within
+from penstock.lake.partitions import partitions, partitions_due, within
 from penstock.lake.rewriting import fetch_pair, rewrite_files, rows_except
 from penstock.lake.snapshot import Snapshot, source_sql
 from penstock.lake.storage_failure import storage_failures
@@ -47,7 +47,7 @@ def expire_table(opened: OpenTable, days: float, now: datetime, source: Source, 
     last_day = (now - age).date()
     looked_up_to = (datetime.fromtimestamp(last, now.tzinfo) - age).date() if last else None
     arrived_since = set(partitions_due(handle, timedelta(0), last, now))
-    old = partitions_before(handle, last_day)
+    old = [day for day in partitions(handle) if day < last_day]
     due = [day for day in old if looked_up_to is None or day >= looked_up_to or day in arrived_since]
     if not due:
         return 0

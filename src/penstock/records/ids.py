@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from typing import NewType
 
 TraceId = NewType("TraceId", str)
@@ -56,6 +57,11 @@ def feedback_id(idempotency_key: str) -> FeedbackId:
 def signal_id(definition: str, target_id: str, source_id: str) -> SignalId:
     """One signal per definition, target and source; a recomputation is a revision of it."""
     return SignalId("s_" + digest(definition, target_id, source_id))
+
+
+def signal_ids(definition: str, target_ids: Sequence[str], source_ids: Sequence[str]) -> list[str]:
+    """The ids of many signals of one definition at once: `signal_id` of each."""
+    return ["s_" + digest(definition, target, source) for target, source in zip(target_ids, source_ids, strict=True)]
 
 
 def label_id(schema: str, schema_version: int, dimension: str, target_id: str, annotator: str, evidence: str) -> LabelId:

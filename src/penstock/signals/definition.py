@@ -82,8 +82,13 @@ class Definition(Protocol):
         ...
 
     @property
-    def version(self) -> int:
-        """Grows whenever the same candidates could give other findings."""
+    def version(self) -> int | str:
+        """Another one whenever the same candidates could give other findings; a hash of what users define."""
+        ...
+
+    @property
+    def awaits_quiet(self) -> bool:
+        """Whether it finds something, or something else, once a session has been quiet for SESSION_QUIET_S."""
         ...
 
     def candidates(self, tables: Tables) -> ibis.Table:
@@ -105,6 +110,7 @@ class ExpressionDefinition(Struct, frozen=True, kw_only=True):
     version: int
     source: Source
     select: Callable[[Tables], ibis.Table]
+    awaits_quiet: bool = False
 
     def candidates(self, tables: Tables) -> ibis.Table:
         """The findings, as an expression."""
@@ -144,6 +150,11 @@ def _evidence(batch: pa.RecordBatch, names: list[str]) -> "pa.Array[Any]":
     return cast("pa.Array[Any]", gathered.from_arrays(pa.array(offsets, pa.int32()), keys, values))
 
 
+def label(definition: Definition) -> str:
+    """How signals name the definition that found them."""
+    return f"{definition.name}@{definition.version}"
+
+
 class RowDefinition(Struct, frozen=True, kw_only=True):
     """A definition that judges its candidates one by one."""
 
@@ -152,6 +163,7 @@ class RowDefinition(Struct, frozen=True, kw_only=True):
     source: Source = "reports"
     select: Callable[[Tables], ibis.Table]
     judge: Callable[[Mapping[str, Any]], Finding | None]
+    awaits_quiet: bool = False
 
     def candidates(self, tables: Tables) -> ibis.Table:
         """The rows to look at, as an expression."""

@@ -1,5 +1,9 @@
 """Every signal definition there is, by name; a new one is a file of its own and a line here."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
+from penstock.settings import SignalSettings
 from penstock.signals.acceptance import ACCEPTANCE
 from penstock.signals.copy import COPY
 from penstock.signals.definition import Definition
@@ -9,7 +13,13 @@ from penstock.signals.outcome import OUTCOME
 from penstock.signals.rating import RATING
 from penstock.signals.retry import RETRY
 from penstock.signals.silent import SILENT
+from penstock.signals.user_defined import user_definitions
 
 DEFINITIONS: dict[str, Definition] = {
     definition.name: definition for definition in (RATING, COPY, ACCEPTANCE, SILENT, EDIT, RETRY, OUTCOME, OTHER_FEEDBACK)
 }
+
+
+def all_definitions(declared: Mapping[str, SignalSettings], home: Path) -> dict[str, Definition]:
+    """The built-in definitions and those that penstock.toml declares. Raises ConfigurationError."""
+    return {**DEFINITIONS, **user_definitions(declared, DEFINITIONS, home)}

@@ -1,35 +1,41 @@
 """Run the definitions over what is new, and append the signals that are new, that changed, or that no longer hold.
 
 For every target touched all findings are worked out anew and compared with the signals that stand, so the same rows give the same
-signals whatever the order and however often. What no longer holds gets a revision without a value. One writer at a time.
+signals whatever the order and however often. One writer at a time. A session that nobody continues is looked at once more when
+it has been quiet for long enough.
 """
 
+import logging
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 
-import ibis
-import msgspec
+import duckdb
 import pyarrow as pa
 
-from penstock.lake.arrow_schema import from_arrow
+from penstock.errors import ConfigurationError
+from penstock.lake.arrow_values import column_values
 from penstock.lake.lake import Lake
-from penstock.lake.selection import among, ids_of
 from penstock.lake.tables import reader
 from penstock.lake.watermarks import Horizon, advancing
-from penstock.records.clock import WriterClock
-from penstock.records.ids import signal_id
-from penstock.records.signal import Signal
-from penstock.signals.definition import Definition, Finding, Tables
+from penstock.records.clock import WriterClock, utc_now
+from penstock.signals.amend import NO_SIGNALS, amend, as_signals, standing_signals
+from penstock.signals.backfill import COMPLETE, incomplete, no_longer_found, turns_after
+from penstock.signals.definition import Definition, Tables, label
 from penstock.signals.definitions import DEFINITIONS
-from penstock.signals.scope import FEEDBACK_COLUMNS, INTERACTION_COLUMNS, Scope, find_scope
+from penstock.signals.engine import Engine, LakeEngine, tables_of
+from penstock.signals.scope import FEEDBACK_COLUMNS, INTERACTION_COLUMNS, Scope, find_scope, quiet_sessions, scope_of_turns
 
 INTERACTIONS_WATERMARK = reader("interactions", "signals")
 FEEDBACK_WATERMARK = reader("feedback", "signals")
-MAX_ROWS = 20_000
+QUIET_UNTIL = "signals:quiet"  # seconds since 1970 until when sessions that have gone quiet have been looked at
+QUIET_INTERVAL_S = 60  # how often they are looked for
+MAX_ROWS = 100_000
 
-_BATCH_ROWS = 10_000
+logger = logging.getLogger(__name__)
+
+_MOST_QUIET_S = 6 * 3600  # of sessions that have gone quiet, so much at a time
 
 
 def run_signals(
@@ -38,96 +44,123 @@ def run_signals(
     exposures: Iterable[str] | None = None,
     *,
     definitions: Mapping[str, Definition] = DEFINITIONS,
-    max_rows: int = MAX_ROWS,
+    max_rows: int | None = MAX_ROWS,
+    engine: Engine | None = None,
+    as_of: datetime | None = None,
 ) -> dict[str, int]:
     """Work out every signal that the interactions and feedback new by now call for; gives how many were written, by name.
 
-    `exposures` limits what is worked out from behaviour; what was reported is a signal whatever the exposure.
+    `exposures` limits what is worked out from behaviour; what was reported is a signal whatever the exposure. `as_of` is now:
+    until when everything is known that there is to know.
     """
     only = None if exposures is None else tuple(exposures)
-    written: Counter[str] = Counter()
+    run = Run(lake, clock, only, list(definitions.values()), engine or LakeEngine(lake), as_of or utc_now())
+    written = run.catch_up(max_rows or sys.maxsize)
     horizon = Horizon(lake, "signals", [INTERACTIONS_WATERMARK, FEEDBACK_WATERMARK])
-    while (signals := _run_chunk(lake, clock, only, definitions, max_rows)) is not None:
-        written.update(signal.name for signal in signals)
+    while (names := run.read_changes(max_rows)) is not None:
+        written.update(names)
         if horizon.is_reached():
             break
+    while (names := run.read_quiet()) is not None:
+        written.update(names)
     return dict(sorted(written.items()))
 
 
-def _run_chunk(
-    lake: Lake, clock: WriterClock, exposures: tuple[str, ...] | None, definitions: Mapping[str, Definition], max_rows: int
-) -> list[Signal] | None:
-    watermarks = {name: lake.transaction_version("signals", name) for name in (INTERACTIONS_WATERMARK, FEEDBACK_WATERMARK)}
-    interactions = lake.changes("interactions", watermarks[INTERACTIONS_WATERMARK], INTERACTION_COLUMNS, max_rows)
-    feedback = lake.changes("feedback", watermarks[FEEDBACK_WATERMARK], FEEDBACK_COLUMNS, max_rows)
-    if interactions.rows.num_rows == 0 and feedback.rows.num_rows == 0:
-        return None
-    scope = find_scope(lake, interactions.rows, feedback.rows, exposures)
-    found = list(_findings(scope, definitions))
-    signals = amend(found, _standing(lake, scope, definitions), clock.known_at())
-    reached = {INTERACTIONS_WATERMARK: interactions.version, FEEDBACK_WATERMARK: feedback.version}
-    lake.append("signals", signals, transactions=advancing(lake, "signals", reached))
-    return signals
+class Run:
+    """One run of definitions over a lake, chunk after chunk."""
 
+    def __init__(
+        self,
+        lake: Lake,
+        clock: WriterClock,
+        exposures: tuple[str, ...] | None,
+        definitions: Sequence[Definition],
+        engine: Engine,
+        as_of: datetime,
+    ) -> None:
+        self._lake = lake
+        self._clock = clock
+        self._exposures = exposures
+        self._definitions = definitions
+        self._engine = engine
+        self._as_of = as_of
 
-def _findings(scope: Scope, definitions: Mapping[str, Definition]) -> Iterator[tuple[str, Finding]]:
-    """Everything that holds of the targets in scope, each with the definition that found it."""
-    read = {"reports": scope.tables.reports.to_pyarrow(), "interactions": scope.tables.interactions.to_pyarrow()}
-    tables = Tables(**{name: ibis.memtable(rows) for name, rows in read.items()}, as_of=scope.tables.as_of)
-    engine = ibis.duckdb.connect()
-    engine.con.execute("SET TimeZone = 'UTC'")
-    for definition in definitions.values():
-        if read[definition.source].num_rows == 0:
-            continue
-        label = f"{definition.name}@{definition.version}"
-        targets = _targets(scope, definition)
-        candidates = engine.to_pyarrow(definition.candidates(tables))
-        for batch in candidates.to_batches(_BATCH_ROWS):
-            findings = from_arrow(Finding, pa.Table.from_batches([definition.find(batch)]))
-            yield from ((label, finding) for finding in findings if finding.target_id in targets)
+    def catch_up(self, max_rows: int) -> Counter[str]:
+        """Run definitions that are new, or changed, over what the others have read."""
+        behind, written = incomplete(self._lake, self._definitions), Counter[str]()
+        if not behind:
+            return written
+        if self._lake.transaction_version("signals", INTERACTIONS_WATERMARK) is not None:
+            definitions, reached = [one for one, _ in behind.values()], min(day for _, day in behind.values())
+            for day, turns in turns_after(self._lake, reached, max_rows):
+                scope = scope_of_turns(self._lake, turns, with_reports=True)
+                written += self._append(self._signals(scope, definitions, anew=True), dict.fromkeys(behind, day))
+        self._append(NO_SIGNALS, dict.fromkeys(behind, COMPLETE))
+        return written
 
+    def read_changes(self, max_rows: int | None) -> Counter[str] | None:
+        """Work out what the next commits of interactions and feedback touch; None where there is nothing new."""
+        lake = self._lake
+        marks = {name: lake.transaction_version("signals", name) for name in (INTERACTIONS_WATERMARK, FEEDBACK_WATERMARK)}
+        interactions = lake.changes("interactions", marks[INTERACTIONS_WATERMARK], INTERACTION_COLUMNS, max_rows)
+        feedback = lake.changes("feedback", marks[FEEDBACK_WATERMARK], FEEDBACK_COLUMNS, max_rows)
+        if interactions.rows.num_rows == feedback.rows.num_rows == 0:
+            return None
+        scope = find_scope(lake, interactions.rows, feedback.rows)
+        reached = {INTERACTIONS_WATERMARK: interactions.version, FEEDBACK_WATERMARK: feedback.version}
+        return self._append(self._signals(scope, self._definitions), reached)
 
-def _targets(scope: Scope, definition: Definition) -> frozenset[str]:
-    return scope.by_behaviour if definition.source == "interactions" else scope.by_report
-
-
-def _standing(lake: Lake, scope: Scope, definitions: Mapping[str, Definition]) -> dict[str, Signal]:
-    """The signals that these definitions have found of the targets in scope."""
-    candidates = ids_of(among(lake.revisions("signals"), "target_id", scope.by_report | scope.by_behaviour), "signal_id")
-    rows: list[Signal] = lake.to_records("signals", lake.current("signals", ids=candidates))
-    targets = {definition.name: _targets(scope, definition) for definition in definitions.values()}
-    return {row.signal_id: row for row in rows if row.target_id in targets.get(row.definition.partition("@")[0], frozenset())}
-
-
-def amend(found: Iterable[tuple[str, Finding]], standing: Mapping[str, Signal], known_at: datetime) -> list[Signal]:
-    """The rows to append: new signals, revisions of those that changed, and revisions without a value of those that are gone."""
-    rows: list[Signal] = []
-    gone = dict(standing)
-    for definition, finding in found:
-        name = definition.partition("@")[0]
-        identifier = signal_id(name, finding.target_id, finding.name)
-        before = gone.pop(identifier, None)
-        after = Signal(signal_id=identifier, definition=definition, known_at=known_at, **msgspec.structs.asdict(finding))
+    def read_quiet(self) -> Counter[str] | None:
+        """Look once more at sessions that have gone quiet, for what waits for that; None where it was done lately."""
+        now, before = int(self._as_of.timestamp()), self._lake.transaction_version("signals", QUIET_UNTIL)
+        waiting = [definition for definition in self._definitions if definition.awaits_quiet]
         if before is None:
-            rows.append(after)
-        elif (revised := _revise(before, after)) is not None:
-            rows.append(revised)
-    for before in gone.values():
-        if before.value is not None or "withdrawn" not in before.evidence:
-            evidence = {"withdrawn": "what it was found from is gone or belongs to another interaction now"}
-            rows.append(_revision_of(before, known_at, value=None, text=None, evidence=evidence))
-    return rows
+            return self._append(NO_SIGNALS, {QUIET_UNTIL: now}) and None
+        if not waiting or now - before < QUIET_INTERVAL_S:
+            return None
+        until = min(now, before + _MOST_QUIET_S)
+        turns = quiet_sessions(self._lake, datetime.fromtimestamp(before, UTC), datetime.fromtimestamp(until, UTC))
+        signals = self._signals(scope_of_turns(self._lake, turns), waiting) if turns.num_rows else NO_SIGNALS
+        return self._append(signals, {QUIET_UNTIL: until})
 
+    def _append(self, signals: pa.Table, reached: dict[str, int]) -> Counter[str]:
+        self._lake.append("signals", signals, transactions=advancing(self._lake, "signals", reached))
+        return Counter(column_values(signals.column("name")))
 
-def _revise(before: Signal, after: Signal) -> Signal | None:
-    """The next revision, on the day of the first; when it happened last stays in the evidence."""
-    if after.occurred_at != before.occurred_at:
-        evidence = {**after.evidence, "happened_at": after.occurred_at.isoformat()}
-        after = msgspec.structs.replace(after, occurred_at=before.occurred_at, evidence=evidence)
-    if msgspec.structs.replace(after, known_at=before.known_at, revision=before.revision) == before:
-        return None
-    return msgspec.structs.replace(after, revision=before.revision + 1)
+    def _signals(self, scope: Scope, definitions: Sequence[Definition], *, anew: bool = False) -> pa.Table:
+        """The rows to append: what was found, held against what stands.
 
+        `anew` is for definitions that follow others of their name, and have to say what these found and they do not.
+        """
+        known_at = self._clock.known_at()
+        tables = tables_of(self._engine, scope, self._as_of, self._exposures)
+        found, standing = [NO_SIGNALS], [NO_SIGNALS]
+        for source, targets, rows in (
+            ("reports", scope.reported, scope.reports),
+            ("interactions", scope.behaving, scope.turns),
+        ):
+            asked = [definition for definition in definitions if definition.source == source]
+            if targets.num_rows == 0 or not asked:
+                continue
+            answered = []
+            for one in asked:
+                batches = self._find(one, tables) if rows.num_rows else []
+                if batches is None:
+                    continue
+                answered.append(one)
+                signals = as_signals(one, batches, targets, known_at)
+                found.append(signals)
+                if anew:
+                    found.append(no_longer_found(self._lake, one, targets, signals, scope.since, known_at))
+            standing.append(standing_signals(self._lake, answered, targets, scope.since))
+        return amend(pa.concat_tables(found), pa.concat_tables(standing), known_at)
 
-def _revision_of(before: Signal, known_at: datetime, **changes: Any) -> Signal:
-    return msgspec.structs.replace(before, known_at=known_at, revision=before.revision + 1, **changes)
+    def _find(self, definition: Definition, tables: Tables) -> list[pa.RecordBatch] | None:
+        """What it finds; None where a user's does not run. Mended, it is another version, which is run over everything."""
+        try:
+            return list(self._engine.find(definition, tables))
+        except (ConfigurationError, duckdb.ProgrammingError, duckdb.DataError) as error:
+            if definition.name in DEFINITIONS:
+                raise
+            logger.error("The signal %s is left out until it is mended: %s", label(definition), error)
+            return None

@@ -1,128 +1,194 @@
-"""What a run of the definitions looks at: the targets whose signals may have changed, and the rows these follow from."""
+"""What a run looks at: the targets whose signals may have changed, and the interactions and reports that these follow from.
 
-from datetime import datetime, timedelta
+An interaction that is new or amended touches its whole session, and the request that its user made before it, with that one's
+session. Ids, people and times alone are read to find this out; a busy user costs what many quiet ones do.
+"""
+
+from datetime import date, datetime, timedelta
 from typing import Any
 
-import ibis
-import ibis.expr.types as ir
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.lake.lake import Lake
-from penstock.lake.selection import among, ids_of_any
-from penstock.records.clock import utc_now
+from penstock.lake.selection import ids_of_any
 from penstock.records.feedback import FeedbackStatus
-from penstock.signals.definition import Tables
+from penstock.signals.definition import RETURN_WITHIN_S, SESSION_QUIET_S
 
 FEEDBACK_COLUMNS = ("feedback_id", "interaction_id", "session_id", "status", "revision")
-INTERACTION_COLUMNS = ("interaction_id", "session_id", "user_id", "started_at")
+INTERACTION_COLUMNS = ("interaction_id", "session_id", "user_id", "started_at", "revision")
 
-_PEOPLE = ["interaction_id", "session_id", "user_id"]
+# How far around a changed interaction the rest of its session, and what its user asked before and after, may start.
+NEIGHBOURHOOD = timedelta(seconds=RETURN_WITHIN_S)
 
-# How far around a changed interaction its neighbours may start: the longest answer that a retry may follow.
-_NEIGHBOURHOOD = timedelta(hours=1)
+_TURN_COLUMNS = ("interaction_id", "session_id", "user_id", "application", "prompt_name", "exposure", "started_at")
+_DAY = timedelta(days=1)
+# The next request of the same session, and of the same user, among the turns in which somebody asked something.
+_NEXT = """
+SELECT *,
+  CASE WHEN session_id IS NOT NULL THEN lead(interaction_id) OVER (PARTITION BY coalesce(session_id, interaction_id), same
+    ORDER BY started_at, interaction_id) END AS next_in_session,
+  CASE WHEN user_id IS NOT NULL THEN lead(interaction_id) OVER (PARTITION BY coalesce(user_id, interaction_id), same
+    ORDER BY started_at, interaction_id) END AS next_of_user
+FROM (SELECT *, (coalesce(application, ''), coalesce(prompt_name, ''), exposure) AS same FROM turns WHERE is_request)
+"""
 
 
 class Scope(Struct, frozen=True, kw_only=True):
     """Targets whose signals are worked out anew; whatever they have that is not found again no longer holds."""
 
-    by_report: frozenset[str]  # interactions and sessions that reports may be about
-    by_behaviour: frozenset[str]  # interactions whose neighbours may have changed
-    tables: Tables
+    reported: pa.Table  # id: interactions and sessions that reports may be about
+    reports: pa.Table  # feedback_id: the reports on these
+    behaving: pa.Table  # id: interactions and sessions whose turns, or what came after them, may have changed
+    turns: pa.Table  # interaction_id: the turns of these, and for each the next request of its user
+    days: tuple[date, date]  # on which these turns started
+    since: date  # no signal of these targets happened before
 
 
-def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table, exposures: tuple[str, ...] | None) -> Scope:
-    """The targets that these new rows of interactions and feedback touch."""
+def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table) -> Scope:
+    """The targets that new rows of interactions and feedback touch."""
     matched = feedback.filter(pc.equal(feedback.column("status"), pa.scalar(FeedbackStatus.MATCHED.value)))
-    changed = _values(interactions, "interaction_id")
-    sessions = _values(matched.filter(pc.is_null(matched.column("interaction_id"))), "session_id")
-    reported = changed | _values(matched, "interaction_id") | sessions | _left_behind(lake, feedback)
-    behaving, neighbours = _neighbours(lake, interactions)
-    if exposures is not None:
-        neighbours = neighbours.filter(neighbours.exposure.isin(exposures))
-    tables = Tables(reports=_reports(lake, reported, sessions), interactions=neighbours, as_of=utc_now())
-    return Scope(by_report=reported, by_behaviour=changed | behaving, tables=tables)
+    amended = interactions.filter(pc.greater(interactions.column("revision"), pa.scalar(0)))
+    of_sessions = matched.filter(pc.is_null(matched.column("interaction_id"))).column("session_id")
+    told = _ids(matched.column("interaction_id"), of_sessions, _left_behind(lake, feedback))
+    # The first revision of an interaction has no report that is not new as well.
+    reported = _ids(told.column(0), amended.column("interaction_id"))
+    turns, behaving, days = _turns(lake, interactions)
+    return Scope(
+        reported=reported,
+        reports=_reports_on(lake, reported),
+        behaving=behaving,
+        turns=turns,
+        days=days,
+        since=days[0] - _DAY if interactions.num_rows and not reported.num_rows else date.min,
+    )
 
 
-def _values(rows: pa.Table, column: str) -> frozenset[str]:
-    return frozenset(value for value in pc.unique(rows.column(column)).to_pylist() if value)
+def scope_of_turns(lake: Lake, turns: pa.Table, *, with_reports: bool = False) -> Scope:
+    """The sessions of these turns; with what was reported on either, or without."""
+    needed, behaving, days = _turns(lake, turns)
+    reported = _ids(turns.column("interaction_id"), turns.column("session_id")) if with_reports else _ids()
+    return Scope(
+        reported=reported,
+        reports=_reports_on(lake, reported),
+        behaving=behaving,
+        turns=needed,
+        days=days,
+        since=days[0] - _DAY,
+    )
 
 
-def _left_behind(lake: Lake, feedback: pa.Table) -> frozenset[str]:
-    """What reports that were settled anew used to be about: signals found there may no longer hold."""
-    anew = feedback.filter(pc.greater(feedback.column("revision"), pa.scalar(1)))
-    if anew.num_rows == 0:
-        return frozenset()
-    revisions = among(lake.revisions("feedback"), "feedback_id", _values(anew, "feedback_id"))
-    before = revisions.filter(revisions.status == FeedbackStatus.MATCHED)
-    about: pa.Table = before.select(target=ibis.coalesce(before.interaction_id, before.session_id)).to_pyarrow()
-    return _values(about, "target")
-
-
-def _neighbours(lake: Lake, changed: pa.Table) -> tuple[frozenset[str], ir.Table]:
-    """Interactions that a changed one comes right after, and every one that comes right after these or a changed one.
-
-    Right after in a session, or among what a user asks. Only these rows are read whole: a busy user costs what a quiet one does.
-    """
-    if changed.num_rows == 0:
-        return frozenset(), lake.current("interactions", ids=[])
-    starts: list[Any] = changed.column("started_at").to_pylist()
-    earliest, latest = min(starts) - _NEIGHBOURHOOD, max(starts)
-    identifiers = _values(changed, "interaction_id")
-    # A changed request that lost its words stands between no two others any more; the one before it is still to be judged anew.
-    before = _pairs(_of_same_people(lake, changed, earliest, latest), also=identifiers)
-    preceding = _having(before, "next_id", identifiers)
-    behaving = _values(preceding, "interaction_id")
-    judged = pa.concat_tables([changed.select(_PEOPLE), preceding.select(_PEOPLE)], promote_options="permissive")
-    after = _pairs(_of_same_people(lake, judged, earliest, latest + _NEIGHBOURHOOD))
-    following = _values(_having(after, "interaction_id", identifiers | behaving), "next_id")
-    days = (earliest.date(), (latest + _NEIGHBOURHOOD).date())
-    return behaving, lake.current("interactions", ids=sorted(identifiers | behaving | following), dates=days)
-
-
-def _pairs(rows: ir.Table, also: frozenset[str] = frozenset()) -> pa.Table:
-    """Every request with the next of its session and the next of its user, each in a row of its own; `also` count as requests."""
-    columns = (*_PEOPLE, "application", "prompt_name", "exposure", "started_at")
-    named = ibis.memtable(pa.table({"named_id": pa.array(sorted(also), pa.string())}))
-    joined = rows.left_join(named, rows.interaction_id == named.named_id)
-    is_thin = ~joined.content_sampled.fill_null(True)  # its words were sampled out, but it was a turn
-    requests = joined.filter(joined.prompt_text.notnull() | is_thin | joined.named_id.notnull()).select(*columns)
-    found: pa.Table = _following(requests, "session_id").union(_following(requests, "user_id")).to_pyarrow()
+def quiet_sessions(lake: Lake, since: datetime, until: datetime) -> pa.Table:
+    """The last turn of every session that has gone quiet between two times."""
+    silence = timedelta(seconds=SESSION_QUIET_S)
+    first, last = since - silence, until - silence
+    rows = lake.current("interactions", dates=((first - _DAY).date(), date.max))
+    lately = rows.filter(rows.ended_at > first, rows.session_id.notnull()).select(*INTERACTION_COLUMNS, "ended_at")
+    ends = lately.group_by("session_id").aggregate(last=lately.ended_at.max(), at=lately.interaction_id.argmax(lately.ended_at))
+    over = lately.semi_join(ends.filter(ends["last"] <= last), lately.interaction_id == ends["at"])
+    found: pa.Table = over.select(*INTERACTION_COLUMNS).to_pyarrow()
     return found
 
 
-def _following(requests: ir.Table, who: str) -> ir.Table:
-    same = [requests[who], requests.application.fill_null(""), requests.prompt_name.fill_null(""), requests.exposure]
-    window = ibis.window(group_by=same, order_by=[requests.started_at, requests.interaction_id])
-    following = requests.mutate(next_id=requests.interaction_id.lead(1).over(window))
-    return following.filter(following.next_id.notnull(), following[who].notnull()).select(*_PEOPLE, "next_id")
+def _ids(*columns: Any) -> pa.Table:
+    """The distinct values of these columns, without the missing."""
+    chunks = [chunk for column in columns for chunk in pa.chunked_array(column).cast(pa.string()).chunks]
+    values: Any = pc.drop_null(pc.unique(pa.chunked_array(chunks, pa.string())))
+    return pa.table([values], names=["id"])
 
 
-def _having(rows: pa.Table, column: str, values: frozenset[str]) -> pa.Table:
-    return rows.filter(pc.is_in(rows.column(column), pa.array(sorted(values), pa.string())))
+def _left_behind(lake: Lake, feedback: pa.Table) -> "pa.ChunkedArray[Any]":
+    """What reports that were settled anew used to be about: signals found there may no longer hold."""
+    anew = feedback.filter(pc.greater(feedback.column("revision"), pa.scalar(1)))
+    if anew.num_rows == 0:
+        return pa.chunked_array([], pa.string())
+    revisions = lake.rows_with("feedback", "feedback_id", _ids(anew.column("feedback_id")))
+    before = revisions.filter(revisions.status == FeedbackStatus.MATCHED)
+    about: pa.Table = before.select(target=before.interaction_id.coalesce(before.session_id)).to_pyarrow()
+    return about.column("target")
 
 
-def _of_same_people(lake: Lake, rows: pa.Table, earliest: datetime, latest: datetime) -> ir.Table:
-    """The interactions of the same sessions and users, started between two times."""
-    days = (earliest.date(), latest.date())
-    revisions = lake.revisions("interactions", dates=days)
-    near = revisions.filter(revisions.started_at.between(earliest, latest))
-    of_people = [among(near, who, _values(rows, who)) for who in ("session_id", "user_id")]
-    current = lake.current("interactions", ids=ids_of_any(of_people, "interaction_id"), dates=days)
-    return current.filter(current.started_at.between(earliest, latest))
+def _reports_on(lake: Lake, reported: pa.Table) -> pa.Table:
+    """The reports that are, or were, about these targets."""
+    if reported.num_rows == 0:
+        return pa.table({"feedback_id": pa.array([], pa.string())})
+    on_interactions = lake.rows_with("feedback", "interaction_id", reported)
+    on_sessions = lake.rows_with("feedback", "session_id", reported)
+    on_sessions = on_sessions.filter(on_sessions.interaction_id.isnull())
+    return ids_of_any([on_interactions, on_sessions], "feedback_id")
 
 
-def _reports(lake: Lake, targets: frozenset[str], sessions: frozenset[str]) -> ir.Table:
-    """Matched feedback on these interactions and sessions, each with the text of the response it is about."""
-    revisions = lake.revisions("feedback")
-    on_sessions = among(revisions.filter(revisions.interaction_id.isnull()), "session_id", sessions)
-    candidates = ids_of_any([among(revisions, "interaction_id", targets), on_sessions], "feedback_id")
-    current = lake.current("feedback", ids=candidates)
-    matched = current.filter(current.status == FeedbackStatus.MATCHED)
-    about = lake.current("interactions", ids=sorted(targets)).select("interaction_id", "response_text")
-    joined = matched.left_join(about, "interaction_id").drop("interaction_id_right")
-    return joined.mutate(
-        target_kind=ibis.ifelse(joined.interaction_id.notnull(), "interaction", "session"),
-        target_id=ibis.coalesce(joined.interaction_id, joined.session_id),
-    ).drop("target_key", "redactions", "date")
+def _turns(lake: Lake, seeds: pa.Table) -> tuple[pa.Table, pa.Table, tuple[date, date]]:
+    """The turns to read whole, the targets among interactions and sessions, and the days that these turns lie on."""
+    if seeds.num_rows == 0:
+        today = date(1970, 1, 1)
+        return pa.table({"interaction_id": pa.array([], pa.string())}), _ids(), (today, today)
+    bounds: Any = pc.min_max(seeds.column("started_at"))
+    span = (bounds["min"].as_py() - NEIGHBOURHOOD, bounds["max"].as_py() + NEIGHBOURHOOD)
+    engine = duckdb.connect()
+    engine.execute("SET TimeZone = 'UTC'")
+    engine.register("seeds", seeds)
+    engine.register("turns", _of_people(lake, _column(seeds, "session_id"), _column(seeds, "user_id"), span, seeds))
+    # Whoever a changed turn comes right after is judged anew, and with it its session.
+    engine.execute(f"CREATE TABLE following AS {_NEXT}")
+    engine.register("former", _former_sessions(lake, seeds, span))
+    sessions = engine.sql(
+        "SELECT session_id AS id FROM seeds WHERE session_id IS NOT NULL UNION SELECT id FROM former "
+        "UNION SELECT session_id FROM following WHERE session_id "
+        "IS NOT NULL AND (next_in_session IN (SELECT interaction_id FROM seeds) "
+        "OR next_of_user IN (SELECT interaction_id FROM seeds))"
+    ).to_arrow_table()
+    engine.register("sessions", sessions)
+    users = engine.sql(
+        "SELECT DISTINCT user_id AS id FROM turns WHERE user_id IS NOT NULL AND session_id IN (SELECT id FROM sessions)"
+    ).to_arrow_table()
+    engine.unregister("turns")
+    engine.register("turns", _of_people(lake, sessions, users, span, seeds))
+    engine.execute(f"CREATE OR REPLACE TABLE following AS {_NEXT}")
+    targets = engine.sql(
+        "SELECT interaction_id AS id FROM turns WHERE session_id IN (SELECT id FROM sessions) UNION SELECT interaction_id FROM "
+        "seeds UNION SELECT id FROM sessions"
+    ).to_arrow_table()
+    needed = engine.sql(
+        "WITH judged AS (SELECT interaction_id FROM turns WHERE session_id IN (SELECT id FROM sessions) UNION "
+        "SELECT interaction_id FROM seeds), after AS (SELECT * FROM following SEMI JOIN judged USING (interaction_id)) "
+        "SELECT interaction_id FROM judged UNION SELECT next_in_session FROM after WHERE next_in_session IS NOT NULL "
+        "UNION SELECT next_of_user FROM after WHERE next_of_user IS NOT NULL"
+    ).to_arrow_table()
+    return needed, targets, (span[0].date(), span[1].date())
+
+
+def _former_sessions(lake: Lake, seeds: pa.Table, span: tuple[datetime, datetime]) -> pa.Table:
+    """Where amended turns used to belong: what was found of those sessions may no longer hold."""
+    amended = seeds.filter(pc.greater(seeds.column("revision"), pa.scalar(0)))
+    if amended.num_rows == 0:
+        return _ids()
+    days = (span[0].date(), span[1].date())
+    revisions = lake.rows_with("interactions", "interaction_id", _column(amended, "interaction_id"), dates=days)
+    return _ids(revisions.select("session_id").distinct().to_pyarrow().column(0))
+
+
+def _column(rows: pa.Table, name: str) -> pa.Table:
+    return _ids(rows.column(name))
+
+
+def _of_people(lake: Lake, sessions: pa.Table, users: pa.Table, span: tuple[datetime, datetime], seeds: pa.Table) -> pa.Table:
+    """Every turn of these sessions and users that started within a span of time, without its words.
+
+    A changed turn that lost its words counts as a request here, so that the one before it is judged anew.
+    """
+    days = (span[0].date(), span[1].date())
+    found = [
+        lake.rows_with("interactions", who, ids, dates=days)
+        for who, ids in (("session_id", sessions), ("user_id", users))
+        if ids.num_rows
+    ]
+    rows = lake.current("interactions", ids=ids_of_any(found, "interaction_id"), dates=days)
+    rows = rows.filter(rows.started_at.between(*span))
+    is_thin = ~rows.content_sampled.fill_null(True)  # its words were sampled out, but it was a turn
+    turns: pa.Table = rows.select(*_TURN_COLUMNS, is_request=rows.prompt_text.notnull() | is_thin).to_pyarrow()
+    is_seed = pc.is_in(turns.column("interaction_id"), pa.array(seeds.column("interaction_id").to_pylist(), pa.string()))
+    at = turns.schema.get_field_index("is_request")
+    return turns.set_column(at, "is_request", pc.or_(turns.column("is_request"), is_seed))

@@ -21,13 +21,15 @@ from penstock.lake.tables import TABLES
 from penstock.records.turn import TurnState
 from penstock.worker.client import APPLICATION, APPLICATION_VERSION, enqueue_workflow, open_client, workflows_url
 from penstock.worker.pulls import join_all, pull_threads
-from penstock.worker.refresh import Refresher, RefreshLoop
+from penstock.worker.refresh import Refresher
+from penstock.worker.repeat import Repeat
 from penstock.worker.stores import Stores
 from penstock.worker.turn import QUEUE, Steps, register_turn
 from penstock.worker.turn_steps import TurnSteps
 
 POLL_S = 0.2  # how soon a queued turn begins and a cancellation is seen
 STOP_S = 30.0
+MAINTENANCE_INTERVAL_S = 60.0
 LOCK = "worker.lock"
 UNDER_WAY = frozenset({"ENQUEUED", "DELAYED", "PENDING"})
 
@@ -58,11 +60,17 @@ def work(
         lake = stores.open_lake()
         for table in TABLES:
             lake.repair(table)  # what a power cut tore is taken back before anything is built on it
-        refresher = Refresher(lake, stores.registry, stores.settings, stores.clock, holder)
-        loop = RefreshLoop(lambda: refresher, stores.settings.ingest.settle_interval_s)
+        refresher = Refresher(stores.open_lake, stores.registry, stores.settings, stores.clock, holder)
+        interval_s = stores.settings.ingest.settle_interval_s
+        repeats = [
+            Repeat("Settling", refresher.settle, interval_s),
+            Repeat("Reading signals", refresher.read, interval_s),
+            Repeat("Maintenance", refresher.maintain, MAINTENANCE_INTERVAL_S),
+        ]
         steps = build_steps(stores, refresher)
         pulls = pull_threads(stores)
-        loop.start()
+        for repeat in repeats:
+            repeat.start()
         for pull in pulls:
             pull.start()
         try:
@@ -73,7 +81,8 @@ def work(
         finally:
             for pull in pulls:
                 pull.ask_to_stop()
-            loop.stop(STOP_S)
+            for repeat in repeats:
+                repeat.stop(STOP_S)
             join_all(pulls, STOP_S)
             refresher.release()
 

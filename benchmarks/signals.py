@@ -1,0 +1,182 @@
+"""All built-in signals over many interactions: a first run over everything, then a run over what is new.
+
+    python benchmarks/signals.py [--rows 1000000] [--days 10] [--new 10000] [--keep FOLDER] [--pandas]
+
+Sessions of one to eight turns with texts of one to three lines, some asked again in other words; one interaction in five has a
+report. Prints one JSON line per measurement, with the time of every definition. `--pandas` works three of the signals out in
+plain pandas beside it, on the same rows already in memory, and gives the ratio.
+"""
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from large_lake import table_of
+
+from penstock.lake.lake import Lake
+from penstock.records.clock import WriterClock
+from penstock.records.ids import interaction_id
+from penstock.settings import LakeSettings
+from penstock.signals.definition import Definition, Tables
+from penstock.signals.engine import LakeEngine
+from penstock.signals.run import run_signals
+
+CHUNK = 100_000
+START = datetime(2026, 3, 1, tzinfo=UTC)
+_WORDS = 4_000
+_TEXTS = 20_000
+
+
+class Traffic:
+    """Rows by number, the same every time: a session's turns follow each other, sessions overlap as they do in life."""
+
+    def __init__(self, rows: int, days: int) -> None:
+        rng = np.random.default_rng(7)
+        letters = np.array(list("abcdefghijklmnopqrstuvwxyz"))
+        words = ["".join(rng.choice(letters, rng.integers(2, 10))) for _ in range(_WORDS)]
+        self.questions = [" ".join(rng.choice(words, rng.integers(4, 40))) for _ in range(_TEXTS)]
+        self.answers = pa.array([" ".join(rng.choice(words, rng.integers(20, 160))) for _ in range(_TEXTS)])
+        self.rephrased = [f"no, I meant {text}" if at % 3 else text for at, text in enumerate(self.questions)]
+        turns = rng.integers(1, 9, rows)
+        turns = turns[: int(np.searchsorted(np.cumsum(turns), rows)) + 1]
+        self.session = np.repeat(np.arange(len(turns)), turns)[:rows]
+        self.turn = (np.arange(rows) - np.repeat(np.cumsum(turns) - turns, turns)[:rows]).astype(int)
+        spread_s = days * 86_400.0
+        self.start_s = np.arange(len(turns))[self.session] * (spread_s / len(turns)) + self.turn * 40.0
+        self.question = rng.integers(0, _TEXTS, rows)
+        asked_again = (self.turn > 0) & (rng.random(rows) < 0.15)
+        self.question[asked_again] = self.question[np.flatnonzero(asked_again) - 1]
+        self.is_again = asked_again
+        self.answer = rng.integers(0, _TEXTS, rows)
+        self.report = rng.random(rows)
+
+    def trace(self, number: int) -> str:
+        return f"{number:08x}" + "5" * 24
+
+    def interactions(self, first: int, last: int) -> pa.Table:
+        numbers = range(first, last)
+        traces = [self.trace(number) for number in numbers]
+        began = [START + timedelta(seconds=float(value)) for value in self.start_s[first:last]]
+        asked = [
+            (self.rephrased if again else self.questions)[at]
+            for at, again in zip(self.question[first:last].tolist(), self.is_again[first:last].tolist(), strict=True)
+        ]
+        messages = [json.dumps([{"role": "user", "parts": [{"type": "text", "content": text}]}]) for text in asked]
+        answered = self.answers.take(pa.array(self.answer[first:last]))
+        output = [
+            json.dumps([{"role": "assistant", "parts": [{"type": "text", "content": text}]}]) for text in answered.to_pylist()
+        ]
+        columns: dict[str, Any] = {
+            "interaction_id": self.ids(numbers), "trace_id": traces, "span_id": ["5" * 16] * len(numbers),
+            "session_id": [f"session-{number}" for number in self.session[first:last]],
+            "user_id": [f"u_{number // 3 * 2_654_435_761 % 2**96:024x}" for number in self.session[first:last].tolist()],
+            "application": ["assistant"] * len(numbers), "prompt_text": asked, "response_text": answered,
+            "input_messages": messages, "output_messages": output, "turn_index": self.turn[first:last].tolist(),
+            "started_at": began, "ended_at": [moment + timedelta(seconds=3) for moment in began],
+            "known_at": [moment + timedelta(seconds=5) for moment in began],
+            "dialect": ["genai"] * len(numbers), "content_present": [True] * len(numbers),
+            "finish_reason": ["stop"] * len(numbers),
+        }  # fmt: skip
+        return table_of("interactions", len(numbers), columns)
+
+    def ids(self, numbers: range) -> list[str]:
+        return [interaction_id(self.trace(number), "5" * 16) for number in numbers]
+
+    def feedback(self, first: int, last: int) -> pa.Table:
+        kinds = (
+            ("copy", 0.08),
+            ("edited", 0.11),
+            ("accepted", 0.15),
+            ("rejected", 0.17),
+            ("thumbs_up", 0.18),
+            ("outcome.solved", 0.2),
+        )
+        chosen = [number for number in range(first, last) if self.report[number] < kinds[-1][1]]
+        names = [next(name for name, bound in kinds if self.report[number] < bound) for number in chosen]
+        texts = [
+            str(self.answers[int(self.answer[number])])[:-20] + " and more" if name == "edited" else None
+            for number, name in zip(chosen, names, strict=True)
+        ]
+        moments = [START + timedelta(seconds=float(self.start_s[number]) + 60) for number in chosen]
+        columns: dict[str, Any] = {
+            "feedback_id": [f"f_{number}" for number in chosen], "target_kind": ["request"] * len(chosen),
+            "target_id": [f"request-{number}" for number in chosen], "name": names,
+            "value": [1.0] * len(chosen), "text": texts, "occurred_at": moments, "known_at": moments,
+            "revision": [1] * len(chosen),
+            "source": ["benchmark"] * len(chosen), "idempotency_key": [str(number) for number in chosen],
+            "status": ["matched"] * len(chosen),
+            "interaction_id": [interaction_id(self.trace(number), "5" * 16) for number in chosen],
+            "session_id": [f"session-{self.session[number]}" for number in chosen],
+        }  # fmt: skip
+        return table_of("feedback", len(chosen), columns)
+
+
+class TimedEngine(LakeEngine):
+    """The same, with the time of every definition."""
+
+    def __init__(self, lake: Lake) -> None:
+        super().__init__(lake)
+        self.seconds: dict[str, float] = {}
+
+    def find(self, definition: Definition, tables: Tables) -> Any:
+        began = time.perf_counter()
+        found = list(super().find(definition, tables))
+        self.seconds[definition.name] = self.seconds.get(definition.name, 0.0) + time.perf_counter() - began
+        return iter(found)
+
+
+def build(lake: Lake, traffic: Traffic, rows: int) -> None:
+    for first in range(0, rows, CHUNK):
+        last = min(rows, first + CHUNK)
+        lake.append("interactions", traffic.interactions(first, last))
+        lake.append("feedback", traffic.feedback(first, last))
+
+
+def timed(name: str, work: Callable[[], Any], **more: Any) -> Any:
+    began, cpu = time.perf_counter(), time.process_time()
+    result = work()
+    figures = {
+        "what": name, "s": round(time.perf_counter() - began, 2), "cpu_s": round(time.process_time() - cpu, 2),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, **more,
+    }  # fmt: skip
+    print(json.dumps(figures), flush=True)
+    return result
+
+
+def run(lake: Lake) -> dict[str, Any]:
+    engine = TimedEngine(lake)
+    written = run_signals(lake, WriterClock(), engine=engine)
+    return {"written": written, "definitions_s": {name: round(took, 2) for name, took in engine.seconds.items()}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--days", type=int, default=10)
+    parser.add_argument("--new", type=int, default=10_000)
+    parser.add_argument("--keep", type=Path, help="Build the lake here and use it again the next time.")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        place = options.keep or Path(folder)
+        lake = Lake(place / "lake", LakeSettings())
+        whole = options.rows + options.new
+        traffic = Traffic(whole, options.days)
+        if not (place / "lake").exists():
+            lake.create()
+            timed("build", lambda: build(lake, traffic, options.rows))
+            print(json.dumps(timed("first run", lambda: run(lake), rows=options.rows)))
+        lake.append("interactions", traffic.interactions(options.rows, whole))
+        lake.append("feedback", traffic.feedback(options.rows, whole))
+        print(json.dumps(timed("new rows, cold", lambda: run(Lake(place / "lake", LakeSettings())), rows=options.new)))
+
+
+if __name__ == "__main__":
+    main()

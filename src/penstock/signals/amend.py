@@ -1,0 +1,111 @@
+"""From findings to the rows to append: signals that are new, revisions of those that changed, and of those that no longer hold.
+
+Everything found anew is compared with what stands, column by column; only what differs is looked at row by row. A signal stays on
+the day of its first revision. What is not found again gets a revision without a value, which says so.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from penstock.lake.arrow_schema import arrow_schema, from_arrow
+from penstock.lake.arrow_values import column_values
+from penstock.lake.lake import Lake
+from penstock.lake.selection import ids_of
+from penstock.lake.tables import TABLES
+from penstock.records.ids import signal_ids
+from penstock.records.signal import Signal
+from penstock.signals.definition import FINDINGS, Definition, label
+
+WITHDRAWN = "withdrawn"
+_GONE = {WITHDRAWN: "what it was found from is gone or belongs to another interaction now"}
+NO_SIGNALS = pa.schema([field for field in arrow_schema(TABLES["signals"]) if field.name != "date"]).empty_table()
+_SAME = " AND ".join(f"found.{name} IS NOT DISTINCT FROM standing.{name}" for name in (*FINDINGS.names, "definition"))
+
+
+def as_signals(definition: Definition, batches: Iterable[pa.RecordBatch], targets: pa.Table, known_at: datetime) -> pa.Table:
+    """What a definition found of these targets, as first revisions; what it found of others is not to be relied on."""
+    found = pa.Table.from_batches(list(batches), FINDINGS)
+    found = found.filter(pc.is_in(found.column("target_id"), targets.column("id").combine_chunks()))
+    rows = found.num_rows
+    targeted, named = column_values(found.column("target_id")), column_values(found.column("name"))
+    identifiers = signal_ids(definition_key(definition), targeted, named)
+    added: dict[str, pa.Array[Any]] = {
+        "signal_id": pa.array(identifiers, pa.string()),
+        "definition": pa.array([label(definition)] * rows, pa.string()),
+        "known_at": pa.array([known_at] * rows, pa.timestamp("us", "UTC")),
+        "revision": pa.array([0] * rows, pa.int64()),
+    }
+    for name, values in added.items():
+        found = found.append_column(name, values)
+    return found.select(NO_SIGNALS.schema.names).cast(NO_SIGNALS.schema)
+
+
+def definition_key(definition: Definition) -> str:
+    """What stands in the ids of a definition's signals: another version finds others, beside those of the first."""
+    return definition.name if definition.version == 1 else label(definition)
+
+
+def standing_signals(lake: Lake, definitions: Iterable[Definition], targets: pa.Table, since: date) -> pa.Table:
+    """The current signals that these definitions have found of these targets, none of which happened before a day."""
+    days = (since, date.max)
+    candidates = ids_of(lake.rows_with("signals", "target_id", targets, dates=days), "signal_id")
+    current = lake.current("signals", ids=candidates, dates=days)
+    by_these = current.filter(current.definition.isin([label(definition) for definition in definitions]))
+    rows: pa.Table = by_these.drop("date").to_pyarrow()
+    about = rows.filter(pc.is_in(rows.column("target_id"), targets.column("id").combine_chunks()))
+    return about.select(NO_SIGNALS.schema.names).cast(NO_SIGNALS.schema)
+
+
+def amend(found: pa.Table, standing: pa.Table, known_at: datetime) -> pa.Table:
+    """The rows to append, given everything found and everything that stands of the same targets and definitions."""
+    if standing.num_rows == 0:
+        return found
+    engine = duckdb.connect()
+    engine.execute("SET TimeZone = 'UTC'")
+    engine.register("found", found)
+    engine.register("standing", standing)
+    new = engine.sql("SELECT * FROM found ANTI JOIN standing USING (signal_id)").to_arrow_table()
+    differs = f"FROM found JOIN standing USING (signal_id) WHERE NOT ({_SAME})"
+    after = engine.sql(f"SELECT found.* {differs} ORDER BY signal_id").to_arrow_table()
+    before = engine.sql(f"SELECT standing.* {differs} ORDER BY signal_id").to_arrow_table()
+    gone = engine.sql("SELECT * FROM standing ANTI JOIN found USING (signal_id)").to_arrow_table()
+    revised = [*_revised(_records(before), _records(after)), *_withdrawn(_records(gone), known_at)]
+    return pa.concat_tables([new.cast(found.schema), _table(revised, found.schema)]) if revised else new.cast(found.schema)
+
+
+def _records(rows: pa.Table) -> list[Signal]:
+    return from_arrow(Signal, rows)
+
+
+def _table(rows: list[Signal], schema: pa.Schema) -> pa.Table:
+    plain = [{**msgspec.structs.asdict(row), "evidence": list(row.evidence.items())} for row in rows]
+    return pa.Table.from_pylist(plain, schema)
+
+
+def _revised(before: Iterable[Signal], after: Iterable[Signal]) -> Iterator[Signal]:
+    for old, new in zip(before, after, strict=True):
+        if (revision := _revise(old, new)) is not None:
+            yield revision
+
+
+def _revise(before: Signal, after: Signal) -> Signal | None:
+    """The next revision, on the day of the first; when it happened last stays in the evidence."""
+    if after.occurred_at != before.occurred_at:
+        evidence = {**after.evidence, "happened_at": after.occurred_at.isoformat()}
+        after = msgspec.structs.replace(after, occurred_at=before.occurred_at, evidence=evidence)
+    if msgspec.structs.replace(after, known_at=before.known_at, revision=before.revision) == before:
+        return None
+    return msgspec.structs.replace(after, revision=before.revision + 1)
+
+
+def _withdrawn(gone: Iterable[Signal], known_at: datetime) -> Iterator[Signal]:
+    for row in gone:
+        if WITHDRAWN not in row.evidence:
+            changes: dict[str, Any] = {"value": None, "text": None, "evidence": _GONE, "known_at": known_at}
+            yield msgspec.structs.replace(row, revision=row.revision + 1, **changes)

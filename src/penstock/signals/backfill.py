@@ -1,0 +1,80 @@
+"""A definition that is new, or changed, is run over everything that is there, day after day, before it joins the others.
+
+What its other versions have found stays beside what it finds. Where they found something and it does not, it says so in a row
+without a value, so that whatever rests on theirs is worked out anew. Cut short, it goes on with the day it had reached.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+
+import duckdb
+import pyarrow as pa
+
+from penstock.lake.lake import Lake
+from penstock.lake.selection import ids_of
+from penstock.records.ids import signal_id
+from penstock.signals.amend import NO_SIGNALS, WITHDRAWN, definition_key
+from penstock.signals.definition import Definition, label
+from penstock.signals.scope import INTERACTION_COLUMNS
+
+COMPLETE = date.max.toordinal()
+_PREFIX = "signals:definition:"  # the day up to which a definition was run over what there was, as an ordinal
+
+
+def mark_of(definition: Definition) -> str:
+    """The transaction under which the table of signals keeps how far a definition has come."""
+    return _PREFIX + label(definition)
+
+
+def incomplete(lake: Lake, definitions: Iterable[Definition]) -> dict[str, tuple[Definition, int]]:
+    """The definitions that have not been run over everything, each with the day that it has reached, by mark."""
+    reached = {mark_of(one): (one, lake.transaction_version("signals", mark_of(one)) or 0) for one in definitions}
+    return {mark: (one, day) for mark, (one, day) in reached.items() if day < COMPLETE}
+
+
+def turns_after(lake: Lake, reached: int, most: int) -> Iterator[tuple[int, pa.Table]]:
+    """The interactions of every day after the one reached, so many at a time, each time with the day that is reached by then."""
+    for day in lake.days("interactions"):
+        if (number := day.toordinal()) <= reached:
+            continue
+        turns = lake.current("interactions", dates=(day, day)).select(*INTERACTION_COLUMNS)
+        rows: pa.Table = turns.order_by(["session_id", "started_at", "interaction_id"]).to_pyarrow()
+        for first in range(0, rows.num_rows, most):
+            is_last = first + most >= rows.num_rows
+            yield number if is_last else number - 1, rows.slice(first, most)
+
+
+def no_longer_found(
+    lake: Lake, definition: Definition, targets: pa.Table, found: pa.Table, since: date, known_at: datetime
+) -> pa.Table:
+    """Rows without a value for what other versions of a definition have found of these targets and this one has not."""
+    days = (since, date.max)
+    candidates = ids_of(lake.rows_with("signals", "target_id", targets, dates=days), "signal_id")
+    if candidates.num_rows == 0:
+        return NO_SIGNALS
+    current = lake.current("signals", ids=candidates, dates=days)
+    others = current.filter(
+        current.definition.startswith(f"{definition.name}@"), current.definition != label(definition), current.value.notnull()
+    )
+    engine = duckdb.connect()
+    engine.execute("SET TimeZone = 'UTC'")
+    engine.register("others", others.drop("date").to_pyarrow())
+    engine.register("found", found.select(["target_id", "name"]))
+    gone = engine.sql(
+        "SELECT * FROM (FROM others ANTI JOIN found USING (target_id, name)) "
+        "QUALIFY row_number() OVER (PARTITION BY target_id, name ORDER BY known_at DESC) = 1"
+    ).to_arrow_table()
+    rows = [
+        {
+            **row,
+            "signal_id": signal_id(definition_key(definition), row["target_id"], row["name"]),
+            "value": None,
+            "text": None,
+            "known_at": known_at,
+            "revision": 0,
+            "definition": label(definition),
+            "evidence": [(WITHDRAWN, f"{label(definition)} does not find what {row['definition']} found")],
+        }
+        for row in gone.to_pylist()
+    ]
+    return pa.Table.from_pylist(rows, NO_SIGNALS.schema) if rows else NO_SIGNALS

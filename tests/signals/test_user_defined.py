@@ -1,0 +1,134 @@
+"""Signals that users declare, over a real lake."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from penstock.errors import ConfigurationError
+from penstock.lake.lake import Lake
+from penstock.records.clock import WriterClock
+from penstock.records.signal import Signal
+from penstock.settings import SignalSettings
+from penstock.signals.definition import label
+from penstock.signals.definitions import DEFINITIONS
+from penstock.signals.run import run_signals
+from penstock.signals.trial import try_definition
+from penstock.signals.user_defined import user_definition, user_definitions
+from tests.rows import make_interaction, matched
+
+LONG = (
+    "SELECT interaction_id, length(response_text) AS value, prompt_text AS asked FROM interactions "
+    "WHERE length(response_text) > 3"
+)
+
+
+def run(lake: Lake, clock: WriterClock, home: Path, **declared: Any) -> list[Signal]:
+    definition = user_definition("mine", SignalSettings(**declared), home)
+    run_signals(lake, clock, definitions={"mine": definition})
+    rows: list[Signal] = lake.to_records("signals", lake.current("signals"))
+    return sorted(
+        (row for row in rows if row.definition == label(definition)), key=lambda row: (row.value is not None, row.target_id)
+    )
+
+
+def answers(lake: Lake, *texts: str) -> list[str]:
+    rows = [make_interaction(at, response_text=text, prompt_text="?", session_id="c") for at, text in enumerate(texts)]
+    lake.append("interactions", rows)
+    return [row.interaction_id for row in rows]
+
+
+def test_a_select_gives_values_and_whatever_else_it_selects_is_evidence(lake: Lake, clock: WriterClock, home: Path) -> None:
+    _, long = answers(lake, "ab", "abcdef")
+    (row,) = run(lake, clock, home, sql=LONG)
+    assert (row.target_id, row.value, row.evidence, row.name, row.source) == (long, 6.0, {"asked": "?"}, "mine", "user")
+    assert row.occurred_at == make_interaction(1).ended_at
+
+
+def test_a_select_may_speak_of_sessions_and_of_reports(lake: Lake, clock: WriterClock, home: Path) -> None:
+    answers(lake, "ab", "abcdef")
+    sql = "SELECT session_id, count(*) AS value FROM interactions GROUP BY session_id"
+    (row,) = run(lake, clock, home, sql=sql, target="session")
+    assert (row.target_kind, row.target_id, row.value) == ("session", "c", 2.0)
+    lake.append("feedback", [matched("stars", make_interaction(0, session_id="c"), value=4.0)])
+    sql = "SELECT interaction_id, value / 5 AS value, occurred_at FROM reports WHERE name = 'stars'"
+    gone, row = run(lake, clock, home, sql=sql, source="reports")
+    assert (row.value, gone.target_kind, gone.value) == (0.8, "session", None)
+
+
+def test_a_function_gives_a_value_a_mapping_or_nothing(lake: Lake, clock: WriterClock, home: Path) -> None:
+    (home / "mine.py").write_text(
+        "def judge(row):\n"
+        "    size = len(row['response_text'])\n"
+        "    return None if size < 2 else size if size < 4 else {'value': True, 'text': 'long', 'size': size}\n"
+    )
+    answers(lake, "a", "abc", "abcdef")
+    found = run(lake, clock, home, python="mine.py:judge")
+    assert sorted((row.value, row.text, row.evidence.get("size")) for row in found) == [(1.0, "long", "6"), (3.0, None, None)]
+
+
+def test_a_function_that_fails_on_a_row_says_so_there_and_reads_all_others(lake: Lake, clock: WriterClock, home: Path) -> None:
+    (home / "mine.py").write_text("def judge(row):\n    return 1 / (len(row['response_text']) - 2)\n")
+    answers(lake, "a", "ab", "abc")
+    found = run(lake, clock, home, python="mine.py:judge")
+    assert sorted((row.value is None, row.evidence.get("error", "")) for row in found) == [
+        (False, ""),
+        (False, ""),
+        (True, "ZeroDivisionError: division by zero"),
+    ]
+
+
+def test_a_changed_select_gives_new_rows_beside_the_old(lake: Lake, clock: WriterClock, home: Path) -> None:
+    answers(lake, "abcdef")
+    (first,) = run(lake, clock, home, sql=LONG)
+    (second,) = run(lake, clock, home, sql=LONG.replace("length(response_text) AS", "2 * length(response_text) AS"))
+    assert (first.value, second.value) == (6.0, 12.0)
+    assert first.definition != second.definition
+    assert lake.current("signals").count().to_pyarrow().as_py() == 2
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({}, "needs either `sql` or `python`"),
+        ({"sql": "SELECT 1", "python": "a:b"}, "and not both"),
+        ({"python": "nonsense"}, "neither `module:function` nor `file.py:function`"),
+        ({"python": "no_such_module_at_all:f"}, "cannot be imported"),
+        ({"python": "missing.py:f"}, "cannot be loaded"),
+        ({"python": "math:no_such"}, "cannot be imported"),
+        ({"python": "penstock.errors:no_such"}, "has no function 'no_such'"),
+    ],
+)
+def test_what_is_no_definition_is_refused_with_the_reason(declared: dict[str, str], message: str, home: Path) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        user_definition("mine", SignalSettings(**declared), home)
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT interaction_id FROM interactions", "gives no column value; it gives interaction_id"),
+        ("SELECT interaction_id, no_such AS value FROM interactions", "no_such"),
+        ("SELEC nonsense", "does not run"),
+        ("SELECT 1 AS value; DROP TABLE x", "2 statements"),
+    ],
+)
+def test_a_select_that_does_not_run_is_left_out_and_all_other_signals_are_found(
+    lake: Lake, clock: WriterClock, home: Path, sql: str, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers(lake, "abcdef")
+    definition = user_definition("mine", SignalSettings(sql=sql), home)
+    with pytest.raises(ConfigurationError, match=message):
+        try_definition(lake, definition, 10, clock.known_at())
+    lake.append("feedback", [matched("copy", make_interaction(0, session_id="c"))])
+    assert run_signals(lake, clock, definitions={**DEFINITIONS, "mine": definition}) == {"copy": 1}
+    assert "left out until it is mended" in caplog.text
+    (row,) = run(lake, clock, home, sql=LONG)
+    assert row.value == 6.0
+
+
+def test_names_are_small_and_not_taken(home: Path) -> None:
+    with pytest.raises(ConfigurationError, match="taken by a built-in"):
+        user_definitions({"copy": SignalSettings(sql=LONG)}, DEFINITIONS, home)
+    with pytest.raises(ConfigurationError, match="cannot be used"):
+        user_definitions({"My Signal": SignalSettings(sql=LONG)}, DEFINITIONS, home)
