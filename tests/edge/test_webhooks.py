@@ -163,6 +163,11 @@ def test_a_hook_that_is_not_set_is_not_found_and_tells_nobody_without_a_key(edge
     assert with_keys.status_code == 405
 
 
+def test_a_sender_may_look_whether_the_place_is_there(edge):
+    assert httpx.head(f"{edge}/v1/webhooks/desk").status_code == 200
+    assert httpx.head(f"{edge}/v1/webhooks/other").status_code == 404
+
+
 def test_a_full_spool_asks_for_another_delivery(edge, door):
     door.fill()
     answer = deliver(edge, as_body(ticket_event()))

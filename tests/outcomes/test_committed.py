@@ -22,7 +22,7 @@ def clone(tmp_path):
 
 
 def suggestion(name="r_1", lines=LINES, **more):
-    return Suggestion(interaction_id=f"i_{name}", request_id=name, target={"request_id": name}, lines=lines, **more)
+    return Suggestion(interaction_id=f"i_{name}", request_id=name, target={"request_id": name}, span={}, lines=lines, **more)
 
 
 def fates(clone, *suggestions, days=7.0, now=NOW, by_commit=None):
@@ -105,7 +105,9 @@ def test_a_committer_whose_clock_runs_ahead_does_not_report_from_the_future(clon
 
 def test_a_suggestion_known_by_the_commit_is_reported_on_its_span(clone):
     sha = clone.commit("Add", a__py="print(x)\n")
-    by_span = Suggestion(interaction_id="i_1", request_id="i_1", target={"trace_id": "ab" * 16, "span_id": "cd" * 8}, lines=LINES)
+    by_span = Suggestion(
+        interaction_id="i_1", request_id="i_1", target={"trace_id": "ab" * 16, "span_id": "cd" * 8}, span={}, lines=LINES
+    )
     found = fates(clone, by_commit={sha: [by_span]})
     assert values(found)["outcome.committed"] == 0.25
     assert build_feedback(found.reports[0], NOW).target_id == f"{'ab' * 16}:{'cd' * 8}"

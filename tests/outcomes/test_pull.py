@@ -261,6 +261,19 @@ def test_parquet_that_grows_is_pulled_file_by_file(house, tmp_path):
         house.pull(settings)
 
 
+def test_a_watermark_that_is_no_number_is_counted_and_blocks_nothing(house, tmp_path, postgres_url):
+    desk = Desk(postgres_url)
+    for number, mark in ((1, "1.5"), (2, "NaN"), (3, "2.5"), (4, "Infinity")):
+        desk.add(number)
+        desk.execute("ALTER TABLE tickets ADD COLUMN IF NOT EXISTS mark DOUBLE PRECISION")
+        desk.execute("UPDATE tickets SET mark = :mark WHERE id = :id", {"mark": float(mark), "id": number})
+    desk.close()
+    settings = desk_settings(postgres_url, query="SELECT * FROM tickets", watermark="mark")
+    for rows in (2, 0):
+        pulled = house.pull(settings)
+        assert (pulled.rows, pulled.unmarked, pulled.watermark) == (rows, 2, "2.5")
+
+
 def test_parquet_on_s3_is_pulled(house, s3_server, monkeypatch, tmp_path):
     for name, value in {**s3_server.environment, "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": s3_server.endpoint}.items():
         monkeypatch.setenv(name, value)

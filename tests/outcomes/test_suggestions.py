@@ -83,6 +83,10 @@ def test_they_are_found_by_the_id_as_it_is_stored_and_by_a_key(home):
         make_interaction(4, request_id="q_4", response_text=ANSWER, keys={"commit": "abc"}),
     ]
     lake.append("interactions", rows)
+    shared = [make_interaction(number, request_id="q_5", response_text=ANSWER) for number in (5, 6)]
+    lake.append("interactions", shared)
+    several = find_suggestions(lake, {"q_5": "q_5"})["q_5"]
+    assert {one.target["trace_id"] for one in several} == {row.trace_id for row in shared}, "a request that is no one's name"
     found = find_suggestions(lake, {"jane@example.com": "q_hash", "q_2": "q_2", "q_3": "q_3", "none": "none"})
     assert {name: [one.reason for one in some] for name, some in found.items()} == {
         "jane@example.com": [None],

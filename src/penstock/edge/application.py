@@ -63,7 +63,6 @@ def build_edge_app(
     posts: dict[str, ASGIApp] = {
         **otlp_endpoints(door, guard, limit),
         **foreign_endpoints(door, guard, limit, clock),
-        webhooks.PATH: webhooks.WebhookEndpoint(door, guard, load_webhooks(settings.webhooks, environment), limit, clock),
         "/v1/chat/completions": GatewayEndpoint(gateway, CHAT),
         "/v1/completions": GatewayEndpoint(gateway, COMPLETIONS),
     }
@@ -76,10 +75,19 @@ def build_edge_app(
         "/healthz": HealthEndpoint(routes),
         **information_endpoints(guard),
     }
-    served = [*_serving(posts, "POST"), *_serving({"/v1/feedback": feedback}, "POST", "OPTIONS"), *_serving(gets, "GET")]
-    app = Starlette(routes=served, lifespan=lifespan)
+    hooks = webhooks.WebhookEndpoint(door, guard, load_webhooks(settings.webhooks, environment), limit, clock)
+    app = Starlette(routes=_list_routes(posts, feedback, hooks, gets), lifespan=lifespan)
     setattr(app.state, ROUTES_STATE, routes)
     return app
+
+
+def _list_routes(posts: Mapping[str, ASGIApp], feedback: ASGIApp, hooks: ASGIApp, gets: Mapping[str, ASGIApp]) -> list[Route]:
+    return [
+        *_serving(posts, "POST"),
+        *_serving({"/v1/feedback": feedback}, "POST", "OPTIONS"),  # browsers ask first
+        *_serving({webhooks.PATH: hooks}, "POST", "HEAD"),  # and so do some senders
+        *_serving(gets, "GET"),
+    ]
 
 
 def _serving(endpoints: Mapping[str, ASGIApp], *methods: str) -> list[Route]:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from penstock.edge.answers import send_json, send_refusal
+from penstock.edge.answers import send_answer, send_json, send_refusal
 from penstock.edge.ingest_door import IngestDoor
 from penstock.edge.keys import KeyGuard
 from penstock.edge.refusal import ClientGoneError, RefusedError, inviting_a_second_try, refuse
@@ -55,6 +55,10 @@ class WebhookEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["method"] == "HEAD":  # by which some senders look whether there is such a place
+            known = scope.get("path_params", {}).get("name", "") in self._hooks
+            await send_answer(send, 200 if known else 404, b"application/json", b"")
+            return
         try:
             with inviting_a_second_try(f"A request to {scope['path']}"):
                 answer = await self._serve(scope, receive)

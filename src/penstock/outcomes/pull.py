@@ -4,10 +4,12 @@ The commit to the lake carries its number as a transaction, and the state on dis
 docs/decisions/0017-pulls-write-to-the-lake.md.
 """
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 
 import msgspec
@@ -27,7 +29,7 @@ from penstock.records.feedback import Feedback
 from penstock.records.ids import digest
 from penstock.replay.binding import Row, RowError
 from penstock.replay.log_rows import LogRow
-from penstock.replay.watermark import Table, decode_mark, fresh_rows
+from penstock.replay.watermark import Table, TableRow, decode_mark, fresh_rows
 
 BATCH_ROWS = 5000
 
@@ -102,10 +104,11 @@ class Puller:
             state = PullState(identity=identity, number=state.number, seen_number=state.seen_number)
         before = state
         with closing(table.read(decode_mark(state.watermark), source.mapping.columns)) as values:
-            rows = fresh_rows(values, table.watermark, file.load_seen(state), state.rows)
+            ordered = _Ordered(values, source.settings.watermark)
+            rows = fresh_rows(ordered, table.watermark, file.load_seen(state), state.rows)
             while (batch := list(islice(rows, self._batch_rows))) and not is_stopping():
                 state = self._take(source, file, state, batch)
-        state = msgspec.structs.replace(state, unmarked=table.count_unmarked())
+        state = msgspec.structs.replace(state, unmarked=table.count_unmarked() + ordered.left_out)
         file.save(_ended(state, self._clock.known_at(), None))
         file.forget_seen(state.seen_number)
         return Pulled(
@@ -162,6 +165,23 @@ def transaction(name: str) -> str:
 def show_mark(text: str | None) -> str | None:
     """A watermark for people."""
     return None if text is None else str(decode_mark(text))
+
+
+class _Ordered:
+    """The rows of a table without those whose watermark is no number: it has no place among the others."""
+
+    def __init__(self, rows: Iterable[TableRow], watermark: str) -> None:
+        self._rows = rows
+        self._watermark = watermark
+        self.left_out = 0
+
+    def __iter__(self) -> Iterator[TableRow]:
+        for row in self._rows:
+            mark = row[0][self._watermark]
+            if isinstance(mark, float | Decimal) and not math.isfinite(mark):
+                self.left_out += 1
+            else:
+                yield row
 
 
 def _map_rows(mapping: PullMapping, batch: Sequence[LogRow], now: datetime) -> Iterator[Feedback | RowError]:

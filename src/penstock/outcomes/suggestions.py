@@ -29,6 +29,7 @@ class Suggestion(Struct, frozen=True, kw_only=True):
     interaction_id: str
     request_id: str  # as a commit names it, or else as it is stored
     target: dict[str, str]  # as a report names it
+    span: dict[str, str]  # as a report could name it as well
     lines: tuple[str, ...]
     reason: str | None = None  # why there are none
 
@@ -45,12 +46,15 @@ def find_suggestions(
         for row in _read(lake, _.request_id.isin(list(by_name))):
             for name in by_name[row["request_id"]]:
                 found.setdefault(name, []).append(_suggestion(row, name, {"request_id": name}))
+        for name, some in found.items():
+            if len(some) > 1:  # such a request is no one's name: each is named by its span
+                found[name] = [msgspec.structs.replace(one, target=one.span) for one in some]
     if key is not None and values:
         by_value = {stored: commit for commit, stored in values.items()}
         for row in _read(lake, _.keys.get(key, "").isin(list(by_value))):
             commit = by_value[dict(row["keys"])[key]]
-            target = {"trace_id": row["trace_id"], "span_id": row["span_id"]}
-            found.setdefault(commit, []).append(_suggestion(row, row["request_id"] or row["interaction_id"], target))
+            suggestion = _suggestion(row, row["request_id"] or row["interaction_id"], {})
+            found.setdefault(commit, []).append(msgspec.structs.replace(suggestion, target=suggestion.span))
     return found
 
 
@@ -78,7 +82,8 @@ def _suggestion(row: Mapping[str, Any], name: str, target: dict[str, str]) -> Su
     lines = suggested_lines(row["response_text"], row["tool_calls"])
     has_content = row["response_text"] is not None or row["tool_calls"] is not None
     reason = None if lines else "the answer suggests no code" if has_content else "the answer was not kept"
-    return Suggestion(interaction_id=row["interaction_id"], request_id=name, target=target, lines=lines, reason=reason)
+    span = {"trace_id": row["trace_id"], "span_id": row["span_id"]}
+    return Suggestion(interaction_id=row["interaction_id"], request_id=name, target=target, span=span, lines=lines, reason=reason)
 
 
 def _fenced_lines(text: str) -> Iterator[str]:
