@@ -12,6 +12,8 @@ EVENT = Event({"ticket": {"id": 7, "tags": ["a", "b"]}, "runs": [{"id": "r1"}], 
     [
         ("ticket.id", 7),
         ("runs.0.id", "r1"),
+        ("runs[0].id", "r1"),
+        ("runs[7].id", None),
         ("a.b", 1),
         ("header:X-Event", "closed"),
         ("header:X-Other", None),

@@ -145,6 +145,25 @@ def dying(write, left):
     return wrapped
 
 
+def test_a_commit_that_a_power_cut_tore_is_taken_back_and_made_again(sqlite, house, monkeypatch):
+    desk, settings = sqlite
+    desk.add(1)
+    house.pull(settings)
+    desk.add(2, minute=1)
+    left = itertools.count(5, -1)  # the state's write, the rows' and the lake's are made, and then it ends
+    with monkeypatch.context() as patched, contextlib.suppress(KilledError):
+        for owner, name in ((pull_module.StateFile, "save"), (pull_module.StateFile, "add_seen"), (type(house.lake), "append")):
+            patched.setattr(owner, name, dying(getattr(owner, name), left))
+        house.pull(settings)
+    assert house.rows() == 2
+    newest = max((house.folder / "lake" / "feedback").rglob("*.parquet"), key=lambda path: path.stat().st_mtime_ns)
+    newest.write_bytes(newest.read_bytes()[:100])
+    again = Home(house.folder)
+    assert again.pull(settings).rows == 1
+    assert [report.target_id for report in again.reports()] == ["T-1", "T-2"]
+    assert again.rows() == 2
+
+
 def test_a_state_that_was_lost_reads_all_again_and_counts_each_report_once(sqlite, house):
     desk, settings = sqlite
     desk.add(1)

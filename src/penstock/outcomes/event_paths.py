@@ -1,4 +1,4 @@
-"""Paths into an event: `ticket.id`, `runs.0.id`, `header:X-Event`, and text with paths in braces. Reasons quote no value."""
+"""Paths into an event: `ticket.id`, `runs[0].id`, `header:X-Event`, and text with paths in braces. Reasons quote no value."""
 
 import re
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from msgspec import Struct
 from penstock.outcome_settings import HEADER
 
 LONGEST_NAME = 1024  # of an id or a key, as in /v1/feedback
+_INDEX = re.compile(r"\[([0-9]+)\]")
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 
@@ -30,7 +31,7 @@ def find_value(event: Event, path: str) -> Any:
     value = event.content
     if isinstance(value, Mapping) and path in value:
         return value[path]  # a name with a dot in it
-    for step in path.split("."):
+    for step in _INDEX.sub(r".\1", path).split("."):
         if isinstance(value, Mapping):
             value = value.get(step)
         elif isinstance(value, list) and step.isascii() and step.isdigit() and len(step) < 7 and int(step) < len(value):

@@ -122,11 +122,26 @@ class Puller:
 
     def _settled(self, name: str, state: PullState) -> PullState:
         """The state after the commit that was under way when a process ended, or before it where it was not made."""
-        reached = self._lake.transaction_version("feedback", transaction(name)) or 0
+        reached = self._reached(name)
         if state.pending is not None:
-            state = state.pending if reached >= state.pending.number else msgspec.structs.replace(state, pending=None)
+            was_made = reached >= state.pending.number and self._is_kept(name, state.pending.number)
+            state = state.pending if was_made else msgspec.structs.replace(state, pending=None)
         # A state that was lost, or is another machine's, must not use numbers that the lake has seen.
-        return msgspec.structs.replace(state, number=max(state.number, reached))
+        return msgspec.structs.replace(state, number=max(state.number, self._reached(name)))
+
+    def _reached(self, name: str) -> int:
+        return self._lake.transaction_version("feedback", transaction(name)) or 0
+
+    def _is_kept(self, name: str, number: int) -> bool:
+        """Whether a commit is whole; its process may have died before it was durable, and one that is torn is taken back."""
+        version = self._lake.find_commit("feedback", transaction(name), number)
+        if version is None:
+            return True  # so old that the log does not reach back to it
+        if not self._lake.is_intact("feedback", version):
+            self._lake.quarantine_commit("feedback", version)
+            return False
+        self._lake.make_durable("feedback", version)
+        return True
 
     def _take(self, source: Source, file: StateFile, state: PullState, batch: Sequence[LogRow]) -> PullState:
         now = self._clock.known_at()
