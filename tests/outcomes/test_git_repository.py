@@ -114,13 +114,23 @@ def test_names_that_no_shell_would_like_are_only_names(clone, tmp_path):
     assert not list(tmp_path.rglob("pwned"))
 
 
+def sign(clone, sha):
+    """The same commit with a signature, which git would have checked by whatever program is configured."""
+    head, _, message = clone.git("cat-file", "commit", sha).partition("\n\n")
+    signed = f"{head}\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----\n\n{message}\n"
+    clone.write(".git/signed", signed)
+    made = clone.git("hash-object", "-t", "commit", "-w", ".git/signed")
+    clone.git("reset", "--quiet", "--soft", made)
+    return made
+
+
 def test_nothing_that_a_repository_configures_is_run(clone, tmp_path):
     ran = tmp_path / "ran"
     script = tmp_path / "evil.sh"
     script.write_text(f"#!/bin/sh\necho $0 $@ >> {ran}\ncat /dev/null\nexit 0\n")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     clone.write(".gitattributes", "*.py diff=evil filter=evil\n")
-    sha = clone.commit("one\n\nPenstock-Request: r_1\n", a__py="x = 1\n")
+    sha = sign(clone, clone.commit("one\n\nPenstock-Request: r_1\n", a__py="x = 1\n"))
     for name, value in {
         "core.fsmonitor": str(script),
         "core.pager": str(script),
@@ -142,6 +152,7 @@ def test_nothing_that_a_repository_configures_is_run(clone, tmp_path):
         "remote.origin.uploadpack": str(script),
         "remote.origin.promisor": "true",
         "remote.origin.partialclonefilter": "blob:none",
+        "core.repositoryformatversion": "1",
         "extensions.partialClone": "origin",
         "protocol.ext.allow": "always",
         "protocol.allow": "always",
@@ -162,9 +173,11 @@ def test_nothing_that_a_repository_configures_is_run(clone, tmp_path):
     with pytest.raises(BadInputError):
         GitRepository(clone.folder).added_lines(commit)
     assert not ran.exists(), "what is missing is not fetched"
-    with contextlib.suppress(subprocess.CalledProcessError):
-        clone.git("log", "-p")
-    assert ran.exists(), "git by itself does run what is configured"
+    for careless in (("log", "-1"), ("cat-file", "blob", blob), ("diff", "--cached", f"{sha}")):
+        with contextlib.suppress(subprocess.CalledProcessError):
+            clone.git(*careless)
+        assert ran.exists(), f"git {careless[0]} by itself runs what is configured"
+        ran.unlink()
 
 
 def test_what_is_too_much_or_takes_too_long_is_told_and_ended(clone, monkeypatch):
