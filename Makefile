@@ -13,7 +13,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet torch==2.13.0 --constraint constraints.txt
-	$(BIN)/pip install --quiet --editable '.[train,postgres,ner,dev]' --constraint constraints.txt
+	$(BIN)/pip install --quiet --editable '.[train,postgres,ner,spark,dev]' --constraint constraints.txt
 	touch $(STAMP)
 
 check: setup

@@ -14,3 +14,4 @@ install() {
 
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || install postgresql PostgreSQL
 command -v chromium >/dev/null || install chromium Chromium
+command -v java >/dev/null || install openjdk-17-jre-headless Java

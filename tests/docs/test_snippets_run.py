@@ -29,8 +29,8 @@ from tests.edge.upstream import running_upstream
 from tests.outcomes.clone import Clone
 from tests.registry.examples import a_checkpoint, a_release, a_turn
 
-# Those that go on until they are stopped have tests of their own; the last one speaks to another machine.
-NOT_RUN = ("penstock up", "penstock demo", "penstock edge", "penstock worker", "--edge https://edge.example.com")
+# Those that go on until they are stopped have tests of their own; the last ones speak to other machines.
+NOT_RUN = ("penstock up", "penstock demo", "penstock edge", "penstock worker", "--edge https://edge.example.com", "--engine spark://")
 LOG = {
     "programmer_id": "7", "task_name": "sum_product", "timestamp": "12.5", "model": "GPT-4o (chat)", "response": "Use sum().",
     "request": "[{'role': 'user', 'content': 'how do I add numbers?'}]", "copy_events": "[]",
@@ -72,7 +72,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Runn
     with running_upstream() as upstream:
         (home / "penstock.toml").write_text(
             f'[gateway]\ndefault_upstream = "big"\n[gateway.upstreams.big]\nbase_url = "{upstream.base_url}"\n'
+            '[signals.apology]\npython = "mine.py:judge"\ncolumns = ["response_text"]\n'
         )
+        (home / "mine.py").write_text("\n".join(snippet.values[0] for snippet in snippets("py")))
         with (home / "penstock.toml").open("a") as file:
             file.write(OUTCOMES.format(folder=folder))
         with running_edge(home, HELP_DESK_SECRET="a secret that both know") as (_process, running):

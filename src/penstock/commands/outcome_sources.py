@@ -69,7 +69,7 @@ def _describe(source: Source, settings: Settings) -> dict[str, Any]:
 
 
 def pull(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Which table; default: all of them.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which table; default: all of them.")] = None,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:

@@ -112,8 +112,9 @@ class SqlDefinition(Struct, frozen=True, kw_only=True):
 
     def _selected(self, rows: ibis.Table) -> ibis.Table:
         """What the SELECT gives of these rows. ConfigurationError where it does not run."""
-        rows.limit(0).to_pyarrow()  # so that the engine knows what is in memory
         backend: Any = rows.get_backend()
+        if backend.name == "duckdb":
+            rows.limit(0).to_pyarrow()  # so that it knows what is in memory
         try:
             written = sqlglot.transpile(self.declared.sql, read="duckdb", write=_DIALECTS[backend.name])
             if len(written) != 1:
