@@ -30,7 +30,14 @@ from tests.outcomes.clone import Clone
 from tests.registry.examples import a_checkpoint, a_release, a_turn
 
 # Those that go on until they are stopped have tests of their own; the last ones speak to other machines.
-NOT_RUN = ("penstock up", "penstock demo", "penstock edge", "penstock worker", "--edge https://edge.example.com", "--engine spark://")
+NOT_RUN = (
+    "penstock up",
+    "penstock demo",
+    "penstock edge",
+    "penstock worker",
+    "--edge https://edge.example.com",
+    "--engine spark://",
+)
 LOG = {
     "programmer_id": "7", "task_name": "sum_product", "timestamp": "12.5", "model": "GPT-4o (chat)", "response": "Use sum().",
     "request": "[{'role': 'user', 'content': 'how do I add numbers?'}]", "copy_events": "[]",

@@ -105,7 +105,7 @@ def test_a_source_that_fails_is_logged_once_and_kept_in_its_state(stores, desk, 
     wait_for(lambda: StateFile(penstock.home, "desk").load().failures >= 3, 30)
     thread.ask_to_stop()
     thread.join(30)
-    told = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    told = [record for record in caplog.records if record.levelno >= logging.ERROR and record.threadName == "pull-desk"]
     assert len(told) == 1
     assert "no such table: nowhere" in told[0].getMessage()
 
