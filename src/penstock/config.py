@@ -17,6 +17,7 @@ import re2
 from msgspec import Struct
 
 from penstock.errors import ConfigurationError
+from penstock.outcome_settings import PullSettings, WebhookRule, WebhookSettings
 from penstock.policy_settings import (
     NER_BACKENDS,
     REDACTION_KINDS,
@@ -31,6 +32,7 @@ from penstock.policy_settings import (
 from penstock.settings import ContractSettings, PriceSettings, Settings, SignalSettings, UpstreamSettings
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s*A-Z]+")
+_PLAIN_NAME = re.compile("[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 _KIND_NAME = re.compile("[a-z][a-z0-9_]{0,31}")
 
 # tables whose names are free, by their path, and what each entry holds
@@ -39,15 +41,18 @@ NAMED_TABLES: dict[str, type[Struct]] = {
     "gateway.upstreams": UpstreamSettings,
     "contracts": ContractSettings,
     "prices": PriceSettings,
+    "pulls": PullSettings,
+    "webhooks": WebhookSettings,
     "policy.forward": ForwardSettings,
 }
 
-# lists of rules, by their path, and what each rule holds
+# lists of rules, by their path, and what each rule holds; `*` is any name
 LISTED_TABLES: dict[str, type[Struct]] = {
     "policy.sample.policies": SamplePolicySettings,
     "policy.sample.policies.attributes": AttributeMatch,
     "policy.route.table": RouteSettings,
     "policy.route.table.attributes": AttributeMatch,
+    "webhooks.*.feedback": WebhookRule,
 }
 
 
@@ -156,6 +161,8 @@ def _convert(tree: Mapping[str, Any]) -> Settings:
             f"A setting has the wrong type or is out of range: {error}. `penstock config` lists types and defaults."
         ) from error
     _require_exact_origins(settings.edge.browser_origins)
+    _require_plain_names("webhooks", settings.webhooks)
+    _require_plain_names("pulls", settings.pulls)
     require_valid_redaction(settings.policy.redact)
     _require_sound_policy(settings.policy)
     return settings
@@ -170,6 +177,15 @@ def _require_exact_origins(origins: list[str]) -> None:
             raise ConfigurationError(
                 f"edge.browser_origins holds {origin!r}, which is no origin as browsers send it: write scheme and host "
                 "in small letters and only an unusual port, such as https://app.example.com; no path, `*` or last slash."
+            )
+
+
+def _require_plain_names(table: str, named: Mapping[str, Any]) -> None:
+    """Names that stand in URLs and in the names of files."""
+    for name in named:
+        if not _PLAIN_NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"{table}.{name}: call it by up to 64 letters, digits, underscores and dashes, such as {table}.help_desk."
             )
 
 
@@ -266,7 +282,11 @@ def _require_known_rule_keys(tree: Mapping[str, Any], table: str, struct: type[S
     known = dict.fromkeys(struct.__struct_fields__)
     entries: list[tuple[str, Any]] = [("", tree)]
     for part in table.split("."):
-        inner = [(where, entry.get(part)) for where, entry in entries if isinstance(entry, Mapping)]
+        tables = [(where, entry) for where, entry in entries if isinstance(entry, Mapping)]
+        if part == "*":
+            entries = [(f"{where}.{name}", entry) for where, named in tables for name, entry in named.items()]
+            continue
+        inner = [(where, entry.get(part)) for where, entry in tables]
         entries = []
         for where, found in inner:
             for number, entry in enumerate(found if isinstance(found, list) else [found]):

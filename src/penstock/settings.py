@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from penstock.outcome_settings import PullSettings, WebhookSettings
 from penstock.policy_settings import PolicySettings
 
 
@@ -238,6 +239,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     prices: Annotated[dict[str, PriceSettings], Meta(description='Prices beside and over those shipped: [prices."MODEL"].')] = (
         field(default_factory=dict)
     )
+    pulls: Annotated[
+        dict[str, PullSettings], Meta(description="Tables of outcomes that the worker reads by itself: [pulls.NAME].")
+    ] = field(default_factory=dict)
+    webhooks: Annotated[
+        dict[str, WebhookSettings], Meta(description="Senders of events, by the last part of their URL: [webhooks.NAME].")
+    ] = field(default_factory=dict)
     signals: Annotated[dict[str, SignalSettings], Meta(description="Signals of one's own: [signals.NAME].")] = field(
         default_factory=dict
     )

@@ -26,14 +26,46 @@ from penstock.registry.registry import Registry
 from tests.docs.test_snippets import REPOSITORY, command_lines, snippets
 from tests.edge.test_process import running_edge
 from tests.edge.upstream import running_upstream
+from tests.outcomes.clone import Clone
 from tests.registry.examples import a_checkpoint, a_release, a_turn
 
 # Those that go on until they are stopped have tests of their own; the last ones speak to other machines.
-NOT_RUN = ("penstock up", "penstock demo", "penstock edge", "penstock worker", "--edge https://edge.example.com", "--engine spark://")
+NOT_RUN = (
+    "penstock up",
+    "penstock demo",
+    "penstock edge",
+    "penstock worker",
+    "--edge https://edge.example.com",
+    "--engine spark://",
+)
 LOG = {
     "programmer_id": "7", "task_name": "sum_product", "timestamp": "12.5", "model": "GPT-4o (chat)", "response": "Use sum().",
     "request": "[{'role': 'user', 'content': 'how do I add numbers?'}]", "copy_events": "[]",
 }  # fmt: skip
+
+OUTCOMES = """
+[pulls.help_desk]
+url = "sqlite:///{folder}/desk.db"
+query = "SELECT * FROM tickets"
+watermark = "updated_at"
+
+[[pulls.help_desk.feedback]]
+name = "outcome.resolved"
+keys.ticket_id = {{ column = "ticket" }}
+value = {{ column = "status", map = {{ solved = 1 }} }}
+occurred_at = {{ column = "solved_at", parse = "iso" }}
+
+[webhooks.help_desk]
+secret_env = "HELP_DESK_SECRET"
+signature_header = "X-Signature"
+
+[[webhooks.help_desk.feedback]]
+name = "outcome.resolved"
+key = "ticket_id"
+target_path = "ticket.id"
+value_path = "ticket.status"
+values = {{ reopened = 0.0 }}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +82,25 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Runn
             '[signals.apology]\npython = "mine.py:judge"\ncolumns = ["response_text"]\n'
         )
         (home / "mine.py").write_text("\n".join(snippet.values[0] for snippet in snippets("py")))
-        with running_edge(home) as (_process, running):
+        with (home / "penstock.toml").open("a") as file:
+            file.write(OUTCOMES.format(folder=folder))
+        with running_edge(home, HELP_DESK_SECRET="a secret that both know") as (_process, running):
             yield folder, running
+
+
+def _write_outcomes(folder: Path) -> None:
+    """A help desk's table, a clone and test reports, as the page on where outcomes come from names them."""
+    with contextlib.closing(sqlite3.connect(folder / "desk.db")) as database:
+        database.execute("CREATE TABLE tickets (id, ticket, status, solved_at, updated_at)")
+        database.execute("INSERT INTO tickets VALUES (1, 'T-1', 'solved', '2026-03-01T10:00:00Z', '2026-03-01T10:00:05Z')")
+        database.commit()
+    clone = Clone(folder / "repository")
+    clone.commit("First")
+    clone.git("tag", "v1.2.0")
+    clone.commit("Second\n\nPenstock-Request: r_4c1f\n", a__py="x = 1\n")
+    (folder / "build").mkdir()
+    for name in ("report.xml", "build/*.xml"):  # no shell expands what a test types
+        (folder / name).write_text('<testsuite><testcase name="a"/></testsuite>')
 
 
 def _fill_registry(home: Path) -> None:
@@ -86,6 +135,7 @@ def _write_files(folder: Path) -> None:
         (folder / name).write_bytes(lzma.compress(text.getvalue().encode()))
     shutil.copytree(REPOSITORY / "examples", folder / "examples")
     _write_exports(folder)
+    _write_outcomes(folder)
 
 
 def _write_exports(folder: Path) -> None:

@@ -44,9 +44,16 @@ def settings_markdown() -> str:
 def _section(name: str, settings: Iterable[Setting]) -> str:
     heading = f"## `[{name}]`" if name else "## Top level"
     page = f"{heading}\n\n{_TABLE_HEAD}{''.join(_row(setting) for setting in settings)}"
-    named = [_named_section(f"[{path}.NAME]", NAMED_TABLES[path]) for path in NAMED_TABLES if path.rpartition(".")[0] == name]
+    named = [part for path in NAMED_TABLES if path.rpartition(".")[0] == name for part in _named_sections(path)]
     listed = [_named_section(f"[[{path}]]", LISTED_TABLES[path]) for path in LISTED_TABLES if path.startswith(name + ".")]
     return page + "".join([*named, *(listed if "." in name else ())])
+
+
+def _named_sections(path: str) -> list[str]:
+    """A table with free names, and the lists of rules within each of its entries."""
+    inner = [listed for listed in LISTED_TABLES if listed.startswith(f"{path}.*.")]
+    rules = [_named_section(f"[[{listed.replace('*', 'NAME')}]]", LISTED_TABLES[listed]) for listed in inner]
+    return [_named_section(f"[{path}.NAME]", NAMED_TABLES[path]), *rules]
 
 
 def _row(setting: Setting) -> str:

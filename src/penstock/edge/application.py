@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from penstock.edge import beacon
+from penstock.edge import beacon, webhooks
 from penstock.edge.answers import send_json, send_refusal
 from penstock.edge.feedback_api import FeedbackEndpoint
 from penstock.edge.foreign_feedback import foreign_endpoints, information_endpoints
@@ -26,6 +26,7 @@ from penstock.edge.upstreams import Upstreams
 from penstock.edge.web_pages import OriginsEndpoint
 from penstock.errors import PenstockError
 from penstock.model_client import CHAT, COMPLETIONS
+from penstock.outcomes.webhooks import load_webhooks
 from penstock.records import access
 from penstock.records.clock import utc_now
 from penstock.registry.registry import Registry
@@ -74,10 +75,19 @@ def build_edge_app(
         "/healthz": HealthEndpoint(routes),
         **information_endpoints(guard),
     }
-    served = [*_serving(posts, "POST"), *_serving({"/v1/feedback": feedback}, "POST", "OPTIONS"), *_serving(gets, "GET")]
-    app = Starlette(routes=served, lifespan=lifespan)
+    hooks = webhooks.WebhookEndpoint(door, guard, load_webhooks(settings.webhooks, environment), limit, clock)
+    app = Starlette(routes=_list_routes(posts, feedback, hooks, gets), lifespan=lifespan)
     setattr(app.state, ROUTES_STATE, routes)
     return app
+
+
+def _list_routes(posts: Mapping[str, ASGIApp], feedback: ASGIApp, hooks: ASGIApp, gets: Mapping[str, ASGIApp]) -> list[Route]:
+    return [
+        *_serving(posts, "POST"),
+        *_serving({"/v1/feedback": feedback}, "POST", "OPTIONS"),  # browsers ask first
+        *_serving({webhooks.PATH: hooks}, "POST", "HEAD"),  # and so do some senders
+        *_serving(gets, "GET"),
+    ]
 
 
 def _serving(endpoints: Mapping[str, ASGIApp], *methods: str) -> list[Route]:

@@ -157,9 +157,9 @@ def _iso(value: Any, field: str) -> datetime:
         return value
     try:
         parsed = datetime.fromisoformat(str(value).strip())
-    except ValueError:
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise RowError(f"{field}: {describe(value)} is no ISO 8601 time") from None
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def describe(value: Any) -> str:

@@ -125,30 +125,30 @@ def parse_mapping(text: str, where: str) -> RowMapping:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{where} is not valid TOML: {error}.") from error
-    _require_keys(tree, ("source", "interaction", "feedback"), where)
+    require_keys(tree, ("source", "interaction", "feedback"), where)
     interaction = dict(_table(tree, "interaction", where))
-    tags = _bindings(_table(interaction, "tags", f"{where} [interaction]"), f"{where} [interaction.tags]")
-    keys = _bindings(_table(interaction, "keys", f"{where} [interaction]"), f"{where} [interaction.keys]")
+    tags = read_bindings(_table(interaction, "tags", f"{where} [interaction]"), f"{where} [interaction.tags]")
+    keys = read_bindings(_table(interaction, "keys", f"{where} [interaction]"), f"{where} [interaction.keys]")
     interaction.pop("tags", None)
     interaction.pop("keys", None)
-    _require_keys(interaction, [*INTERACTION_FIELDS, "tags", "keys"], f"{where} [interaction]")
+    require_keys(interaction, [*INTERACTION_FIELDS, "tags", "keys"], f"{where} [interaction]")
     for name in _REQUIRED:
         if name not in interaction:
             raise ConfigurationError(f"{where} [interaction] does not say what `{name}` is; every interaction needs it.")
     _check_exposure(interaction.get("exposure"), where)
     return RowMapping(
         source=_source(_table(tree, "source", where), where),
-        interaction=_bindings(interaction, f"{where} [interaction]"),
+        interaction=read_bindings(interaction, f"{where} [interaction]"),
         tags=tags,
         keys=keys,
-        feedback=_feedback(tree.get("feedback", []), where),
+        feedback=read_feedback(tree.get("feedback", []), where),
         text=text,
     )
 
 
 def _source(table: Mapping[str, Any], where: str) -> SourceMapping:
     where = f"{where} [source]"
-    _require_keys(table, ("name", "format", "encoding", "delimiter"), where)
+    require_keys(table, ("name", "format", "encoding", "delimiter"), where)
     for key, value in table.items():
         if not isinstance(value, str) or not value:
             raise ConfigurationError(f"{where} {key} = {value!r} must be text.")
@@ -167,33 +167,36 @@ def _source(table: Mapping[str, Any], where: str) -> SourceMapping:
     return SourceMapping(**table)
 
 
-def _feedback(tables: Any, where: str) -> tuple[FeedbackMapping, ...]:
+def read_feedback(tables: Any, where: str) -> tuple[FeedbackMapping, ...]:
+    """The tables [[feedback]]; raises ConfigurationError."""
     if not isinstance(tables, list):
         raise ConfigurationError(f"{where}: write [[feedback]] with two brackets; there may be several.")
     found = []
     for position, table in enumerate(tables, start=1):
         here = f"{where} [[feedback]] {position}"
-        _require_keys(table, FEEDBACK_FIELDS, here)
+        require_keys(table, FEEDBACK_FIELDS, here)
         if "name" not in table:
             raise ConfigurationError(f'{here} has no `name`, such as "copy" or "rating".')
-        metadata = _bindings(_table(table, "metadata", here), f"{here} metadata", item=True)
+        metadata = read_bindings(_table(table, "metadata", here), f"{here} metadata", item=True)
         plain = {key: value for key, value in table.items() if key != "metadata"}
         bindings = {
-            key: _binding(value, f"{here} {key}", item="for_each" in table and key != "for_each") for key, value in plain.items()
+            key: read_binding(value, f"{here} {key}", item="for_each" in table and key != "for_each")
+            for key, value in plain.items()
         }
         found.append(FeedbackMapping(metadata=metadata, **bindings))
     return tuple(found)
 
 
-def _bindings(table: Mapping[str, Any], where: str, *, item: bool = False) -> dict[str, Binding]:
-    return {key: _binding(value, f"{where} {key}", item=item) for key, value in table.items()}
+def read_bindings(table: Mapping[str, Any], where: str, *, item: bool = False) -> dict[str, Binding]:
+    """A table of names and their bindings; raises ConfigurationError."""
+    return {key: read_binding(value, f"{where} {key}", item=item) for key, value in table.items()}
 
 
-def _binding(raw: Any, where: str, *, item: bool = False) -> Binding:
+def read_binding(raw: Any, where: str, *, item: bool = False) -> Binding:
     """A table of BINDING_KEYS, or a plain value, which is a constant."""
     if not isinstance(raw, dict):
         return Binding(value=raw)
-    _require_keys(raw, BINDING_KEYS, where)
+    require_keys(raw, BINDING_KEYS, where)
     given = [key for key in _SOURCES if key in raw]
     if len(given) != 1:
         raise ConfigurationError(f"{where} needs exactly one of {', '.join(_SOURCES)}, and has {' and '.join(given) or 'none'}.")
@@ -232,7 +235,8 @@ def _table(tree: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
     return table
 
 
-def _require_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+def require_keys(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    """Raise ConfigurationError, with a hint, for a key that is not known."""
     known = list(known)
     for key in table:
         if key not in known:

@@ -96,7 +96,7 @@ def _named(bindings: Mapping[str, Any], kind: str, row: Row) -> dict[str, Attrib
 
 def _reports(rule: FeedbackMapping, position: int, row: Row, identity: str, ended_at: datetime) -> list[dict[str, Any]]:
     """The reports that one [[feedback]] makes of a row, without their target."""
-    if rule.when is not None and not _is_true(rule.when.read(row, "feedback.when")):
+    if rule.when is not None and not is_true(rule.when.read(row, "feedback.when")):
         return []
     items: Any = [None]
     if rule.for_each is not None:
@@ -134,7 +134,7 @@ def _report(rule: FeedbackMapping, row: Row, ended_at: datetime, key: str) -> di
     return report
 
 
-def _is_true(value: Any) -> bool:
+def is_true(value: Any) -> bool:
     """Whether a `when` holds: nothing, 0, false, no and an empty list do not."""
     if isinstance(value, str):
         return value.strip().lower() not in ("", "0", "false", "no", "[]", "{}", "null", "none")

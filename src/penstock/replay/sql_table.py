@@ -19,7 +19,8 @@ _ROWS_AT_ONCE = 1000
 class SqlTable:
     """One query."""
 
-    def __init__(self, sql: str, url: str, watermark: str | None) -> None:
+    def __init__(self, sql: str, url: str | sqlalchemy.URL, watermark: str | None, setting: str = "--database") -> None:
+        """`setting` is what to name where the URL cannot be used."""
         self.watermark = watermark
         # The query stands within another: its comments may not reach further, its colons are no parameters.
         self._sql = sql.strip().rstrip(";").replace(":", r"\:")
@@ -28,11 +29,11 @@ class SqlTable:
             self._engine: Engine = sqlalchemy.create_engine(parsed, poolclass=NullPool)
         except (ArgumentError, NoSuchModuleError) as error:
             raise ConfigurationError(
-                f"--database is no SQLAlchemy URL that can be used ({type(error).__name__}); write it like "
+                f"{setting} is no SQLAlchemy URL that can be used ({type(error).__name__}); write it like "
                 "postgresql+psycopg://user@host/name."
             ) from error
         except ImportError as error:
-            raise ConfigurationError(f"--database needs a driver that is not installed: pip install {error.name}.") from error
+            raise ConfigurationError(f"{setting} needs a driver that is not installed: pip install {error.name}.") from error
         self.name = f"{parsed.render_as_string(hide_password=True)}"
         self.identity = f"{parsed.render_as_string(hide_password=True)}\n{sql}\n{watermark}"
 

@@ -1,4 +1,4 @@
-"""The worker: refreshes the lake every few seconds and runs turns as durable workflows.
+"""The worker: refreshes the lake every few seconds, pulls outcomes, and runs turns as durable workflows.
 
 One worker per home: it holds a lock that dies with it, so that its successor may take over its lease at once. Killed at any
 moment, it goes on at the next start: a workflow where it was, a turn whose workflow was never queued from its beginning.
@@ -20,6 +20,7 @@ from penstock.errors import ConflictError
 from penstock.lake.tables import TABLES
 from penstock.records.turn import TurnState
 from penstock.worker.client import APPLICATION, APPLICATION_VERSION, enqueue_workflow, open_client, workflows_url
+from penstock.worker.pulls import join_all, pull_threads
 from penstock.worker.refresh import Refresher
 from penstock.worker.repeat import Repeat
 from penstock.worker.stores import Stores
@@ -67,16 +68,22 @@ def work(
             Repeat("Maintenance", refresher.maintain, MAINTENANCE_INTERVAL_S),
         ]
         steps = build_steps(stores, refresher)
+        pulls = pull_threads(stores)
         for repeat in repeats:
             repeat.start()
+        for pull in pulls:
+            pull.start()
         try:
             with running_workflows(stores, steps):
                 take_up_turns(stores, steps)
                 on_ready()
                 stopping.wait()
         finally:
+            for pull in pulls:
+                pull.ask_to_stop()
             for repeat in repeats:
                 repeat.stop(STOP_S)
+            join_all(pulls, STOP_S)
             refresher.release()
 
 

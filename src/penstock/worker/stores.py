@@ -7,6 +7,7 @@ from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.registry.registry import Registry
 from penstock.settings import Settings
+from penstock.text.redaction import Redactor
 
 
 class Stores(Protocol):
@@ -27,6 +28,10 @@ class Stores(Protocol):
     @property
     def clock(self) -> WriterClock:
         """The writer's clock."""
+
+    @property
+    def redactor(self) -> Redactor:
+        """The redactor with this home's key and policy."""
 
     def open_lake(self) -> Lake:
         """Another handle on the lake."""
