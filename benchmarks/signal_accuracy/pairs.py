@@ -1,0 +1,101 @@
+"""How well a probability finds what people marked: precision, recall, F1 and area under the curve, with intervals.
+
+Pairs that were drawn with a known probability count as many times as they stand for. Intervals of F1 and of the area come from
+drawing whole groups (conversations, people) again with a fixed seed: what one person does is alike.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy
+from msgspec import Struct
+from numpy.typing import ArrayLike, NDArray
+
+from penstock.statistics.intervals import wilson_interval
+
+COLUMNS = ("method", "pairs", "positive", "precision", "recall", "F1", "AUC")
+DRAWS = 1_000
+Floats = NDArray[numpy.float64]
+
+
+class Marked(Struct, frozen=True, kw_only=True):
+    """Pairs with what people said of them."""
+
+    positive: NDArray[numpy.bool_]
+    group: NDArray[numpy.int64]  # pairs of one group are not independent of each other
+    weight: Floats  # one over the probability with which it was drawn
+
+
+def marked(positive: Iterable[bool], group: Sequence[object], weight: ArrayLike | None = None) -> Marked:
+    """Pairs, with groups named in whatever way; a weight of 1 each unless given."""
+    truth = numpy.fromiter(positive, dtype=bool)
+    _, numbers = numpy.unique(numpy.asarray([str(name) for name in group]), return_inverse=True)
+    return Marked(
+        positive=truth, group=numbers, weight=numpy.ones(len(truth)) if weight is None else numpy.asarray(weight, float)
+    )
+
+
+def row(method: str, pairs: Marked, score: ArrayLike, threshold: float = 0.5) -> tuple[str, ...]:
+    """One line of a table with COLUMNS: pairs whose score is at or above the threshold count as found."""
+    scores = numpy.asarray(score, dtype=float)
+    found = scores >= threshold
+    f1_draws, auc_draws = [], []
+    for weight in _drawn_again(pairs):
+        f1_draws.append(f1(pairs.positive, found, weight))
+        auc_draws.append(area(pairs.positive, scores, weight))
+    return (
+        method,
+        str(len(scores)),
+        str(int(pairs.positive.sum())),
+        _share(pairs.positive, found, pairs.weight),
+        _share(found, pairs.positive, pairs.weight),
+        _with_draws(f1(pairs.positive, found, pairs.weight), f1_draws),
+        _with_draws(area(pairs.positive, scores, pairs.weight), auc_draws),
+    )
+
+
+def f1(positive: NDArray[numpy.bool_], found: NDArray[numpy.bool_], weight: Floats) -> float:
+    """The harmonic mean of precision and recall; 0 where nothing is right."""
+    right = float(weight[positive & found].sum())
+    return 2 * right / max(float(weight[positive].sum() + weight[found].sum()), 1e-12)
+
+
+def area(positive: NDArray[numpy.bool_], score: Floats, weight: Floats) -> float:
+    """The weighted share of pairs of a positive and a negative in which the positive scores higher; ties count half."""
+    values, place = numpy.unique(score, return_inverse=True)
+    ups = numpy.bincount(place, weight * positive, len(values))
+    downs = numpy.bincount(place, weight * ~positive, len(values))
+    both = float(ups.sum() * downs.sum())
+    return float((ups * (numpy.cumsum(downs) - downs / 2)).sum()) / both if both else float("nan")
+
+
+def best_threshold(pairs: Marked, score: ArrayLike) -> float:
+    """The score from which F1 is best on these pairs; for a baseline, on the part that tuning may see."""
+    scores = numpy.asarray(score, dtype=float)
+    candidates = numpy.unique(scores)
+    return float(max(candidates, key=lambda least: f1(pairs.positive, scores >= least, pairs.weight)))
+
+
+def _share(right: NDArray[numpy.bool_], of: NDArray[numpy.bool_], weight: Floats) -> str:
+    """The weighted share of `of` that is right, its Wilson interval at the effective number of pairs."""
+    counted = weight[of]
+    if not len(counted):
+        return "-"
+    share = float(weight[of & right].sum() / counted.sum())
+    effective = float(counted.sum() ** 2 / (counted**2).sum())
+    bounds = wilson_interval(share * effective, effective)
+    return f"{share:.3f} ({bounds.low:.3f}-{bounds.high:.3f})"
+
+
+def _drawn_again(pairs: Marked) -> Iterable[Floats]:
+    """The weights of DRAWS draws of as many groups as there are, with replacement."""
+    groups = int(pairs.group.max(initial=-1)) + 1
+    rng = numpy.random.default_rng(20_190)
+    for _ in range(DRAWS):
+        times = numpy.bincount(rng.integers(0, groups, groups), minlength=groups)
+        yield pairs.weight * times[pairs.group]
+
+
+def _with_draws(value: float, draws: Sequence[float]) -> str:
+    known = [one for one in draws if one == one]
+    low, high = numpy.quantile(known, (0.025, 0.975)) if known else (float("nan"),) * 2
+    return f"{value:.3f} ({low:.3f}-{high:.3f})"
