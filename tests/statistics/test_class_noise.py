@@ -62,3 +62,19 @@ def test_an_audit_of_nothing_or_with_impossible_probabilities_is_refused():
         with pytest.raises(BadInputError, match=str(wrong)):
             class_noise(votes, [1, -1], probability=[wrong, 0.5])
     class_noise(votes, [1, -1], probability=[0.5, float("nan")])  # who was not drawn needs no probability
+
+
+@pytest.mark.parametrize("drawn_good, drawn_bad", [(0.05, 0.5), (0.5, 0.05)])
+def test_intervals_cover_when_the_bad_were_drawn_more_often_or_less_than_the_good(drawn_good, drawn_bad):
+    covered, rounds, precision = numpy.zeros(2), 400, 0.8 * 0.9 / (0.8 * 0.9 + 0.2 * 0.3)
+    for seed in range(rounds):
+        matrix, truth = binary_votes(3_000, [0.9], right_on_zero=[0.7], share_of_one=0.8, seed=seed)
+        right = matrix[:, 0] == truth
+        probability = numpy.where(right, drawn_good, drawn_bad)
+        drawn = numpy.random.default_rng(10_000 + seed).random(3_000) < probability
+        noise = class_noise(votes_from_matrix(matrix), numpy.where(drawn, truth, -1), probability=probability)
+        covered += [
+            noise.confusion_low[0, 0, 0] < 0.7 < noise.confusion_high[0, 0, 0],
+            noise.belief_low[0, 1, 1] < precision < noise.belief_high[0, 1, 1],
+        ]
+    assert numpy.all((covered / rounds > 0.92) & (covered / rounds < 0.98))

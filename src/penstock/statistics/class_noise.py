@@ -29,8 +29,8 @@ def class_noise(votes: Votes, truth: ArrayLike, *, probability: ArrayLike | None
     """The rates on the items whose class is in `truth`; -1 there means not audited.
 
     `probability` is how probably each item was drawn for the audit (items; only audited ones are read): they count inversely
-    to it, and the intervals rest on the effective number of them (Kish 1965). Intervals are Wilson's. `BadInputError` for no
-    audited item, a class out of range, or a probability outside 0 to 1.
+    to it. Intervals are Wilson's, at the number of items that would have the variance of the ratio (`weighted_share.py`).
+    `BadInputError` for no audited item, a class out of range, or a probability outside 0 to 1.
     """
     known = known_classes(truth, votes)
     audited = known != ABSTAIN
@@ -61,10 +61,17 @@ def _by_class(votes: Votes, known: Indexes, weight: Floats) -> Floats:
 
 
 def _rates(answered: Floats, squared: Floats, axis: int, confidence: float) -> tuple[Floats, Floats, Floats]:
+    """The rates along an axis and their bounds, given the sums of weights and of their squares."""
     total, squares = answered.sum(axis=axis, keepdims=True), squared.sum(axis=axis, keepdims=True)
     rate = answered / numpy.where(total > 0, total, numpy.nan)
-    effective = numpy.where(squares > 0, total * total / numpy.where(squares > 0, squares, 1.0), 0.0)
-    low, high = wilson_bounds(numpy.nan_to_num(rate) * effective, numpy.broadcast_to(effective, rate.shape), confidence)
+    share = numpy.nan_to_num(rate)
+    spread = squared * (1.0 - 2.0 * share) + share * share * squares  # of weight times distance from the rate, squared
+    plain = share * (1.0 - share) * total * total
+    varies = spread > 1e-12 * squares
+    with numpy.errstate(divide="ignore", invalid="ignore"):
+        kish = numpy.where(squares > 0, total * total / squares, 0.0)
+        effective = numpy.where(varies, plain / spread, kish)
+    low, high = wilson_bounds(share * effective, effective, confidence)
     return rate, low, high
 
 
