@@ -4,7 +4,7 @@ import typer
 from ibis import _
 
 from penstock.app import Penstock
-from penstock.commands import options
+from penstock.commands import label_import, options
 from penstock.commands.printing import print_fields, print_rows, to_plain
 from penstock.labels.run import current_labels, run_labels
 from penstock.signals.definition import label
@@ -17,6 +17,7 @@ def register(cli: typer.Typer, name: str, summary: str) -> None:
     labels.command("schemas")(schemas)
     labels.command("counts")(counts)
     labels.command("run")(run)
+    label_import.add_to(labels)
     cli.add_typer(labels, name=name)
 
 
