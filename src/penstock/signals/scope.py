@@ -134,11 +134,13 @@ def _turns(lake: Lake, seeds: pa.Table) -> tuple[pa.Table, pa.Table, tuple[date,
     # Whoever a changed turn comes right after is judged anew, and with it its session.
     engine.execute(f"CREATE TABLE following AS {_NEXT}")
     engine.register("former", _former_sessions(lake, seeds, span))
+    engine.execute(
+        "CREATE TABLE begun AS SELECT interaction_id, session_id FROM seeds UNION "
+        "SELECT interaction_id, session_id FROM following WHERE next_in_session IN (SELECT interaction_id FROM seeds) "
+        "OR next_of_user IN (SELECT interaction_id FROM seeds)"
+    )
     sessions = engine.sql(
-        "SELECT session_id AS id FROM seeds WHERE session_id IS NOT NULL UNION SELECT id FROM former "
-        "UNION SELECT session_id FROM following WHERE session_id "
-        "IS NOT NULL AND (next_in_session IN (SELECT interaction_id FROM seeds) "
-        "OR next_of_user IN (SELECT interaction_id FROM seeds))"
+        "SELECT session_id AS id FROM begun WHERE session_id IS NOT NULL UNION SELECT id FROM former"
     ).to_arrow_table()
     engine.register("sessions", sessions)
     users = engine.sql(
@@ -149,11 +151,11 @@ def _turns(lake: Lake, seeds: pa.Table) -> tuple[pa.Table, pa.Table, tuple[date,
     engine.execute(f"CREATE OR REPLACE TABLE following AS {_NEXT}")
     targets = engine.sql(
         "SELECT interaction_id AS id FROM turns WHERE session_id IN (SELECT id FROM sessions) UNION SELECT interaction_id FROM "
-        "seeds UNION SELECT id FROM sessions"
+        "begun UNION SELECT id FROM sessions"
     ).to_arrow_table()
     needed = engine.sql(
         "WITH judged AS (SELECT interaction_id FROM turns WHERE session_id IN (SELECT id FROM sessions) UNION "
-        "SELECT interaction_id FROM seeds), after AS (SELECT * FROM following SEMI JOIN judged USING (interaction_id)) "
+        "SELECT interaction_id FROM begun), after AS (SELECT * FROM following SEMI JOIN judged USING (interaction_id)) "
         "SELECT interaction_id FROM judged UNION SELECT next_in_session FROM after WHERE next_in_session IS NOT NULL "
         "UNION SELECT next_of_user FROM after WHERE next_of_user IS NOT NULL"
     ).to_arrow_table()
