@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from penstock.app import Penstock
-from penstock.commands import options
+from penstock.commands import options, signal_quality
 from penstock.commands.printing import print_fields, print_rows, to_plain
 from penstock.errors import BadInputError, NotFoundError
 from penstock.ingest.prices import load_prices
@@ -35,6 +35,7 @@ def register(cli: typer.Typer, name: str, summary: str) -> None:
     signals.command("list")(show_all)
     signals.command("run")(run)
     signals.command("try")(try_out)
+    signal_quality.add_to(signals)
     cli.add_typer(signals, name=name)
 
 

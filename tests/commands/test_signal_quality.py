@@ -1,0 +1,58 @@
+"""`penstock signals quality`: what is typed and what is printed."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from penstock.app import Penstock
+from penstock.cli import build_cli
+from penstock.errors import BadInputError
+from tests.rows import make_signal
+from tests.signals.audited_lake import fill
+
+
+def run(settings, *arguments):
+    typed = ["signals", "quality", "--home", settings.home, *arguments]
+    result = CliRunner().invoke(build_cli("signals"), typed, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_table_for_people_and_the_same_figures_as_json(settings, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "250")
+    lake = Penstock(settings).lake
+    rows = fill(lake, segment="pro")
+    lake.append("signals", [make_signal("outcome.sold", rows[0], 1.0, definition="outcome@1")])
+    table = run(settings, "--by", "segment")
+    assert "200 targets audited for 'good'" in table
+    assert "Nobody has stated how to read outcome.sold" in table
+    told = json.loads(run(settings, "--by", "segment", "--json"))
+    precision = next(row["precision"] for row in told["rows"] if row["signal"] == "copy" and row["segment"] == "pro")
+    shown = f"{precision['value']:.2f} [{precision['interval']['low']:.2f}, {precision['interval']['high']:.2f}]"
+    assert shown in table
+
+
+def test_what_is_typed_narrows_and_states(settings):
+    fill(Penstock(settings).lake)
+    told = json.loads(run(settings, "--json", "--since", "2026-03-10", "--until", "2026-03-12", "--reading", "retry:bad>=0.9"))
+    assert told["period"] == {"since": "2026-03-10T00:00:00+00:00", "until": "2026-03-12T00:00:00+00:00"}
+    assert next(row["reading"] for row in told["rows"] if row["signal"] == "retry") == ">=0.9"
+
+
+def test_an_empty_lake_says_so(settings):
+    assert "There is no signal on this traffic." in run(settings)
+
+
+@pytest.mark.parametrize(
+    "arguments, reason",
+    [
+        (("--since", "yesterday"), "--since 'yesterday' is no time"),
+        (("--exposure", "mine"), "--exposure mine"),
+        (("--by", "colour"), "--by colour"),
+        (("--reading", "retry"), "The reading 'retry'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(settings, arguments, reason):
+    with pytest.raises(BadInputError, match=reason):
+        run(settings, *arguments)

@@ -1,0 +1,35 @@
+"""What signals are taken to say: the design's directions, and what users state instead."""
+
+import numpy
+import pytest
+
+from penstock.errors import BadInputError
+from penstock.signals.readings import BAD, GOOD, READINGS, parse_readings
+
+
+def test_directions_are_those_of_the_design():
+    higher = {name for name, reading in READINGS.items() if reading.higher_is_better}
+    assert {"rating", "copy", "acceptance", "retention", "completion", "feedback"} == higher
+    assert {"edit", "retry", "abandonment"} <= READINGS.keys() - higher
+
+
+def test_a_stated_reading_replaces_the_usual_one_and_no_other():
+    readings = parse_readings(["outcome.tests:good>=1, bad<1", "retry:bad>=.7"])
+    assert str(readings["outcome.tests"]) == "good >=1, bad <1"
+    assert [says for says, _ in readings["outcome.tests"].bounds()] == [GOOD, BAD]
+    assert (readings["retry"].bad.threshold, readings["retry"].good) == (0.7, None)
+    assert readings["edit"] == READINGS["edit"]
+
+
+def test_a_bound_holds_alike_in_sql_and_in_numbers():
+    bound = parse_readings(["x:good>=0.5"])["x"].good
+    assert bound.sql("value") == "value >= 0.5"
+    assert bound.holds(numpy.array([0.4, 0.5, numpy.nan])).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    "text", ["retry", "retry:", ":good>1", "retry:bad=1", "retry:bad>=x", "x:good>=0,bad<=0", "x:good>0,good>1", "x:good>0,bad>1"]
+)
+def test_what_is_no_reading_is_refused(text):
+    with pytest.raises(BadInputError, match="write NAME:good"):
+        parse_readings([text])
