@@ -1,8 +1,15 @@
-"""Every data set that signals are measured on, by the name of its folder among the data; a new one is a file and a line here."""
+"""Every data set that signals are measured on, by the name of its folder among the data; a new one is a file and a line here.
+
+Where a folder is measured on for several signals, the signal stands behind a colon.
+"""
 
 from benchmarks.signal_accuracy.cast19 import measure as cast19
 from benchmarks.signal_accuracy.figures import Measure
+from benchmarks.signal_accuracy.realhumaneval_feedback import measure as realhumaneval_feedback
+from benchmarks.signal_accuracy.topical_chat import measure as topical_chat
 
 SETS: dict[str, Measure] = {
     "cast19": cast19,
+    "realhumaneval:feedback": realhumaneval_feedback,
+    "topical_chat": topical_chat,
 }

@@ -10,8 +10,11 @@ from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.records.interaction import Interaction
 from penstock.records.signal import Signal
+from penstock.signals.retry import RETRY
 from penstock.signals.run import run_signals
 from tests.rows import make_feedback, make_interaction, make_span, matched, trace
+
+RETRIES = {"retry": RETRY}
 
 
 def signals(lake: Lake) -> dict[str, Signal]:
@@ -127,7 +130,7 @@ def asks(number: int, text: str, start: float, **fields: Any) -> Interaction:
 
 def test_asking_the_same_again_is_a_retry_of_the_first(lake: Lake, clock: WriterClock) -> None:
     lake.append("interactions", [asks(0, "sort a list", 0), asks(1, "sort a list", 20), asks(2, "book a table", 40)])
-    assert run_signals(lake, clock) == {"retry": 1}
+    assert run_signals(lake, clock, definitions=RETRIES) == {"retry": 1}
     row = signals(lake)["retry"]
     assert (row.interaction_id, row.evidence["kind"]) == (asks(0, "", 0).interaction_id, "exact")
     assert row.evidence["next_interaction_id"] == asks(1, "", 20).interaction_id
@@ -151,7 +154,7 @@ def test_later_than_the_gap_or_after_a_failure_or_inside_one_trace_is_no_retry(l
             asks(6, "x", 910),
         ],
     )  # fmt: skip
-    assert run_signals(lake, clock) == {}
+    assert run_signals(lake, clock, definitions=RETRIES) == {}
 
 
 def test_a_turn_whose_words_were_sampled_out_still_stands_between_two_others(lake: Lake, clock: WriterClock) -> None:
@@ -165,13 +168,13 @@ def test_a_turn_whose_words_were_sampled_out_still_stands_between_two_others(lak
 
 def test_a_turn_that_comes_late_between_two_withdraws_a_retry(lake: Lake, clock: WriterClock) -> None:
     lake.append("interactions", [asks(0, "sort a list", 0), asks(1, "sort a list", 20)])
-    run_signals(lake, clock)
+    run_signals(lake, clock, definitions=RETRIES)
     lake.append("interactions", [asks(2, "book a table", 10)])
-    assert run_signals(lake, clock) == {"retry": 1}
+    assert run_signals(lake, clock, definitions=RETRIES) == {"retry": 1}
     row = signals(lake)["retry"]
     assert (row.value, row.revision) == (None, 1)
     assert "withdrawn" in row.evidence
-    assert run_signals(lake, clock) == {}
+    assert run_signals(lake, clock, definitions=RETRIES) == {}
 
 
 def test_a_changed_neighbour_without_a_user_leaves_what_was_found_by_user(lake: Lake, clock: WriterClock) -> None:
@@ -247,9 +250,9 @@ def test_a_busy_user_in_many_chunks_gives_the_signals_of_one_run(lake: Lake, clo
 def test_a_turn_that_loses_its_words_no_longer_stands_between_two(lake: Lake, clock: WriterClock) -> None:
     between = asks(2, "book a table", 10)
     lake.append("interactions", [asks(0, "sort a list", 0), between, asks(1, "sort a list", 20)])
-    assert run_signals(lake, clock) == {}
+    assert run_signals(lake, clock, definitions=RETRIES) == {}
     lake.append("interactions", [msgspec.structs.replace(between, prompt_text=None, revision=1)])
-    assert run_signals(lake, clock) == {"retry": 1}
+    assert run_signals(lake, clock, definitions=RETRIES) == {"retry": 1}
 
 
 def test_a_report_on_a_trace_that_turns_out_to_be_a_session_leaves_no_signal_behind(lake: Lake, clock: WriterClock) -> None:

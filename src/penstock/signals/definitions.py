@@ -8,6 +8,7 @@ from penstock.signals.acceptance import ACCEPTANCE
 from penstock.signals.copy import COPY
 from penstock.signals.definition import Definition
 from penstock.signals.edit import EDIT
+from penstock.signals.natural_feedback import FEEDBACK
 from penstock.signals.other_feedback import OTHER_FEEDBACK
 from penstock.signals.outcome import OUTCOME
 from penstock.signals.rating import RATING
@@ -16,7 +17,8 @@ from penstock.signals.silent import SILENT
 from penstock.signals.user_defined import user_definitions
 
 DEFINITIONS: dict[str, Definition] = {
-    definition.name: definition for definition in (RATING, COPY, ACCEPTANCE, SILENT, EDIT, RETRY, OUTCOME, OTHER_FEEDBACK)
+    definition.name: definition
+    for definition in (RATING, COPY, ACCEPTANCE, SILENT, EDIT, RETRY, FEEDBACK, OUTCOME, OTHER_FEEDBACK)
 }
 
 

@@ -19,4 +19,4 @@ def _judge(row: Mapping[str, Any]) -> Finding:
     return from_report(row, f"feedback.{row['name']}", SignalKind.EXPLICIT, row["value"], text=row["text"])
 
 
-OTHER_FEEDBACK = RowDefinition(name="feedback", version=1, select=_select, judge=_judge)
+OTHER_FEEDBACK = RowDefinition(name="other_feedback", version=1, select=_select, judge=_judge)

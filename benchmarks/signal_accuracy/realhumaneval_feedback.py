@@ -1,0 +1,99 @@
+"""RealHumanEval: what programmers say next to a model that writes code for them, labelled by hand.
+
+The labels lie beside this file, by row of the data's CSV (the first is 0), with the probability with which each pair was drawn.
+Cues were written on programmers with even numbers and frozen; the labels are of the others, and were given without seeing what
+the cues say: every pair in which a cue was found, and 70 of the 258 others.
+"""
+
+import ast
+import csv
+import lzma
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy
+import pyarrow as pa
+from benchmarks.signal_accuracy.figures import Section, Table
+from benchmarks.signal_accuracy.pairs import COLUMNS, Floats, marked, row
+from msgspec import Struct
+
+from penstock.signals.feedback_reading import read_feedback
+
+LABELS = Path(__file__).with_name("realhumaneval_feedback.csv")
+QUESTIONS = {
+    "wrong (UR2, UR3)": ("UR2", "UR3"),
+    "wrong or asked again (UR1-UR3)": ("UR1", "UR2", "UR3"),
+    "wrong, again or unclear (UR1-UR4)": ("UR1", "UR2", "UR3", "UR4"),
+}
+
+
+class Labelled(Struct, frozen=True, kw_only=True):
+    """One request and the next, and what a person read there."""
+
+    programmer: str
+    before: str
+    after: str
+    code: str  # empty where nothing is said of the answer
+    weight: float
+
+
+def labelled_of(data: Path) -> list[Labelled]:
+    """The labelled pairs with their texts."""
+    csv.field_size_limit(1 << 30)
+    with lzma.open(data / "realhumaneval" / "chat_data.csv.xz", "rt", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        Labelled(
+            programmer=rows[int(label["row"])]["programmer_id"],
+            before=last_request(rows[int(label["row"])]["request"]),
+            after=last_request(rows[int(label["next_row"])]["request"]),
+            code=label["code"],
+            weight=1.0 / float(label["inclusion_probability"]),
+        )
+        for label in labels()
+    ]
+
+
+def labels() -> Iterator[dict[str, str]]:
+    """The lines of the file of labels."""
+    with LABELS.open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def last_request(messages: str) -> str:
+    """The user's last message, of a Python literal with all of them."""
+    return str([message["content"] for message in ast.literal_eval(messages) if message["role"] == "user"][-1])
+
+
+def measure(data: Path) -> Section:
+    """How well sure cues, and all cues, find what a person finds."""
+    pairs = labelled_of(data)
+    code, is_sure = _read(pairs)
+    rows = []
+    for name, codes in QUESTIONS.items():
+        truth = marked(
+            (pair.code in codes for pair in pairs), [pair.programmer for pair in pairs], [pair.weight for pair in pairs]
+        )
+        found = numpy.isin(code, codes)
+        score: Floats = found * numpy.where(is_sure, 1.0, 0.5)
+        rows += [row(f"{name}, sure cues", truth, score, 1.0), row(f"{name}, all cues", truth, score)]
+    right = sum(pair.code == read for pair, read in zip(pairs, code, strict=True) if pair.code)
+    text = _TEXT.format(pairs=len(pairs), right=right, spoken=sum(bool(pair.code) for pair in pairs))
+    return Section(
+        title="RealHumanEval, what is said next", text=text, tables=(Table(title=_TITLE, columns=COLUMNS, rows=tuple(rows)),)
+    )
+
+
+_TITLE = "`feedback` against the labels"
+_TEXT = """
+{pairs} pairs of requests of one programmer and task, by hand, of programmers with odd numbers; cues were written on the others
+and frozen before. What sure cues find can be relied on; they miss more than half, because many say what the code should do
+instead of saying that it does not, or ask the same in other words, which is what `retry` is for. The very code was right in
+{right} of the {spoken} messages that say something.
+"""
+
+
+def _read(pairs: list[Labelled]):
+    reading = read_feedback(pa.array([pair.before for pair in pairs]), pa.array([pair.after for pair in pairs]))
+    code = numpy.array([code or "" for code in reading.code.to_pylist()])
+    return code, numpy.array([bool(sure) for sure in reading.is_sure.to_pylist()])
