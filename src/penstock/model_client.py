@@ -74,13 +74,14 @@ class ModelClient:
         api_key: str | None = None,
         timeouts: Timeouts | None = None,
         max_answer_bytes: int = 64 * 1024 * 1024,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         if not base_url.startswith(("http://", "https://")):
             raise ConfigurationError(
                 f"The model server's address {base_url!r} must start with http:// or https:// and end in /v1."
             )
         self.base_url = base_url.rstrip("/")
-        self._headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+        self._headers = {**(headers or {}), **({"authorization": f"Bearer {api_key}"} if api_key else {})}
         self._timeouts = timeouts or Timeouts()
         self._max_answer_bytes = max_answer_bytes
         self._session: aiohttp.ClientSession | None = None

@@ -129,6 +129,26 @@ class SignalSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     description: Annotated[str, Meta(description="What it means, for `penstock signals list`.")] = ""
 
 
+class JudgeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model that is asked about what cues leave uncertain; it sees redacted texts, as they lie in the lake."""
+
+    model: Annotated[str, Meta(description="What it is called at its server; empty for no judge.")] = ""
+    base_url: Annotated[
+        str, Meta(description="Its OpenAI-compatible server, up to and with /v1; Penstock's own gateway may be it.")
+    ] = ""
+    upstream: Annotated[str, Meta(description="Instead of `base_url`: the name of a [gateway.upstreams.NAME].")] = ""
+    api_key_env: Annotated[
+        str, Meta(description="Environment variable that holds its key; empty for the upstream's, or none.")
+    ] = ""
+    timeout_s: Annotated[float, Meta(description="How long one answer may take.", gt=0)] = 30.0
+    concurrency: Annotated[int, Meta(description="Most questions asked side by side.", ge=1)] = 4
+    daily_questions: Annotated[int, Meta(description="Most questions a day, in UTC.", ge=0)] = 1000
+    temperature: Annotated[float, Meta(description="Sent with each question; -1 leaves it out.", ge=-1)] = 0.0
+    max_tokens: Annotated[int, Meta(description="Most tokens of an answer, sent with each question; 0 leaves it out.", ge=0)] = (
+        256
+    )
+
+
 class TrafficSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whose behaviour counts."""
 
@@ -248,6 +268,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     signals: Annotated[dict[str, SignalSettings], Meta(description="Signals of one's own: [signals.NAME].")] = field(
         default_factory=dict
     )
+    judge: JudgeSettings = field(default_factory=JudgeSettings)
     edge: EdgeSettings = field(default_factory=EdgeSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     registry: RegistrySettings = field(default_factory=RegistrySettings)

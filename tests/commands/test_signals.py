@@ -1,10 +1,18 @@
+import json
+
 import pytest
 from typer.testing import CliRunner
 
 from penstock.app import Penstock
 from penstock.cli import build_cli
+from penstock.errors import ConfigurationError, ConflictError
+from penstock.records.clock import utc_now
 from penstock.settings import Settings
-from tests.rows import make_span, trace
+from penstock.signals.run import run_signals
+from penstock.worker.judging import LEASE
+from tests.judging.scripted_judge import running_judge
+from tests.rows import at, make_span, trace
+from tests.signals.test_next_turn import asks
 
 
 def test_what_is_settled_by_hand_is_sampled_as_the_worker_does(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,3 +23,27 @@ def test_what_is_settled_by_hand_is_sampled_as_the_worker_does(settings: Setting
     assert result.exit_code == 0, result.output
     (row,) = penstock.lake.to_records("interactions", penstock.lake.current("interactions"))
     assert (row.content_sampled, row.response_text, row.sample_probability) == (False, None, 0.00001)
+
+
+def test_the_judge_is_asked_once_by_hand_and_listed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    penstock = Penstock(settings)
+    lately = (utc_now() - at(0)).total_seconds() - 60
+    penstock.lake.append("interactions", [asks(0, lately, "sort", response_text="x"), asks(1, lately + 10, "hmm")])
+    run_signals(penstock.lake, penstock.clock)
+    with pytest.raises(ConfigurationError, match="no judge"):
+        typed("judge", "--home", settings.home)
+    with running_judge() as server:
+        monkeypatch.setenv("PENSTOCK_JUDGE_MODEL", "judge")
+        monkeypatch.setenv("PENSTOCK_JUDGE_BASE_URL", server.base_url)
+        said = json.loads(typed("judge", "--home", settings.home, "--json"))
+        assert (said["answered"], said["left_today"]) == (1, 999)
+        assert "feedback_judge@1" in typed("list", "--home", settings.home)
+        penstock.registry.leases.acquire(LEASE, "worker@there", 600.0, utc_now())
+        with pytest.raises(ConflictError, match="Another process"):
+            typed("judge", "--home", settings.home)
+
+
+def typed(*arguments: str) -> str:
+    result = CliRunner().invoke(build_cli("signals"), ["signals", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output

@@ -95,8 +95,8 @@ class ScriptedUpstream:
 
 
 @contextmanager
-def running_upstream() -> Iterator[ScriptedUpstream]:
-    upstream = ScriptedUpstream()
+def running_upstream(given: ScriptedUpstream | None = None) -> Iterator[ScriptedUpstream]:
+    upstream = given or ScriptedUpstream()
     loop = asyncio.new_event_loop()
     started = threading.Event()
     stop = asyncio.Event()

@@ -1,6 +1,8 @@
 """`penstock signals`: what is read from behaviour, how much of it there is, and trying out a new one."""
 
 import inspect
+import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -10,7 +12,7 @@ import typer
 from penstock.app import Penstock
 from penstock.commands import options, signal_quality
 from penstock.commands.printing import print_fields, print_rows, to_plain
-from penstock.errors import BadInputError, NotFoundError
+from penstock.errors import BadInputError, ConfigurationError, ConflictError, NotFoundError
 from penstock.ingest.prices import load_prices
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
@@ -20,10 +22,13 @@ from penstock.settings import SignalSettings
 from penstock.signals.definition import Definition, label
 from penstock.signals.definitions import all_definitions
 from penstock.signals.engine import Engine, LakeEngine
+from penstock.signals.feedback_due import JUDGED
+from penstock.signals.feedback_judge import MOST_AT_ONCE
 from penstock.signals.run import run_signals
 from penstock.signals.spark_engine import spark_engine
 from penstock.signals.trial import try_definition
 from penstock.signals.user_defined import user_definition
+from penstock.worker.judging import Judging, find_judge
 
 EMBEDDED = "duckdb"
 _SUMMARY_WIDTH = 120
@@ -35,6 +40,7 @@ def register(cli: typer.Typer, name: str, summary: str) -> None:
     signals.command("list")(show_all)
     signals.command("run")(run)
     signals.command("try")(try_out)
+    signals.command("judge")(judge)
     signal_quality.add_to(signals)
     cli.add_typer(signals, name=name)
 
@@ -57,6 +63,9 @@ def show_all(home: options.Home = None, json: options.Json = False) -> None:
         }
         for one in definitions.values()
     ]
+    if penstock.settings.judge.model:
+        said = "what a judge says of the messages that `feedback` is unsure of"
+        rows.append({"definition": JUDGED, "signals": found.pop(JUDGED, 0), "reads": "signals", "meaning": said})
     rows += [{"definition": name, "signals": found[name], "reads": "", "meaning": "not in force"} for name in sorted(found)]
     print_rows(rows, as_json=json)
 
@@ -111,6 +120,25 @@ def opened_engine(lake: Lake, name: str, settings: list[str]) -> Iterator[Engine
         return
     with spark_engine(lake, name, given) as engine:
         yield engine
+
+
+def judge(
+    most: Annotated[int, typer.Option(min=1, help="Most messages to ask about.")] = MOST_AT_ONCE,
+    home: options.Home = None,
+    json: options.Json = False,
+) -> None:
+    """Ask the judge of [judge] about messages that cues leave unsure, once; a running worker does so by itself.
+
+    Its answers are signals `feedback` of `feedback_judge@1`, beside those of the cues.
+    """
+    penstock = Penstock(options.load(home).settings)
+    chosen = find_judge(penstock)
+    if chosen is None:
+        raise ConfigurationError("There is no judge; set `model`, and `base_url` or `upstream`, under [judge].")
+    judged = Judging(chosen, penstock, f"judge@{socket.gethostname()}:{os.getpid()}").judge(most)
+    if judged is None:
+        raise ConflictError("Another process, such as the worker, is asking the judge; try again when it is done.")
+    print_fields(to_plain(judged), as_json=json)
 
 
 def try_out(

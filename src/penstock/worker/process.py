@@ -20,6 +20,7 @@ from penstock.errors import ConflictError
 from penstock.lake.tables import TABLES
 from penstock.records.turn import TurnState
 from penstock.worker.client import APPLICATION, APPLICATION_VERSION, enqueue_workflow, open_client, workflows_url
+from penstock.worker.judging import Judging, find_judge
 from penstock.worker.pulls import join_all, pull_threads
 from penstock.worker.refresh import Refresher
 from penstock.worker.repeat import Repeat
@@ -29,7 +30,9 @@ from penstock.worker.turn_steps import TurnSteps
 
 POLL_S = 0.2  # how soon a queued turn begins and a cancellation is seen
 STOP_S = 30.0
+JUDGE_STOP_S = 2.0  # an answer that is waited for longer is asked for again at the next start
 MAINTENANCE_INTERVAL_S = 60.0
+JUDGE_INTERVAL_S = 60.0
 LOCK = "worker.lock"
 UNDER_WAY = frozenset({"ENQUEUED", "DELAYED", "PENDING"})
 
@@ -67,9 +70,10 @@ def work(
             Repeat("Reading signals", refresher.read, interval_s),
             Repeat("Maintenance", refresher.maintain, MAINTENANCE_INTERVAL_S),
         ]
+        judging = _judging(stores, holder, stopping)
         steps = build_steps(stores, refresher)
         pulls = pull_threads(stores)
-        for repeat in repeats:
+        for repeat in (*repeats, *judging):
             repeat.start()
         for pull in pulls:
             pull.start()
@@ -81,10 +85,20 @@ def work(
         finally:
             for pull in pulls:
                 pull.ask_to_stop()
+            for repeat in judging:
+                repeat.stop(JUDGE_STOP_S)
             for repeat in repeats:
                 repeat.stop(STOP_S)
             join_all(pulls, STOP_S)
             refresher.release()
+
+
+def _judging(stores: Stores, holder: str, stopping: threading.Event) -> list[Repeat]:
+    """The thread that asks the judge, where one is set."""
+    if (judge := find_judge(stores)) is None:
+        return []
+    judging = Judging(judge, stores, holder, go_on=lambda: not stopping.is_set())
+    return [Repeat("Judging", judging.step, JUDGE_INTERVAL_S)]
 
 
 @contextmanager
