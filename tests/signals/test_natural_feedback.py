@@ -47,7 +47,7 @@ def test_a_message_that_comes_late_between_two_amends_what_was_said(lake: Lake, 
 
 def test_what_next_messages_do_not_speak_of_has_no_signal(lake: Lake, clock: WriterClock) -> None:
     lake.append("interactions", [asks(0, 0, "sort a list"), asks(1, 10, "book a table"), asks(2, 20, None)])
-    assert run_signals(lake, clock) == {}
+    assert run_signals(lake, clock, definitions={"feedback": FEEDBACK}) == {}
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from penstock.settings import SignalSettings
+from penstock.signals.abandonment import ABANDONMENT
 from penstock.signals.acceptance import ACCEPTANCE
+from penstock.signals.completion import COMPLETION
 from penstock.signals.copy import COPY
 from penstock.signals.definition import Definition
 from penstock.signals.edit import EDIT
 from penstock.signals.natural_feedback import FEEDBACK
 from penstock.signals.other_feedback import OTHER_FEEDBACK
 from penstock.signals.outcome import OUTCOME
+from penstock.signals.predicted_completion import PREDICTED_COMPLETION
 from penstock.signals.rating import RATING
 from penstock.signals.retry import RETRY
 from penstock.signals.silent import SILENT
@@ -18,7 +21,20 @@ from penstock.signals.user_defined import user_definitions
 
 DEFINITIONS: dict[str, Definition] = {
     definition.name: definition
-    for definition in (RATING, COPY, ACCEPTANCE, SILENT, EDIT, RETRY, FEEDBACK, OUTCOME, OTHER_FEEDBACK)
+    for definition in (
+        RATING,
+        COPY,
+        ACCEPTANCE,
+        SILENT,
+        EDIT,
+        RETRY,
+        ABANDONMENT,
+        FEEDBACK,
+        COMPLETION,
+        PREDICTED_COMPLETION,
+        OUTCOME,
+        OTHER_FEEDBACK,
+    )
 }
 
 

@@ -146,6 +146,8 @@ def _turns(lake: Lake, seeds: pa.Table) -> tuple[pa.Table, pa.Table, tuple[date,
     users = engine.sql(
         "SELECT DISTINCT user_id AS id FROM turns WHERE user_id IS NOT NULL AND session_id IN (SELECT id FROM sessions)"
     ).to_arrow_table()
+    # A session that goes on for long is read whole, and what its user asked after its end.
+    span = (span[0] - NEIGHBOURHOOD, span[1] + NEIGHBOURHOOD)
     engine.unregister("turns")
     engine.register("turns", _of_people(lake, sessions, users, span, seeds))
     engine.execute(f"CREATE OR REPLACE TABLE following AS {_NEXT}")
