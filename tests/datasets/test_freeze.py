@@ -182,3 +182,18 @@ def test_a_frozen_set_that_somebody_changed_is_found_out(
 def test_a_kind_that_is_none_is_refused() -> None:
     with pytest.raises(BadInputError, match="choose from sft, kto, events"):
         DatasetSpec(name="x", kind="ppo")
+
+
+def test_a_tabular_set_is_made_of_what_was_asked_with_an_object_and_answered_in_any_dimension(
+    freezer: Freezer, lake: Lake, registry: Registry, clock: WriterClock
+) -> None:
+    fill(lake, registry, clock, count=12)
+    tables = [answered(number, prompt_text=f'{{"amount": {number}}}') for number in range(20, 32)]
+    lake.append("interactions", tables)
+    lake.append("signals", [make_signal("acceptance", row, float(number % 3 == 0)) for number, row in enumerate(tables)])
+    run_labels(lake, registry, RewardSettings(), clock)
+    rows = freezer.rows(freezer.freeze("tabular", dimension="kept"))
+    assert sorted(row["features"]["amount"] for row in rows) == list(range(20, 32))
+    assert sum(row["label"] for row in rows) == 4
+    with pytest.raises(BadInputError, match="needs `dimension`"):
+        freezer.freeze("tabular")

@@ -77,3 +77,17 @@ def test_a_user_is_on_one_side_and_the_share_holds() -> None:
 
 def test_other_content_is_another_row() -> None:
     assert line("kto")["row_hash"] == line("kto")["row_hash"] != line("kto", response_text="other")["row_hash"]
+
+
+def test_a_tabular_row_has_the_numbers_that_were_asked_about_and_how_many_rows_it_stands_for() -> None:
+    asked = '{"amount": 12.5, "cards": 3, "guest": true, "age": null, "merchant": "m-1", "tags": [1]}'
+    row = line("tabular", prompt_text=asked, probability=0.9, inclusion_probability=0.1)
+    assert row["features"] == {"amount": 12.5, "cards": 3, "guest": True, "age": None}
+    assert (row["label"], row["weight"]) == (0.9, 20.0)
+    assert (row["interaction_id"], row["label_ids"], row["user"]) == ("i_1", ["l_1"], "u_1")
+    assert "prompt" not in row
+
+
+def test_a_tabular_row_takes_the_answer_itself_where_it_has_no_probability_and_survives_what_is_no_object() -> None:
+    row = line("tabular", prompt_text="{broken", value=1.0, probability=None, inclusion_probability=1.0)
+    assert (row["features"], row["label"]) == ({}, 1.0)

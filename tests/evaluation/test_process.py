@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from penstock.errors import EmptySelectionError, UpstreamError
-from penstock.evaluation.process import EvaluationJob, ModelAddress, evaluate, write_result
-from penstock.evaluation.suite_files import ITEMS, EventItem, ExactItem
+from penstock.evaluation.process import EvaluationJob, ModelAddress, evaluate, score_tables, write_result
+from penstock.evaluation.suite_files import ITEMS, EventItem, ExactItem, TabularItem
 from penstock.evaluation.verdict import Judged, Tolerances
+from penstock.statistics.boosted_trees import BoostedTrees, Tree, write_model
 from tests.evaluation.server import answering
 
 HALF = math.log(0.5)
@@ -115,3 +116,29 @@ def test_a_result_appears_whole(tmp_path):
     write_result(tmp_path / "result.json", judged)
     assert msgspec.json.decode((tmp_path / "result.json").read_bytes(), type=Judged) == judged
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def classifier(folder, threshold):
+    """Positive above a threshold."""
+    folder.mkdir()
+    stump = Tree(
+        feature=[0, -1, -1],
+        threshold=[threshold, 0.0, 0.0],
+        missing_left=[True, True, True],
+        left=[1, 0, 0],
+        right=[2, 0, 0],
+        value=[0.0, -1.0, 1.0],
+    )
+    (folder / "model.json").write_bytes(write_model(BoostedTrees(features=["amount"], baseline=0.0, trees=[stump])))
+    return ModelAddress(base_url="", model="x", folder=str(folder))
+
+
+def test_classifiers_are_scored_without_a_server(tmp_path):
+    items = [
+        TabularItem(item_id=f"b2:{number}", features={"amount": number}, label=float(number > 60), user=f"u_{number}")
+        for number in range(100)
+    ]
+    candidate, baseline = classifier(tmp_path / "new", 60.0), classifier(tmp_path / "old", 80.0)
+    asked = msgspec.structs.replace(job(tmp_path, "", items, "detection"), candidate=candidate, baseline=baseline)
+    judged = score_tables(asked)
+    assert (judged.passed, judged.score, judged.baseline_score) == (True, 1.0, pytest.approx(19 / 39))

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from penstock.errors import ConfigurationError, NotFoundError, UpstreamError
-from penstock.evaluation.run import Evaluator, model_address, name_evaluation, require_suite
+from penstock.evaluation.run import Evaluator, address_for, model_address, name_evaluation, require_suite
 from penstock.evaluation.suite_files import exact_item, freeze_exact_match
 from penstock.evaluation.verdict import Tolerances
 from penstock.lake.lake import Lake
@@ -101,3 +101,11 @@ def test_an_unknown_suite_is_named_with_those_that_exist(registry, suite):
     assert require_suite(registry, "copy") == suite
     with pytest.raises(NotFoundError, match="there are: copy"):
         require_suite(registry, "reverse")
+
+
+def test_a_classifier_is_found_in_its_folder_and_a_hosted_model_is_none(registry, suite, settings):
+    detection = replace(suite, kind="detection")
+    here = replace(checkpoint(registry, "c_here"), uri="/checkpoints/c_here")
+    assert address_for(detection, settings, here).folder == "/checkpoints/c_here"
+    with pytest.raises(ConfigurationError, match="'c_hosted' is a hosted model"):
+        address_for(detection, settings, checkpoint(registry, "c_hosted"))

@@ -15,10 +15,12 @@ from penstock.evaluation.suite_files import (
     own_suite_name,
     read_event_items,
     read_exact_items,
+    read_tabular_items,
     trusted_suite_name,
 )
 from penstock.records.clock import utc_now
 from penstock.records.dataset import DatasetVersion
+from tests.rows import LATER, T0
 
 
 def events_dataset(folder, rows, kind="events"):
@@ -119,3 +121,41 @@ def test_exact_items_are_named_by_prompt_and_answer(registry, tmp_path):
 def test_a_suite_without_items_is_refused(registry, tmp_path):
     with pytest.raises(EmptySelectionError):
         freeze_exact_match(registry, tmp_path, "copy", [], utc_now())
+
+
+def tabular(number, label):
+    origin = {"user": f"u_{number}", "interaction_id": f"i_{number}", "label_ids": ["l_1"]}
+    return {
+        "row_hash": f"b2:{number}",
+        "features": {"amount": number, "old": None},
+        "label": label,
+        "weight": 2.0,
+        "started_at": T0,
+        **origin,
+    }
+
+
+def test_the_test_split_of_a_tabular_set_is_a_detection_suite_and_can_become_the_trusted_one(registry, tmp_path):
+    dataset = events_dataset(tmp_path / "d", [tabular(number, number % 2) for number in (3, 1, 2)], kind="tabular")
+    own = freeze_held_out(registry, tmp_path, own_suite_name("cards", "t_1"), dataset, utc_now(), 2)
+    trusted = adopt_suite(registry, tmp_path, trusted_suite_name("cards"), own, utc_now())
+    items = read_tabular_items(Path(trusted.uri))
+    assert (own.kind, trusted.kind, trusted.items) == ("detection", "detection", 2)
+    assert [(item.item_id, item.label, item.weight, item.user) for item in items] == [
+        ("b2:1", 1, 2.0, "u_1"),
+        ("b2:2", 0, 2.0, "u_2"),
+    ]
+
+
+def test_a_tabular_split_of_one_side_is_no_suite(registry, tmp_path):
+    dataset = events_dataset(tmp_path / "d", [tabular(1, 0.2), tabular(2, 0.0)], kind="tabular")
+    with pytest.raises(EmptySelectionError, match="2 rows and 0 positives"):
+        freeze_held_out(registry, tmp_path, "x", dataset, utc_now())
+
+
+def test_a_suite_may_take_only_what_is_recent(registry, tmp_path):
+    rows = [tabular(number, number % 2) for number in range(6)]
+    rows[:2] = [{**row, "started_at": LATER} for row in rows[:2]]
+    dataset = events_dataset(tmp_path / "d", rows, kind="tabular")
+    suite = freeze_held_out(registry, tmp_path, "x", dataset, utc_now(), since=LATER)
+    assert [item.item_id for item in read_tabular_items(Path(suite.uri))] == ["b2:0", "b2:1"]

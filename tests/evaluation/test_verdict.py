@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from penstock.evaluation.suite_files import EventItem, ExactItem
-from penstock.evaluation.verdict import Tolerances, judge_exact_match, judge_held_out
+from penstock.evaluation.suite_files import EventItem, ExactItem, TabularItem
+from penstock.evaluation.verdict import Tolerances, judge_detection, judge_exact_match, judge_held_out
 
 TOLERANCES = Tolerances()
 HALF = math.log(0.5)
@@ -113,3 +113,59 @@ def test_a_gain_on_what_was_logged_outweighs_a_little_that_was_not():
     items = logged()
     judged = judge_held_out(items, logprobs(items, 0.7, 0.2), logprobs(items, 0.5, 0.5), TOLERANCES)
     assert judged.passed
+
+
+def transactions(positives=40, negatives=400, weight=1.0):
+    return [
+        TabularItem(
+            item_id=f"b2:{index}",
+            features={},
+            label=float(index < positives),
+            weight=weight if index < positives else 1.0,
+            user=f"u_{index}",
+            interaction_id=f"i_{index}",
+        )
+        for index in range(positives + negatives)
+    ]
+
+
+def scores(items, found, first=0):
+    """High for so many positives from one on, low for the rest, and in between for all negatives."""
+    inside = range(first, first + found)
+    return [0.9 if index in inside else 0.1 if item.label else 0.5 for index, item in enumerate(items)]
+
+
+RATE = Tolerances(false_positive_rate=0.01, detection=0.02)
+
+
+def test_a_classifier_that_finds_more_at_the_same_rate_passes_and_says_by_how_much():
+    items = transactions()
+    judged = judge_detection(items, scores(items, 36), scores(items, 20), RATE)
+    assert judged.passed
+    assert (judged.score, judged.baseline_score, judged.difference) == (0.9, 0.5, pytest.approx(0.4))
+    assert 0 < judged.difference_low < 0.4 < judged.difference_high
+    assert judged.reason.startswith("90.0% found, production 50.0%, +40.0% (at 1.00% false positives; 40 effective positives")
+    assert sum(one.score for one in judged.items) == 36
+    assert {one.slice for one in judged.items} == {"positive", "negative"}
+
+
+def test_a_classifier_that_is_shown_to_find_fewer_is_refused():
+    items = transactions()
+    judged = judge_detection(items, scores(items, 20), scores(items, 36), RATE)
+    assert not judged.passed
+    assert "fewer positives than production: -40.0%, at most" in judged.reason
+
+
+def test_a_loss_beyond_the_margin_is_refused_although_it_may_be_chance():
+    items = transactions()
+    judged = judge_detection(items, scores(items, 20), scores(items, 20, first=18), RATE)
+    assert judged.passed
+    judged = judge_detection(items, scores(items, 18), scores(items, 20, first=10), RATE)
+    assert "seems to find fewer" in judged.reason and judged.difference_high > 0
+
+
+def test_a_few_rows_that_stand_for_many_are_not_many():
+    few = transactions(positives=30)
+    heavy = [*transactions(positives=30, weight=1.0)[:28], *transactions(positives=2, weight=100.0)[:2], *few[30:]]
+    judged = judge_detection(heavy, scores(heavy, 20), scores(heavy, 20), RATE)
+    assert "too few positives to tell (2." in judged.reason

@@ -143,3 +143,18 @@ def test_a_route_that_nothing_serves_cannot_have_a_release(flips):
 def test_a_split_needs_two_sides(flips, share):
     with pytest.raises(ConfigurationError, match="candidate_share"):
         flips.propose("tab", "c_new", share=share)
+
+
+def test_what_was_proved_without_a_canary_goes_live_at_once_and_can_be_rolled_back(registry, flips):
+    release = flips.promote(flips.propose("tab", "c_new").release_id, "pair by pair", {})
+    assert (release.state, registry.routes.get("tab").stable_checkpoint_id) == (ReleaseState.LIVE, "c_new")
+    flips.roll_back(release.release_id, "second thoughts")
+    assert registry.routes.get("tab").stable_checkpoint_id == "c_old"
+
+
+def test_a_proof_against_what_no_longer_serves_is_worth_nothing(registry, flips):
+    release = flips.propose("tab", "c_new")
+    registry.routes.set_stable("tab", "c_newer", utc_now())
+    with pytest.raises(ConflictError, match="examine it again"):
+        flips.promote(release.release_id, "pair by pair", {})
+    assert registry.routes.get("tab").stable_checkpoint_id == "c_newer"

@@ -124,3 +124,19 @@ def test_one_failed_suite_refuses_and_says_why():
 
 def test_an_unexamined_candidate_is_refused():
     assert not offline_gate([]).passed
+
+
+def gained(low, suite_id="su_own"):
+    return replace(evaluation(True), suite_id=suite_id, difference=low + 0.05, difference_low=low)
+
+
+def test_without_a_canary_a_candidate_has_to_be_shown_to_be_better():
+    assert offline_gate([evaluation(True), gained(0.01)], must_gain_on="su_own").passed
+    unproven = offline_gate([gained(0.2, "su_trusted"), gained(-0.01)], must_gain_on="su_own")
+    assert unproven.reasons == ("not shown to be better than production: +0.0400, at least -0.0100",)
+    assert not offline_gate([gained(0.2, "su_trusted")], must_gain_on="su_own").passed
+
+
+def test_a_gain_makes_up_for_no_failed_suite():
+    failed = evaluation(False, "held-out/cards: it finds fewer")
+    assert offline_gate([failed, gained(0.2)], must_gain_on="su_own").reasons == ("held-out/cards: it finds fewer",)

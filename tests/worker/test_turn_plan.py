@@ -20,6 +20,9 @@ def test_a_plan_comes_back_as_it_was():
         ({"route": "tab", "limits": 3}, "unknown field `limits`"),
         ({}, "missing required field `route`"),
         ({"route": "tab", "held_out": False}, "names no suite"),
+        ({"route": "cards", "recipe": "classifier"}, "does not learn from a set of kind 'events'"),
+        ({"route": "tab", "canary": False}, "Without a canary"),
+        ({"route": "cards", "recipe": "classifier", "kind": "tabular", "canary": False, "held_out": False}, "Without a canary"),
     ],
 )
 def test_a_plan_that_cannot_be_carried_out_is_refused_at_once(fields, message):

@@ -1,13 +1,22 @@
 """What each step of a turn does, and refuses to do, on real stores."""
 
-import pytest
+import json
+import random
 
+import pytest
+from msgspec.structs import replace
+
+from penstock.datasets.freeze import freeze_dataset
+from penstock.datasets.spec import DatasetSpec
 from penstock.errors import StorageError, TrainingError
 from penstock.evaluation.suite_files import own_suite_name, trusted_suite_name
+from penstock.records.clock import utc_now
 from penstock.records.release import ReleaseState
 from penstock.records.turn import TurnState
 from penstock.release.canary import Flips
+from penstock.training.register import train as train_checkpoint
 from penstock.worker.turn import GO_ON
+from tests.rows import make_interaction
 from tests.worker import wheel
 
 
@@ -216,3 +225,60 @@ def test_steps_of_a_turn_that_is_over_do_nothing(home):
     steps = wheel.make_steps(home)
     assert steps.freeze("t_1", steps.moment()) == TurnState.FAILED
     assert home.registry.datasets.list() == []
+
+
+def classify(home, name, *, cards=400, **fields):
+    """Cards of which one in four is bad; those of each of two patterns can be told by one feature."""
+    interactions, labels = [], []
+    draw, now = random.Random(name), utc_now()
+    for number in range(cards):
+        bad, pattern = number % 4 == 0, draw.choice(fields.get("patterns", ("fast", "far")))
+        features = {"fast": draw.random() / 2, "far": draw.random() / 2}
+        if bad:
+            features[pattern] += 0.6
+        row = make_interaction(
+            sum(name.encode()) * 100_000 + number,
+            user_id=f"card-{name}-{number}",
+            prompt_text=json.dumps(features),
+            response_text="0.5",
+            content_present=True,
+        )
+        interactions.append(replace(row, started_at=now, ended_at=now, known_at=now))
+        labels.append(replace(wheel.reward_label(row.interaction_id, float(bad), now), dimension="fraud", schema="cards"))
+    lake = home.open_lake()
+    lake.append("interactions", interactions)
+    lake.append("labels", labels)
+
+
+def test_a_classifier_is_trained_proved_on_the_very_rows_and_released_without_a_canary(home):
+    settings = {"recipe": "classifier", "kind": "tabular", "schema": "cards", "dimension": "fraud", "canary": False}
+    plan = {**settings, "only_stable": False, "false_positive_rate": 0.05, "recipe_config": {"rounds": 20, "least_rows": 5}}
+    steps = wheel.make_steps(home, train=train_checkpoint)
+    classify(home, "first", patterns=("fast",))
+    (dataset,) = [
+        freeze_dataset(home.open_lake(), home.registry, home.artifacts, spec, home.clock.known_at())
+        for spec in [DatasetSpec(name="cards", kind="tabular", schema="cards", dimension="fraud")]
+    ]
+    first = train_checkpoint(
+        home.registry,
+        home.settings,
+        home.artifacts,
+        run_id="run_1",
+        recipe="classifier",
+        dataset=dataset,
+        parent=None,
+        overrides={"rounds": 20, "least_rows": 5},
+    )
+    home.registry.routes.set_stable(wheel.ROUTE, first.checkpoint_id, utc_now())
+    classify(home, "second", cards=800)
+    wheel.begin_turn(home, "t_1", **plan)
+    released = run(steps, "t_1")
+    assert (released.state, stable(home)) == (TurnState.RELEASED, released.checkpoint_id)
+    assert home.registry.suites.latest(trusted_suite_name(wheel.ROUTE)).kind == "detection"
+    classify(home, "third", cards=200)
+    wheel.begin_turn(home, "t_2", **plan, since=first.created_at)
+    refused = run(steps, "t_2")
+    assert (refused.state, stable(home)) == (TurnState.REFUSED, released.checkpoint_id)
+    examined = [one.suite_id for one in home.registry.evaluations.list(refused.checkpoint_id)]
+    assert len(examined) == 2
+    assert "not shown to be better" in refused.reason or "fewer positives" in refused.reason

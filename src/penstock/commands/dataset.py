@@ -41,6 +41,10 @@ def build(
     until: Moment = None,
     as_of: Moment = None,
     limit: Annotated[int | None, typer.Option(help="Only the newest so many.")] = None,
+    schema: Annotated[str, typer.Option(help="Label schema.")] = "response-quality",
+    dimension: Annotated[
+        str | None, typer.Option(help="Whose labels; default: the question that the kind is made for. A tabular set needs it.")
+    ] = None,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:
@@ -55,6 +59,8 @@ def build(
         since=_moment(since, "--since"),
         until=_moment(until, "--until"),
         limit=limit,
+        schema=schema,
+        dimension=dimension,
         test_share=penstock.settings.dataset.test_share,
     )
     known_at = _moment(as_of, "--as-of") or penstock.clock.known_at()

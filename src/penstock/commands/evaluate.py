@@ -30,7 +30,9 @@ def register(cli: typer.Typer, name: str, summary: str) -> None:
 def freeze(
     suite: SuiteName,
     items: Annotated[Path | None, typer.Option("--items", help='JSONL with {"prompt": [...], "expected": "..."}.')] = None,
-    dataset: Annotated[str | None, typer.Option("--dataset", help="Id of an events dataset whose test split to take.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="Id of an events or tabular dataset whose test split to take.")
+    ] = None,
     home: options.Home = None,
     json: options.Json = False,
 ) -> None:

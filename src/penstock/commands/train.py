@@ -17,7 +17,7 @@ def register(cli: typer.Typer, name: str, summary: str) -> None:
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="sft, kto or policy_gradient.")],
+    recipe: Annotated[str, typer.Argument(help="sft, kto, policy_gradient or classifier.")],
     dataset: Annotated[str, typer.Option("--dataset", help="Id of a frozen dataset.")],
     parent: Annotated[str | None, typer.Option("--parent", help="Id of the checkpoint to go on from.")] = None,
     rehearsal: Annotated[str | None, typer.Option("--rehearsal", help="Id of an SFT set that must not be unlearned.")] = None,

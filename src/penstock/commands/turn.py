@@ -29,7 +29,7 @@ def register(cli: typer.Typer, name: str, summary: str) -> None:
 
 def run(
     route: Annotated[str, typer.Argument(help="The route to improve.")],
-    recipe: Annotated[str, typer.Option("--recipe", help="sft, kto or policy_gradient.")] = "policy_gradient",
+    recipe: Annotated[str, typer.Option("--recipe", help="sft, kto, policy_gradient or classifier.")] = "policy_gradient",
     plan: Annotated[
         str | None, typer.Option("--plan", help="Other parts of the plan as a JSON object, or @FILE (docs/turn.md).")
     ] = None,

@@ -35,7 +35,7 @@ class TrainingRow(Struct, frozen=True, kw_only=True):
 def make_row(selected: Mapping[str, Any], kind: str, test_share: float) -> TrainingRow:
     """The training row of one selected interaction."""
     user = selected["user_id"] or selected["session_id"] or selected["interaction_id"]
-    content = {"prompt": _prompt(selected), "completion": selected["response_text"], **_target(selected, kind)}
+    content = _content(selected, kind)
     origin = {"interaction_id": selected["interaction_id"], "label_ids": [selected["label_id"]], "user": user}
     row_hash = content_hash(_encode({**content, **origin}))
     return TrainingRow(
@@ -47,7 +47,7 @@ def make_row(selected: Mapping[str, Any], kind: str, test_share: float) -> Train
         started_at=selected["started_at"],
         user=user,
         value=selected["value"],
-        weight=1.0 / (selected["sample_probability"] * selected["capture_probability"]),
+        weight=_weight(selected),
     )
 
 
@@ -55,6 +55,34 @@ def side_of(user: str, test_share: float) -> Split:
     """The side of the split on which this user is, in every set."""
     number = int.from_bytes(hashlib.sha256(f"{_SPLIT_SALT}\0{user}".encode()).digest()[:8], "big")
     return Split.TEST if number / 2**64 < test_share else Split.TRAIN
+
+
+def _content(selected: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    if kind != DatasetKind.TABULAR:
+        return {"prompt": _prompt(selected), "completion": selected["response_text"], **_target(selected, kind)}
+    probability = selected["probability"]
+    label = selected["value"] if probability is None else probability
+    return {
+        "features": _features(selected["prompt_text"]),
+        "label": label,
+        "weight": _weight(selected),
+        "started_at": selected["started_at"],
+    }
+
+
+def _weight(selected: Mapping[str, Any]) -> float:
+    """How many rows it stands for; what was known of only some of those like it is told by its label."""
+    kept = float(selected["sample_probability"] * selected["capture_probability"])
+    return 1.0 / (kept * (selected.get("inclusion_probability") or 1.0))
+
+
+def _features(asked: str) -> dict[str, float | bool | None]:
+    """The numbers and yes-or-nos of the JSON object that a classifier was asked with; everything else is for people."""
+    try:
+        given = msgspec.json.decode(asked, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return {}
+    return {name: value for name, value in given.items() if value is None or isinstance(value, bool | int | float)}
 
 
 def _prompt(selected: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -17,21 +17,24 @@ from penstock.text.redaction import FAILED
 
 DIMENSIONS = {DatasetKind.KTO: "kept", DatasetKind.SFT: "kept", DatasetKind.EVENTS: "reward"}
 
-_COLUMNS = (
+_TABULAR_COLUMNS = (
     "interaction_id",
     "user_id",
     "session_id",
     "started_at",
+    "prompt_text",
+    "sample_probability",
+    "capture_probability",
+)
+_COLUMNS = (
+    *_TABULAR_COLUMNS,
     "checkpoint_id",
     "input_messages",
-    "prompt_text",
     "system_instructions",
     "response_text",
     "finish_reason",
     "token_logprobs",
     "arm_probability",
-    "sample_probability",
-    "capture_probability",
 )
 
 
@@ -43,7 +46,7 @@ def select_rows(lake: Lake, spec: DatasetSpec, known_at: datetime) -> ibis.Table
         rows = rows.filter(keep(rows))
         counts.append(f"{name}: {rows.count().to_pyarrow().as_py()}")
     labelled = rows.inner_join(_labels(lake, spec, known_at), "interaction_id")
-    counts.append(f"with a label for {spec.schema}.{DIMENSIONS[DatasetKind(spec.kind)]}: {labelled.count().to_pyarrow().as_py()}")
+    counts.append(f"with a label for {spec.schema}.{dimension_of(spec)}: {labelled.count().to_pyarrow().as_py()}")
     if spec.kind == DatasetKind.SFT:
         labelled = labelled.filter(labelled.value >= 1.0)
         counts.append(f"kept: {labelled.count().to_pyarrow().as_py()}")
@@ -51,7 +54,13 @@ def select_rows(lake: Lake, spec: DatasetSpec, known_at: datetime) -> ibis.Table
         raise EmptySelectionError(f"The rule of {spec.name!r} selects nothing. Left after each filter: {'; '.join(counts)}.")
     if spec.limit is not None:
         labelled = labelled.order_by(_.started_at.desc(), _.interaction_id).limit(spec.limit)
-    return labelled.select(*_COLUMNS, "label_id", "value")
+    columns = _TABULAR_COLUMNS if spec.kind == DatasetKind.TABULAR else _COLUMNS
+    return labelled.select(*columns, "label_id", "value", "probability", "inclusion_probability")
+
+
+def dimension_of(spec: DatasetSpec) -> str:
+    """The question whose answers a set is made of."""
+    return spec.dimension or DIMENSIONS[DatasetKind(spec.kind)]
 
 
 def _filters(spec: DatasetSpec) -> list[tuple[str, Callable[[ibis.Table], ibis.Value]]]:
@@ -64,6 +73,8 @@ def _filters(spec: DatasetSpec) -> list[tuple[str, Callable[[ibis.Table], ibis.V
         ),
         ("without an error", lambda rows: rows.error_type.isnull()),
     ]
+    if spec.kind == DatasetKind.TABULAR:
+        filters.append(("asked with a JSON object", lambda rows: rows.prompt_text.fill_null("").startswith("{")))
     if spec.application is not None:
         filters.append((f"application {spec.application!r}", lambda rows: rows.application == spec.application))
     if spec.checkpoint_id is not None:
@@ -86,7 +97,7 @@ def _labels(lake: Lake, spec: DatasetSpec, known_at: datetime) -> ibis.Table:
     labels = lake.current("labels", known_at)
     superseded = labels.filter(labels.supersedes.notnull()).select(label_id=labels.supersedes)
     standing = labels.anti_join(superseded, "label_id")
-    dimension = DIMENSIONS[DatasetKind(spec.kind)]
+    dimension = dimension_of(spec)
     chosen = standing.filter(
         standing["schema"] == spec.schema,
         standing.dimension == dimension,
@@ -97,4 +108,6 @@ def _labels(lake: Lake, spec: DatasetSpec, known_at: datetime) -> ibis.Table:
         ibis.window(group_by=chosen.interaction_id, order_by=[chosen.known_at.desc(), chosen.label_id])
     )
     numbered = chosen.mutate(place=place)
-    return numbered.filter(numbered.place == 0).select("interaction_id", "label_id", "value")
+    return numbered.filter(numbered.place == 0).select(
+        "interaction_id", "label_id", "value", "probability", "inclusion_probability"
+    )

@@ -20,10 +20,15 @@ class DatasetSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     until: datetime | None = None
     limit: int | None = None  # the newest so many
     schema: str = "response-quality"
+    dimension: str | None = None  # whose labels; None for the one that the kind is made for
     test_share: float = 0.2
 
     def __post_init__(self) -> None:
         if self.kind not in set(DatasetKind):
             raise BadInputError(f"There is no dataset kind {self.kind!r}; choose from {', '.join(DatasetKind)}.")
+        if self.kind == DatasetKind.TABULAR and self.dimension is None:
+            raise BadInputError(
+                "A tabular set needs `dimension`: the question of the label schema that a classifier is to answer."
+            )
         if not 0.0 <= self.test_share < 1.0:
             raise BadInputError(f"test_share is {self.test_share}; it must be at least 0 and less than 1.")

@@ -1,7 +1,8 @@
 """An evaluation as a process of its own: `python -m penstock.evaluation.process job.json`.
 
-It alone reads a suite's items; it asks the model servers over HTTP, like any client, and writes its result at the end, whole or
-not at all. Exit code 2 says that a server or the suite was at fault; the last line on standard error says how.
+It alone reads a suite's items; it asks the model servers over HTTP, like any client, or scores with a classifier's arrays itself,
+and writes its result at the end, whole or not at all. Exit code 2 says that a server or the suite was at fault; the last line on
+standard error says how.
 """
 
 import asyncio
@@ -15,9 +16,17 @@ import msgspec
 from msgspec import Struct
 
 from penstock.errors import EmptySelectionError, PenstockError, UpstreamError
-from penstock.evaluation.suite_files import EventItem, ExactItem, SuiteKind, read_event_items, read_exact_items
-from penstock.evaluation.verdict import Judged, Tolerances, judge_exact_match, judge_held_out
+from penstock.evaluation.suite_files import (
+    EventItem,
+    ExactItem,
+    SuiteKind,
+    read_event_items,
+    read_exact_items,
+    read_tabular_items,
+)
+from penstock.evaluation.verdict import Judged, Tolerances, judge_detection, judge_exact_match, judge_held_out
 from penstock.model_client import ModelClient, Timeouts
+from penstock.statistics.boosted_trees import load_model, probabilities
 
 SCORE = "/score"
 ITEMS_PER_REQUEST = 256
@@ -27,11 +36,12 @@ _OK = 200
 
 
 class ModelAddress(Struct, frozen=True, kw_only=True):
-    """Where a checkpoint answers."""
+    """Where a checkpoint answers: a server, or the folder of a classifier, which needs none."""
 
     base_url: str
     model: str
     api_key_env: str = ""
+    folder: str = ""
 
 
 class EvaluationJob(Struct, frozen=True, kw_only=True):
@@ -61,11 +71,19 @@ def main() -> None:
     """Run the job named on the command line."""
     job = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=EvaluationJob)
     try:
-        judged = asyncio.run(evaluate(job))
+        judged = score_tables(job) if job.suite_kind == SuiteKind.DETECTION else asyncio.run(evaluate(job))
     except PenstockError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(EXIT_AT_FAULT)
     write_result(Path(job.result), judged)
+
+
+def score_tables(job: EvaluationJob) -> Judged:
+    """Score every row of a detection suite with both classifiers and judge."""
+    items = read_tabular_items(Path(job.suite_folder))
+    rows = [item.features for item in items]
+    ours, theirs = (probabilities(load_model(Path(one.folder)), rows).tolist() for one in (job.candidate, job.baseline))
+    return judge_detection(items, ours, theirs, job.tolerances)
 
 
 async def evaluate(job: EvaluationJob) -> Judged:

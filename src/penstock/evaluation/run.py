@@ -62,8 +62,8 @@ class Evaluator:
         job = EvaluationJob(
             suite_kind=suite.kind,
             suite_folder=suite.uri,
-            candidate=model_address(self._settings, checkpoint),
-            baseline=model_address(self._settings, baseline),
+            candidate=address_for(suite, self._settings, checkpoint),
+            baseline=address_for(suite, self._settings, baseline),
             tolerances=tolerances,
             result=str(result),
             connect_timeout_s=self._settings.gateway.connect_timeout_s,
@@ -94,8 +94,21 @@ def require_suite(registry: Registry, name: str) -> Suite:
 
 def name_evaluation(suite: Suite, checkpoint: Checkpoint, baseline: Checkpoint, tolerances: Tolerances) -> EvaluationId:
     """The id of this examination."""
-    tolerated = tolerances.held_out_margin if suite.kind == SuiteKind.OFF_POLICY else tolerances.exact_match
-    return EvaluationId("v_" + digest(suite.suite_id, checkpoint.checkpoint_id, baseline.checkpoint_id, repr(tolerated))[:16])
+    tolerated = {
+        SuiteKind.OFF_POLICY: repr(tolerances.held_out_margin),
+        SuiteKind.EXACT_MATCH: repr(tolerances.exact_match),
+        SuiteKind.DETECTION: repr((tolerances.detection, tolerances.false_positive_rate)),
+    }[SuiteKind(suite.kind)]
+    return EvaluationId("v_" + digest(suite.suite_id, checkpoint.checkpoint_id, baseline.checkpoint_id, tolerated)[:16])
+
+
+def address_for(suite: Suite, settings: Settings, checkpoint: Checkpoint) -> ModelAddress:
+    """Where a checkpoint answers the items of this suite. Raises ConfigurationError."""
+    if suite.kind != SuiteKind.DETECTION:
+        return model_address(settings, checkpoint)
+    if checkpoint.uri is None:
+        raise ConfigurationError(f"Checkpoint {checkpoint.checkpoint_id!r} is a hosted model; {suite.name!r} needs a classifier.")
+    return ModelAddress(base_url="", model=checkpoint.model, folder=checkpoint.uri)
 
 
 def model_address(settings: Settings, checkpoint: Checkpoint) -> ModelAddress:

@@ -33,6 +33,7 @@ class SuiteKind(StrEnum):
 
     OFF_POLICY = "off-policy"  # logged events, weighted by how likely the checkpoint makes them
     EXACT_MATCH = "exact-match"  # prompts with the one right answer
+    DETECTION = "detection"  # rows of which a classifier is to find the positives at a fixed false-positive rate
 
 
 class EventItem(Struct, frozen=True, kw_only=True):
@@ -60,6 +61,30 @@ class ExactItem(Struct, frozen=True, kw_only=True):
     slice: str = "all"
 
 
+class TabularItem(Struct, frozen=True, kw_only=True):
+    """One row that a classifier was asked about, and what came of it."""
+
+    item_id: str
+    features: dict[str, float | bool | None]
+    label: float  # 0 to 1
+    weight: float = 1.0
+    user: str
+    interaction_id: str | None = None
+    slice: str = "all"
+
+
+class _TabularTestRow(Struct, frozen=True, kw_only=True):
+    """What is read of a row of a tabular dataset."""
+
+    row_hash: str
+    features: dict[str, float | bool | None]
+    label: float
+    weight: float = 1.0
+    user: str
+    interaction_id: str | None = None
+    started_at: datetime
+
+
 class _TestRow(Struct, frozen=True, kw_only=True):
     """What is read of a row of an events dataset."""
 
@@ -85,9 +110,22 @@ def own_suite_name(route: str, turn_id: str) -> str:
 
 
 def freeze_held_out(
-    registry: Registry, artifacts: Path, name: str, dataset: DatasetVersion, at: datetime, most_items: int | None = None
+    registry: Registry,
+    artifacts: Path,
+    name: str,
+    dataset: DatasetVersion,
+    at: datetime,
+    most_items: int | None = None,
+    since: datetime | None = None,
 ) -> Suite:
-    """A suite of the test split of an events dataset, or of a fixed sample of it. Raises BadInputError, EmptySelectionError."""
+    """A suite of the test split of an events or a tabular dataset, or of a fixed sample of it.
+
+    Of a tabular one `since` takes only what happened from then on.
+
+    Raises BadInputError, EmptySelectionError.
+    """
+    if dataset.kind == DatasetKind.TABULAR:
+        return _freeze(registry, artifacts, name, SuiteKind.DETECTION, _tabular_items(dataset, since)[:most_items], at)
     if dataset.kind != DatasetKind.EVENTS:
         raise BadInputError(f"Dataset {dataset.dataset_version_id!r} is {dataset.kind}; a held-out suite is made of events.")
     rows = _read(Path(dataset.uri) / TEST, _TestRow)
@@ -102,7 +140,9 @@ def freeze_held_out(
 
 
 def adopt_suite(registry: Registry, artifacts: Path, name: str, suite: Suite, at: datetime) -> Suite:
-    """The items of an off-policy suite under another name, such as the route's trusted one."""
+    """The items of a held-out suite under another name, such as the route's trusted one."""
+    if suite.kind == SuiteKind.DETECTION:
+        return _freeze(registry, artifacts, name, SuiteKind.DETECTION, read_tabular_items(Path(suite.uri)), at)
     return _freeze(registry, artifacts, name, SuiteKind.OFF_POLICY, read_event_items(Path(suite.uri)), at)
 
 
@@ -127,6 +167,34 @@ def read_event_items(folder: Path) -> list[EventItem]:
 def read_exact_items(folder: Path) -> list[ExactItem]:
     """The items of an exact-match suite."""
     return _read(folder / ITEMS, ExactItem)
+
+
+def read_tabular_items(folder: Path) -> list[TabularItem]:
+    """The items of a detection suite."""
+    return _read(folder / ITEMS, TabularItem)
+
+
+def _tabular_items(dataset: DatasetVersion, since: datetime | None) -> list[TabularItem]:
+    """The test split, in an order of which the first so many are a random sample."""
+    read = _read(Path(dataset.uri) / TEST, _TabularTestRow)
+    rows = sorted((row for row in read if since is None or row.started_at >= since), key=lambda row: row.row_hash)
+    positives = sum(row.label > 0.5 for row in rows)
+    if positives in (0, len(rows)):
+        raise EmptySelectionError(
+            f"The test split of {dataset.dataset_version_id!r} has {len(rows)} rows and {positives} positives; a detection suite "
+            "needs some of each. Take more traffic, or hold more users out."
+        )
+    return [
+        TabularItem(
+            item_id=row.row_hash,
+            features=row.features,
+            label=row.label,
+            weight=row.weight,
+            user=row.user,
+            interaction_id=row.interaction_id,
+        )
+        for row in rows
+    ]
 
 
 def _event_item(row: _TestRow, behaviour_logprob: float) -> EventItem:

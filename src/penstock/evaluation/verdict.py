@@ -2,7 +2,8 @@
 
 Off-policy: refused if it is shown to earn less, if its estimated loss exceeds the margin, or if the logged events say too little
 about it to tell. What it does that was never logged counts at the worst reward that was. Exact match: refused if it answers fewer
-items rightly than production, by more than the tolerance.
+items rightly than production, by more than the tolerance. Detection: refused if it is shown to find fewer positives at the same
+false-positive rate, or seems to by more than the margin, or if there are too few to tell.
 """
 
 from collections.abc import Sequence
@@ -10,12 +11,14 @@ from collections.abc import Sequence
 import numpy
 from msgspec import Struct
 
-from penstock.evaluation.suite_files import EventItem, ExactItem
+from penstock.evaluation.suite_files import EventItem, ExactItem, TabularItem
+from penstock.statistics.detection import compare_detection
 from penstock.statistics.intervals import Estimate, normal_interval, wilson_interval
 from penstock.statistics.off_policy import OffPolicyEstimate, events, self_normalised, self_normalised_difference, weights
 
 CLIP = 20.0  # of an importance weight: few events shall not carry the estimate
 LEAST_EFFECTIVE_EVENTS = 20.0
+LEAST_POSITIVES = 20.0  # effective, of a detection suite
 LEAST_MEAN_WEIGHT = 0.5  # below it the checkpoint mostly does what was never logged
 
 
@@ -24,10 +27,12 @@ class Tolerances(Struct, frozen=True, kw_only=True):
 
     held_out_margin: float = 0.02  # reward per event
     exact_match: float = 0.05  # share of items
+    detection: float = 0.02  # share of positives
+    false_positive_rate: float = 0.01  # of negatives, at which positives are found
 
 
 class ItemScore(Struct, frozen=True, kw_only=True):
-    """One item's part in the score: weighted reward, or 1 for a right answer."""
+    """One item's part in the score: weighted reward, 1 for a right answer, or 1 for a row that is flagged."""
 
     item_id: str
     slice: str
@@ -143,3 +148,58 @@ def judge_exact_match(
             for item, now, before in zip(items, right, right_before, strict=True)
         ],
     )
+
+
+def judge_detection(
+    items: Sequence[TabularItem], candidate: Sequence[float], baseline: Sequence[float], tolerances: Tolerances
+) -> Judged:
+    """Candidate against baseline by the positives that each finds at the same false-positive rate, with users as units.
+
+    A label counts by the side that it is nearer to: half-sure positives would fill the few places that negatives have.
+    """
+    label = numpy.array([item.label for item in items]) > 0.5
+    weight = numpy.array([item.weight for item in items])
+    found = compare_detection(
+        candidate,
+        baseline,
+        label,
+        tolerances.false_positive_rate,
+        weight=weight,
+        unit=[item.user for item in items],
+    )
+    effective = float(weight[label].sum() ** 2 / (weight[label] ** 2).sum())
+    objection = _detection_objection(found.difference, found.interval.high, effective, tolerances.detection)
+    ours, theirs = found.candidate, found.baseline
+    told = f"{ours.detected:.1%} found, production {theirs.detected:.1%}, {found.difference:+.1%}"
+    at = f"at {tolerances.false_positive_rate:.2%} false positives; {effective:.0f} effective positives among {len(items)} rows"
+    return Judged(
+        score=ours.detected,
+        score_low=ours.interval.low,
+        score_high=ours.interval.high,
+        baseline_score=theirs.detected,
+        difference=found.difference,
+        difference_low=found.interval.low,
+        difference_high=found.interval.high,
+        passed=objection is None,
+        reason=f"{objection or told} ({at})",
+        items=[
+            ItemScore(
+                item_id=item.item_id,
+                slice="positive" if is_positive else "negative",
+                score=float(score > ours.threshold),
+                baseline_score=float(baseline_score > theirs.threshold),
+                interaction_id=item.interaction_id,
+            )
+            for item, is_positive, score, baseline_score in zip(items, label, candidate, baseline, strict=True)
+        ],
+    )
+
+
+def _detection_objection(gain: float, gain_high: float, effective: float, margin: float) -> str | None:
+    if effective < LEAST_POSITIVES:
+        return f"too few positives to tell ({effective:.1f} effective, at least {LEAST_POSITIVES:g})"
+    if gain_high < 0:
+        return f"it finds fewer positives than production: {gain:+.1%}, at most {gain_high:+.1%}"
+    if gain < -margin:
+        return f"it seems to find fewer positives than production: {gain:+.1%}, more than the margin of {margin:.1%}"
+    return None

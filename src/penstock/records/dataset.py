@@ -12,6 +12,7 @@ class DatasetKind(StrEnum):
     SFT = "sft"  # prompt, completion
     KTO = "kto"  # prompt, completion, label
     EVENTS = "events"  # prompt, completion, reward, behaviour_logprob, checkpoint_id
+    TABULAR = "tabular"  # features, label from 0 to 1, weight
 
 
 class Split(StrEnum):

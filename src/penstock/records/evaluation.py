@@ -10,7 +10,7 @@ class Suite(Struct, frozen=True, kw_only=True):
 
     suite_id: str
     name: str
-    kind: str  # off-policy or exact-match
+    kind: str  # off-policy, exact-match or detection
     content_hash: str
     uri: str
     items: int

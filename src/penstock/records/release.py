@@ -17,7 +17,7 @@ class ReleaseState(StrEnum):
 
 
 RELEASE_TRANSITIONS: dict[ReleaseState, frozenset[ReleaseState]] = {
-    ReleaseState.PROPOSED: frozenset({ReleaseState.REFUSED, ReleaseState.CANARY}),
+    ReleaseState.PROPOSED: frozenset({ReleaseState.REFUSED, ReleaseState.CANARY, ReleaseState.LIVE}),
     ReleaseState.REFUSED: frozenset(),
     ReleaseState.CANARY: frozenset({ReleaseState.LIVE, ReleaseState.ROLLED_BACK, ReleaseState.REFUSED}),
     ReleaseState.LIVE: frozenset({ReleaseState.ROLLED_BACK}),

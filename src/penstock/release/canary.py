@@ -80,7 +80,7 @@ class Flips:
         return release
 
     def promote(self, release_id: str, reason: str, evidence: Mapping[str, Any]) -> Release:
-        """Let the candidate answer everyone."""
+        """Let the candidate answer everyone, out of canary or, where it was proved on the very same requests, at once."""
         return self._end(release_id, ReleaseState.LIVE, reason, evidence)
 
     def refuse(self, release_id: str, reason: str, evidence: Mapping[str, Any]) -> Release:
@@ -118,7 +118,10 @@ class Flips:
     def _point(self, release: Release, state: ReleaseState, at: datetime) -> None:
         """Turn the route's pointer to whatever answers once the release has reached this state."""
         routes = self._registry.routes
-        if release.state == ReleaseState.CANARY:
+        if release.state == ReleaseState.PROPOSED and state == ReleaseState.LIVE:
+            _require_still_stable(_require_route(self._registry, release.route), release)
+            routes.set_stable(release.route, release.checkpoint_id, at)
+        elif release.state == ReleaseState.CANARY:
             chosen = release.checkpoint_id if state == ReleaseState.LIVE else release.stable_checkpoint_id
             routes.end_canary(release.route, chosen, at)
         elif release.state == ReleaseState.LIVE:

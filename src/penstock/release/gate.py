@@ -72,12 +72,27 @@ class CanaryVerdict(Struct, frozen=True, kw_only=True):
     difference_high: float | None
 
 
-def offline_gate(evaluations: Sequence[Evaluation]) -> OfflineVerdict:
-    """Every evaluation must pass, and there must be one: an unexamined candidate never meets users."""
+def offline_gate(evaluations: Sequence[Evaluation], *, must_gain_on: str | None = None) -> OfflineVerdict:
+    """Every evaluation must pass, and there must be one: an unexamined candidate never meets users.
+
+    Without a canary to come it must be shown to be better on the suite `must_gain_on`, beside losing on none.
+    """
     if not evaluations:
         return OfflineVerdict(passed=False, reasons=("no suite has examined it",))
     reasons = tuple(one.reason for one in evaluations if not one.passed)
+    if not reasons and must_gain_on is not None:
+        reasons = _no_gain(evaluations, must_gain_on)
     return OfflineVerdict(passed=not reasons, reasons=reasons)
+
+
+def _no_gain(evaluations: Sequence[Evaluation], suite_id: str) -> tuple[str, ...]:
+    """Why nothing shows that the candidate is better."""
+    proof = next((one for one in evaluations if one.suite_id == suite_id), None)
+    if proof is None or proof.difference is None or proof.difference_low is None:
+        return ("nothing compares it with production on what came since the turn before",)
+    if proof.difference_low <= 0:
+        return (f"not shown to be better than production: {proof.difference:+.4f}, at least {proof.difference_low:+.4f}",)
+    return ()
 
 
 def canary_verdict(seen: CanaryEvidence, rule: ReleaseSettings) -> CanaryVerdict:

@@ -38,6 +38,15 @@ class EventRow(Struct, frozen=True, kw_only=True):
     finish_reason: str | None = "stop"
 
 
+class TabularRow(Struct, frozen=True, kw_only=True):
+    """What a classifier was asked about, and what came of it."""
+
+    features: dict[str, float | bool | None]
+    label: float  # 0 to 1: how likely the row is a positive
+    weight: float = 1.0  # how many of all rows it stands for
+    user: str = ""
+
+
 RowType = TypeVar("RowType")
 
 

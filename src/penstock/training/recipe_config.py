@@ -1,4 +1,4 @@
-"""What each recipe reads from its config.json. Importable without torch, so that the worker can check a plan before it starts.
+"""What each recipe reads from its config.json. Importable without torch or scikit-learn, so that plans can be checked first.
 
 Invariant: `config_hash` covers what decides the weights and no path, so that the same training has the same hash anywhere.
 """
@@ -40,15 +40,20 @@ class RecipeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     parent_checkpoint_id: str | None = None
     dataset_version_id: str | None = None
     seed: int = 0
-    threads: int = 0  # 0 leaves it to torch
+    threads: int = 0  # 0 leaves it to the library
+    log_every: int = 10  # steps
+
+
+class LanguageConfig(RecipeConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the recipes of language models share."""
+
     learning_rate: float = 3e-4
     batch_size: int = 32
     max_length: int = 1024  # tokens of prompt and completion; longer rows are left out and counted
-    log_every: int = 10  # steps
     attention: Literal["sdpa", "eager"] = "sdpa"  # eager trains a third faster where texts have a few dozen tokens, on a CPU
 
 
-class SftConfig(RecipeConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SftConfig(LanguageConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Supervised fine-tuning, or training from nothing where `architecture` is given instead of `parent`."""
 
     architecture: Architecture | None = None
@@ -65,7 +70,7 @@ class SftConfig(RecipeConfig, frozen=True, kw_only=True, forbid_unknown_fields=T
             )
 
 
-class KtoConfig(RecipeConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class KtoConfig(LanguageConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """KTO on single answers labelled good or bad; class weights come from the data."""
 
     learning_rate: float = 1e-4
@@ -81,7 +86,7 @@ class KtoConfig(RecipeConfig, frozen=True, kw_only=True, forbid_unknown_fields=T
             )
 
 
-class PolicyGradientConfig(RecipeConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PolicyGradientConfig(LanguageConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Clipped policy gradient on logged events."""
 
     learning_rate: float = 5e-4
@@ -103,7 +108,32 @@ class PolicyGradientConfig(RecipeConfig, frozen=True, kw_only=True, forbid_unkno
             raise ConfigurationError(f"clip_low is {self.clip_low} and clip_high {self.clip_high}; give 0 to 1 and more than 0.")
 
 
-RECIPES: dict[str, type[RecipeConfig]] = {"sft": SftConfig, "kto": KtoConfig, "policy_gradient": PolicyGradientConfig}
+class ClassifierConfig(RecipeConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Boosted trees on the rows of a tabular set, from nothing each time; a parent is what it is compared with, no start."""
+
+    rounds: int = 120  # of boosting, one tree each
+    learning_rate: float = 0.1
+    leaves: int = 15  # of a tree, at most
+    least_rows: int = 20  # in a leaf
+    l2: float = 1.0
+    false_positive_rate: float = 0.005  # the threshold lies where so many of the calibration rows' negatives are flagged
+    calibration_share: float = 0.15  # of users, kept from the trees for the threshold
+
+    def __post_init__(self) -> None:
+        shares = (self.false_positive_rate, self.calibration_share, self.learning_rate)
+        if not all(0 < share < 1 for share in shares) or min(self.rounds, self.leaves - 1, self.least_rows) < 1:
+            raise ConfigurationError(
+                "A classifier needs 1 round, 2 leaves and 1 row a leaf or more, and false_positive_rate, calibration_share and "
+                f"learning_rate between 0 and 1; these are {', '.join(f'{share:g}' for share in shares)}."
+            )
+
+
+RECIPES: dict[str, type[RecipeConfig]] = {
+    "sft": SftConfig,
+    "kto": KtoConfig,
+    "policy_gradient": PolicyGradientConfig,
+    "classifier": ClassifierConfig,
+}
 
 ConfigType = TypeVar("ConfigType", bound=RecipeConfig)
 

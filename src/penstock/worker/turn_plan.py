@@ -30,8 +30,14 @@ class TurnPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     regression_suites: tuple[str, ...] = ()  # names; the newest suite of each name
     held_out: bool = True  # whether the route's held-out suite has to be passed
     held_out_items: int = 1_500
+    held_out_since: datetime | None = None  # of a tabular set's test rows; None for all of them
     held_out_margin: float = 0.02  # loss of reward per event that is put up with offline
     regression_tolerance: float = 0.05  # loss of exact matches that is put up with
+    schema: str = "response-quality"  # of the labels
+    dimension: str | None = None  # of the labels; None for the one that the kind is made for
+    false_positive_rate: float = 0.01  # at which a classifier's detection is measured
+    detection_margin: float = 0.02  # loss of detection that is put up with offline
+    canary: bool = True  # False: proved on the turn's own held-out rows, pair by pair, a candidate goes live at once
     release: dict[str, Any] = field(default_factory=dict)  # settings under [release], for this turn only
     seed: int = 0
 
@@ -40,6 +46,12 @@ class TurnPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise BadInputError(f"There is no recipe {self.recipe!r}; choose from {', '.join(RECIPES)}.")
         if self.kind not in set(DatasetKind):
             raise BadInputError(f"There is no dataset kind {self.kind!r}; choose from {', '.join(DatasetKind)}.")
+        if (self.recipe == "classifier") != (self.kind == DatasetKind.TABULAR):
+            raise BadInputError(
+                f"The recipe {self.recipe!r} does not learn from a set of kind {self.kind!r}; name another of the two."
+            )
+        if not self.canary and not (self.held_out and self.kind == DatasetKind.TABULAR):
+            raise BadInputError("Without a canary a candidate is proved on held-out rows of a tabular set; this plan has none.")
         if not self.held_out and not self.regression_suites:
             raise BadInputError("The plan names no suite; a candidate that nothing has examined never meets users.")
 

@@ -90,7 +90,7 @@ class TurnSteps:
         return self._attempt(turn_id, "evaluate", self._evaluate)
 
     def start_canary(self, turn_id: str) -> str:
-        """Give the candidate its share."""
+        """Give the candidate its share, or all of it where the plan has no canary."""
         return self._attempt(turn_id, "start_canary", self._start_canary)
 
     def watch(self, turn_id: str) -> str:
@@ -166,7 +166,7 @@ class TurnSteps:
             self._registry.turns.update(turn.turn_id, dataset_version_id=dataset.dataset_version_id)
             if plan.held_out:
                 events = dataset
-                if plan.kind != DatasetKind.EVENTS:
+                if plan.kind not in (DatasetKind.EVENTS, DatasetKind.TABULAR):
                     held_out = msgspec.structs.replace(spec, kind=DatasetKind.EVENTS, name=f"{spec.name}/held-out")
                     events = freeze_dataset(lake, self._registry, self._stores.artifacts, held_out, as_of)
                 self._freeze_own_suite(turn, plan, events, as_of)
@@ -186,6 +186,8 @@ class TurnSteps:
             since=plan.since or self._end_of_data_before(turn),
             until=plan.until,
             limit=plan.limit,
+            schema=plan.schema,
+            dimension=plan.dimension,
             test_share=self._settings.dataset.test_share,
         )
 
@@ -202,9 +204,11 @@ class TurnSteps:
         name = own_suite_name(turn.route, turn.turn_id)
         try:
             with self._stores.open_lake().writing():
-                freeze_held_out(self._registry, self._stores.artifacts, name, events, at, plan.held_out_items)
+                freeze_held_out(
+                    self._registry, self._stores.artifacts, name, events, at, plan.held_out_items, plan.held_out_since
+                )
         except EmptySelectionError:
-            if self._registry.suites.latest(trusted_suite_name(turn.route)) is None:
+            if not plan.canary or self._registry.suites.latest(trusted_suite_name(turn.route)) is None:
                 raise
 
     def _train(self, turn: Turn) -> str:
@@ -238,7 +242,8 @@ class TurnSteps:
             flips.refuse(release.release_id, reason, {})
             return self._refuse(turn, reason)
         evaluations = self._examine(turn, plan, candidate, stable)
-        verdict = offline_gate(evaluations)
+        own = None if plan.canary else self._own_suite(turn).suite_id
+        verdict = offline_gate(evaluations, must_gain_on=own)
         if verdict.passed:
             return GO_ON
         reason = "; ".join(verdict.reasons)
@@ -246,21 +251,39 @@ class TurnSteps:
         return self._refuse(turn, reason)
 
     def _examine(self, turn: Turn, plan: TurnPlan, candidate: Checkpoint, stable: Checkpoint) -> list[Evaluation]:
-        tolerances = Tolerances(held_out_margin=plan.held_out_margin, exact_match=plan.regression_tolerance)
+        tolerances = Tolerances(
+            held_out_margin=plan.held_out_margin,
+            exact_match=plan.regression_tolerance,
+            detection=plan.detection_margin,
+            false_positive_rate=plan.false_positive_rate,
+        )
         evaluator = Evaluator(self._stores.open_lake(), self._registry, self._stores.artifacts, self._settings)
         at = self._stores.clock.known_at()
         return [evaluator.evaluate(suite, candidate, stable, tolerances, at) for suite in self._suites(turn, plan)]
 
     def _suites(self, turn: Turn, plan: TurnPlan) -> list[Suite]:
-        """The route's trusted held-out suite, else the turn's own, and every regression suite of the plan."""
+        """The route's trusted held-out suite, else the turn's own, and every regression suite of the plan.
+
+        Without a canary both: the trusted one to lose nothing, the turn's own to be better than production on what is new.
+        """
         suites = [require_suite(self._registry, name) for name in plan.regression_suites]
         if plan.held_out:
             trusted = self._registry.suites.latest(trusted_suite_name(turn.route))
-            suites.insert(0, trusted or require_suite(self._registry, own_suite_name(turn.route, turn.turn_id)))
+            if trusted is None or not plan.canary:
+                suites.insert(0, self._own_suite(turn))
+            if trusted is not None:
+                suites.insert(0, trusted)
         return suites
 
+    def _own_suite(self, turn: Turn) -> Suite:
+        return require_suite(self._registry, own_suite_name(turn.route, turn.turn_id))
+
     def _start_canary(self, turn: Turn) -> str:
-        self._flips(decode_plan(turn.config)).start(_known(turn.release_id, turn))
+        plan, release_id = decode_plan(turn.config), _known(turn.release_id, turn)
+        if plan.canary:
+            self._flips(plan).start(release_id)
+        else:
+            self._flips(plan).promote(release_id, "better than production on held-out rows, pair by pair", {})
         return GO_ON
 
     def _watch(self, turn: Turn) -> str:
