@@ -34,8 +34,8 @@ def novelty(rows: ArrayLike, explained: ArrayLike, neighbours: int = NEIGHBOURS)
 def draw_probabilities(novelty: ArrayLike, budget: float, floor: float = 0.1) -> Floats:
     """With which probability each row is drawn: as many as the budget in expectation, the most novel ones first, none with 0.
 
-    Most of the budget goes to some times as many rows of the highest rank, a share `floor` evenly to all, so that a row that looks
-    ordinary can be drawn too. Raises BadInputError.
+    Most of the budget goes to some times as many rows of the highest rank, a share `floor` evenly to all, so that a row that
+    looks ordinary can be drawn too. Raises BadInputError.
     """
     scores = numpy.asarray(novelty, dtype=float)
     if budget <= 0 or not 0 < floor <= 1 or not bool(numpy.all(numpy.isfinite(scores) & (scores >= 0))):
