@@ -9,9 +9,10 @@ from tests.docs.test_signals_measured import DATA
 
 def test_every_label_is_a_code_or_nothing_and_has_its_probability() -> None:
     lines = list(labels())
-    assert len(lines) >= 60
     assert {line["code"] for line in lines} <= {"", *Code}
-    assert all(0 < float(line["inclusion_probability"]) <= 1 for line in lines)
+    used = [line for line in lines if line["use"] == "figures"]
+    assert len(used) >= 60 and {line["use"] for line in lines} == {"figures", "tuning"}
+    assert all(0 < float(line["inclusion_probability"]) <= 1 for line in used)
 
 
 @pytest.mark.skipif(not (DATA / "realhumaneval").exists(), reason="the shared data sets are not on this machine")

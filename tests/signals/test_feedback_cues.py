@@ -9,7 +9,13 @@ from penstock.signals.feedback_cues import CUES, Code
 _SAID = {
     "not what was asked": ("this is not what i want", "it's rounding up, but i wanted it to round down"),
     "wrong": ("wrong", "that's still incorrect", "your answer is not right", "you misunderstood"),
-    "does not work": ("it doesn't work", "still getting the same result", "this code fails on empty lists"),
+    "does not work": (
+        "it doesn't work",
+        "still getting the same result",
+        "this code fails on empty lists",
+        "that won't work",
+        "it still shows five",
+    ),
     "error pasted": ("attributeerror: no such thing", "i'm getting an error"),
     "no": ("no", "no, the other one", "nope"),
     "dismay": ("what the heck",),
@@ -20,7 +26,7 @@ _SAID = {
     "praise": ("perfect!", "that was really helpful", "it works now"),
     "error report": ("but it says == is invalid syntax", "the examples return false with your code"),
     "maybe wrong": ("why is it not working", "fix it"),
-    "objects": ("but it is for children", "use tabs instead of spaces"),
+    "objects": ("but it is for children", "use tabs instead of spaces", "that is too long", "don't use emojis"),
     "asks once more": ("in python", "once again, please"),
     "asks back": ("why?", "explain the second line"),
     "maybe praise": ("good to know", "makes sense"),

@@ -25,6 +25,7 @@ def read(after: str, before: str = "write a poem about the sea") -> tuple[str | 
         ("but it says == is invalid syntax", "UR3", False),
         ("hmm", "UR3", False),
         ("makes sense", "UR5", False),
+        ("if it is negative it does not work", "UR3", True),
     ],
 )
 def test_what_is_said_has_its_code(text: str, code: str, is_sure: bool) -> None:

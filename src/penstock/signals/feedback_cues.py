@@ -35,7 +35,7 @@ _BAD = r"(?:wrong|incorrect|inaccurate|false|broken|useless|nonsense|terrible|ba
 _NOT = r"(?: not|n'?t)"
 _GOOD = r"(?:great|perfect|helpful|awesome|excellent|amazing|wonderful|brilliant|fantastic|nice|good|useful|correct|right|fine)"
 _FAIL = r"(?:fails?|failed|failing|crash(?:es|ed)?|breaks?|broke|errors out|times? out|timed out|timing out)"
-_DOES = r"(?:does|do|did|is|are|was|were|has|have)"
+_DOES = r"(?:does|do|did|is|are|was|were|has|have|would|wo|will|ca|can|could)"
 
 # In the order in which they outrank each other: a complaint that begins with thanks is a complaint.
 CUES: tuple[Cue, ...] = (
@@ -54,9 +54,8 @@ CUES: tuple[Cue, ...] = (
         pattern=rf"\b{_IT}{_IS}{_VERY} {_BAD}\b|\b{_IT}{_IS}{_NOT}{_VERY} (?:{_GOOD}|true|working|accurate|it)\b"
         rf"|^(?:no|nope|nah)?\W*(?:still |completely |totally )?(?:{_BAD}|not (?:{_GOOD}|true|working))\b"
         r"|\byou(?:'re| are| were)(?: still)? (?:wrong|mistaken|incorrect|not listening|confus)"
-        r"|\byou (?:just |still |also )?(?:missed|forgot|ignored|misunderstood|misread|made an? (?:mistake|error)|made (?:it"
-        r"|that) up"
-        r"|got (?:it|that|this) wrong|keep \w+ing)\b|\bdid(?:n'?t| not) (?:answer|listen|read|do what)\b",
+        r"|\byou (?:just |still |also )?(?:missed|forgot|ignored|misunderstood|misread|made an? (?:mistake|error)"
+        r"|made (?:it|that) up|got (?:it|that|this) wrong|keep \w+ing)\b|\bdid(?:n'?t| not) (?:answer|listen|read|do what)\b",
     ),
     Cue(
         name="does not work",
@@ -67,7 +66,7 @@ CUES: tuple[Cue, ...] = (
         r"|\b(?:it|this|that|which|code|still) do(?:es)?(?:n'?t| not) (?:take|handle|include|account|consider|return|give|do"
         r"|show|print|use)\b"
         r"|\bstill (?:not|does|doesn'?t|isn'?t|wrong|get|getting|fails?|failing|gives?|says?|returns?|the same|an? error"
-        r"|errors?|incorrect|have|having|see|seeing)\b"
+        r"|errors?|incorrect|have|having|see|seeing)\b|\b(?:it|this|that|code|answer|output|result)(?:'?s)? still \w"
         rf"|\b(?:it|this|that|which|code|assert(?:ion)?|tests?)(?:'?s| is| are)?(?: still| just| also)? {_FAIL}\b"
         r"|\bcode is incorrect\b|\b(?:to|for|with) no avail\b",
     ),
@@ -142,8 +141,8 @@ CUES: tuple[Cue, ...] = (
         name="error report",
         code=Code.COMPLAINT,
         is_sure=False,
-        pattern=r"\b(?:error|errors|exception|traceback|undefined|not defined|no attribute|invalid syntax|time limit)\b"
-        r"|[a-z]error\b"
+        pattern=r"\b(?:error|errors|exception|traceback|undefined|not defined|no attribute|invalid|time limit|unexpected"
+        r"|not supported|out of range|not found|not callable|not iterable)\b|[a-z]error\b"
         r"|\b(?:it|this|code|you|function|answer|output|result)(?:'?s| is)? (?:just |still |only |also |now )?"
         r"(?:gives?|gave|giving|gets?|got|throws?|threw|raises?|raised|says?|said|saying|returns?|returned|returning|prints?"
         r"|printed)\b"
@@ -156,7 +155,8 @@ CUES: tuple[Cue, ...] = (
         is_sure=False,
         pattern=r"\b(?:wrong|incorrect|mistake|not working|does(?:n'?t| not) work|isn'?t working|not correct|not right|missing"
         r"|bug)\b"
-        r"|^(?:please )?(?:fix|correct|debug)(?: it| this| that| the| code|\W*$)|\bnot true\b",
+        r"|^(?:please )?(?:fix|correct|debug)(?: it| this| that| the| code|\W*$)|\bnot true\b"
+        r"|\bcorrect (?:code|version|answer)\b",
     ),
     Cue(
         name="objects",
@@ -164,7 +164,9 @@ CUES: tuple[Cue, ...] = (
         is_sure=False,
         pattern=r"^(?:but|not|actually|instead|rather|hmm+|well|wait|sorry)\b|\b(?:instead of|rather than)\b"
         r"|\b(?:should(?:n'?t| not)?|must(?:n'?t| not)?|supposed to) (?:be|have|return|give|print|say|only|not|still)\b"
-        r"|\bnot \w+,? but\b|\b(?:you|it) (?:need|have)s? to\b",
+        r"|\bnot \w+,? but\b|\b(?:you|it) (?:need|have)s? to\b|\binstead\W*$"
+        r"|\bi (?:do not|don'?t|did not|didn'?t) (?:want|need)\b"
+        r"|^(?:please )?(?:don'?t|do not|stop)\b|\btoo (?:long|short|complicated|complex|formal|vague|generic|verbose|wordy)\b",
     ),
     Cue(
         name="asks once more",

@@ -17,8 +17,8 @@ _CODE_MARK = "\x01"
 # Fenced code, then lines that look like code.
 _CODE = (
     r"(?s)```.*?(?:```|\z)",
-    r"(?m)^(?:\s*(?:def|class|import|from|return|for|if|elif|else|while|print|assert|#|>>>|@)\b.*|.*[;{}=]\s*"
-    r"|\s*[\w.\[\]'\"]+ ?=.*| {4,}.*)$",
+    r"(?m)^(?:\s*(?:def|class|import|from|return|for|if|elif|else|while|print|assert)\b.*[()\[\]{}:=].*"
+    r"|\s*(?:#|>>>|@).*|.*[;{}=]\s*|\s*[\w.\[\]'\"]+ ?=.*| {4,}.*)$",
 )
 _ANY = "|".join(f"(?:{cue.pattern})" for cue in CUES)
 _NONE = -1

@@ -95,7 +95,7 @@ READINGS: Mapping[str, Reading] = {
     "acceptance": _reading("good>=0.5,bad<0.5"),
     "retention": _reading("good>=0.67,bad<=0.33"),
     "completion": _reading("good>=0.5,bad<0.5"),
-    "feedback": _reading("good>0,bad<0"),
+    "feedback": _reading("good>0,bad<-0.2"),  # a question what it means is neither
     "edit": _reading("good<0.2,bad>0.5"),
     "retry": _reading("bad>=0.5"),
     "regenerate": _reading("bad>0"),
