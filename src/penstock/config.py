@@ -29,7 +29,14 @@ from penstock.policy_settings import (
     RouteSettings,
     SamplePolicySettings,
 )
-from penstock.settings import ContractSettings, PriceSettings, Settings, SignalSettings, UpstreamSettings
+from penstock.settings import (
+    ContractSettings,
+    LabellingFunctionSettings,
+    PriceSettings,
+    Settings,
+    SignalSettings,
+    UpstreamSettings,
+)
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s*A-Z]+")
 _PLAIN_NAME = re.compile("[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
@@ -38,6 +45,7 @@ _KIND_NAME = re.compile("[a-z][a-z0-9_]{0,31}")
 # tables whose names are free, by their path, and what each entry holds
 NAMED_TABLES: dict[str, type[Struct]] = {
     "signals": SignalSettings,
+    "labelling_functions": LabellingFunctionSettings,
     "gateway.upstreams": UpstreamSettings,
     "contracts": ContractSettings,
     "prices": PriceSettings,

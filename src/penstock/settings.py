@@ -165,6 +165,41 @@ class RewardSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     silent: Annotated[float, Meta(description="Reward of showing nothing.")] = 0.0
 
 
+class LabellingFunctionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A labelling function of one's own; under the name of a built-in one, in its place."""
+
+    signal: Annotated[str, Meta(description="Name of the signal that it reads.", min_length=1)]
+    votes: Annotated[Literal["good", "bad"], Meta(description="What it says where its condition holds.")]
+    at_least: Annotated[float | None, Meta(description="Least value on which it votes.")] = None
+    at_most: Annotated[float | None, Meta(description="Highest value on which it votes.")] = None
+    evidence: Annotated[dict[str, str], Meta(description="What the signal's evidence must say, such as {kind = 'exact'}.")] = (
+        field(default_factory=dict)
+    )
+    dimension: Annotated[str, Meta(description="The question that it answers.", pattern="^[a-z][a-z0-9_-]{0,63}$")] = "good"
+    silence: Annotated[
+        Literal["reported", "went_on"],
+        Meta(description="Where silence counts: wherever an application has the signal, or only once the session went on."),
+    ] = "reported"
+
+
+class LabelModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From many weak signals to one probability."""
+
+    every_h: Annotated[float, Meta(description="How often the worker fits the model anew; 0 leaves it to the command.", ge=0)] = (
+        24.0
+    )
+    method: Annotated[Literal["dawid_skene", "triplets"], Meta(description="How accuracies are found from agreement.")] = (
+        "dawid_skene"
+    )
+    days: Annotated[
+        float, Meta(description="Days of traffic, back from the newest, that are fitted and labelled; 0 for all.", ge=0)
+    ] = 90.0
+    silence_after_h: Annotated[
+        float, Meta(description="How long an interaction must lie back before silence about it counts.", ge=0)
+    ] = 24.0
+    without: Annotated[list[str], Meta(description="Labelling functions that are left out.")] = field(default_factory=list)
+
+
 class DatasetSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Freezing training sets."""
 
@@ -269,6 +304,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         default_factory=dict
     )
     judge: JudgeSettings = field(default_factory=JudgeSettings)
+    labelling_functions: Annotated[
+        dict[str, LabellingFunctionSettings], Meta(description="Labelling functions of one's own: [labelling_functions.NAME].")
+    ] = field(default_factory=dict)
     edge: EdgeSettings = field(default_factory=EdgeSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     registry: RegistrySettings = field(default_factory=RegistrySettings)
@@ -278,6 +316,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     policy: PolicySettings = field(default_factory=PolicySettings)
     traffic: TrafficSettings = field(default_factory=TrafficSettings)
     reward: RewardSettings = field(default_factory=RewardSettings)
+    label_model: LabelModelSettings = field(default_factory=LabelModelSettings)
     dataset: DatasetSettings = field(default_factory=DatasetSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     serving: ServingSettings = field(default_factory=ServingSettings)

@@ -1,5 +1,6 @@
 """The lake as a whole: its parts have their own tests."""
 
+import duckdb
 import pytest
 
 from penstock.errors import BadInputError, NotFoundError
@@ -86,3 +87,10 @@ def test_a_lake_that_is_copied_from_a_disk_to_s3_goes_on_there(disk_lake: Lake, 
     assert moved.append("signals", [make_signal(1)], transactions={"spool:a": 1}) is None
     moved.append("signals", [make_signal(1, 1, known_h=1)], transactions={"spool:a": 2})
     assert shown(moved) == [("s_1", 1), ("s_2", 0)]
+
+
+def test_what_a_query_gives_can_be_kept_for_others(lake: Lake) -> None:
+    with lake.kept("numbers", "SELECT unnest([1, 2, 3]) AS number"):
+        assert lake.query("SELECT sum(number) AS total FROM numbers").column("total").to_pylist() == [6]
+    with pytest.raises(duckdb.CatalogException):
+        lake.query("SELECT * FROM numbers")

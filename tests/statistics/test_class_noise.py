@@ -4,7 +4,7 @@ import numpy
 import pytest
 
 from penstock.errors import BadInputError
-from penstock.statistics.class_noise import class_noise
+from penstock.statistics.class_noise import class_noise, nearer_the_audit
 from penstock.statistics.intervals import wilson_interval
 from penstock.statistics.votes import votes_from_matrix
 from tests.statistics.simulated_votes import binary_votes
@@ -78,3 +78,15 @@ def test_intervals_cover_when_the_bad_were_drawn_more_often_or_less_than_the_goo
             noise.belief_low[0, 1, 1] < precision < noise.belief_high[0, 1, 1],
         ]
     assert numpy.all((covered / rounds > 0.92) & (covered / rounds < 0.98))
+
+
+def test_a_models_rates_are_pulled_to_an_audit_by_its_size():
+    matrix, truth = binary_votes(4_000, [0.9], share_of_one=0.5, seed=4)
+    wrong = numpy.full((1, 2, 2), 0.5)
+    few, many = (
+        nearer_the_audit(wrong, class_noise(votes_from_matrix(matrix), numpy.where(numpy.arange(4_000) < number, truth, -1)))
+        for number in (20, 4_000)
+    )
+    assert 0.5 < few[0, 1, 1] < 0.6
+    assert many[0, 1, 1] == pytest.approx(0.9, abs=0.04)
+    assert many.sum(axis=2) == pytest.approx(numpy.ones((1, 2)))

@@ -165,3 +165,13 @@ def test_settings_that_make_no_sense_are_refused(setting, said):
 def test_informative_abstentions_allow_one_answer_to_an_item():
     with pytest.raises(BadInputError, match="3 times"):
         dawid_skene(anaesthetists(), abstentions="informative")
+
+
+def test_what_is_believed_at_first_may_be_given():
+    matrix, truth = binary_votes(3_000, [0.3, 0.35, 0.25, 0.8], seed=5)
+    believed = numpy.where(matrix[:, [3]] == 1, [[0.2, 0.8]], [[0.8, 0.2]])
+    # items with the same votes have to believe the same, which the last annotator's vote alone does
+    told = dawid_skene(votes_from_matrix(matrix), initial=believed)
+    assert numpy.mean(told.posterior.argmax(axis=1) == truth) > 0.8
+    with pytest.raises(BadInputError, match="believed at first"):
+        dawid_skene(votes_from_matrix(matrix), initial=believed[:5])

@@ -4,6 +4,8 @@ import numpy
 import pytest
 
 from penstock.errors import BadInputError
+from penstock.statistics.class_noise import class_noise
+from penstock.statistics.label_model import fit_label_model
 from penstock.statistics.votes import (
     answer_counts,
     class_counts,
@@ -12,6 +14,7 @@ from penstock.statistics.votes import (
     votes_from_columns,
     votes_from_matrix,
 )
+from tests.statistics.simulated_votes import binary_votes
 
 
 def test_a_matrix_and_its_columns_are_the_same_votes():
@@ -80,3 +83,24 @@ def test_one_annotator_or_one_answer_cannot_be_compared():
 def test_known_classes_have_to_fit_the_votes(truth, said):
     with pytest.raises(BadInputError, match=said):
         known_classes(truth, votes_from_matrix([[0, 1], [1, 1]]))
+
+
+def test_items_that_stand_for_many_are_the_same_as_many_items():
+    matrix, _ = binary_votes(3_000, [0.8, 0.7, 0.75, 0.9, 0.6], copies=[(0, 4, 0.9)], share_of_one=0.3, abstain=0.3, seed=8)
+    audited = numpy.where(numpy.arange(3_000) % 10 == 0, 1, -1)
+    rows, times = numpy.unique(numpy.column_stack((matrix, audited)), axis=0, return_counts=True)
+    every, few = votes_from_matrix(matrix, classes=2), votes_from_matrix(rows[:, :5], classes=2, times=times)
+    for method in ("dawid_skene", "triplets", "majority"):
+        apart, together = fit_label_model(every, method=method), fit_label_model(few, method=method)
+        assert apart.groups == together.groups
+        assert together.prevalence == pytest.approx(apart.prevalence, abs=1e-4)
+        assert together.confusion is None or together.confusion == pytest.approx(apart.confusion, abs=1e-4)
+    noise, counted = class_noise(every, audited), class_noise(few, rows[:, 5])
+    assert counted.belief_low == pytest.approx(noise.belief_low, nan_ok=True)
+    assert counted.audited.tolist() == noise.audited.tolist()
+
+
+@pytest.mark.parametrize("times", [[1.0], [1.0, 0.0], [1.0, numpy.nan]])
+def test_times_that_are_no_numbers_of_items_are_refused(times):
+    with pytest.raises(BadInputError, match="times of 2 items"):
+        votes_from_matrix([[0, 1], [1, 1]], times=times)

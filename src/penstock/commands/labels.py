@@ -5,6 +5,7 @@ from ibis import _
 
 from penstock.app import Penstock
 from penstock.commands import label_import, options
+from penstock.commands.label_model import model
 from penstock.commands.printing import print_fields, print_rows, to_plain
 from penstock.labels.run import current_labels, run_labels
 from penstock.signals.definition import label
@@ -18,6 +19,7 @@ def register(cli: typer.Typer, name: str, summary: str) -> None:
     labels.command("counts")(counts)
     labels.command("run")(run)
     label_import.add_to(labels)
+    labels.command("model")(model)
     cli.add_typer(labels, name=name)
 
 

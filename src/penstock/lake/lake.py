@@ -5,8 +5,8 @@ used by one thread at a time. Processes that use a lake are spawned, never forke
 BaseException that no `except Exception` catches.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +35,7 @@ from penstock.lake.partitions import partitions
 from penstock.lake.place import Place
 from penstock.lake.repair import Repaired, find_commit, is_intact, repair_table, revert_commit
 from penstock.lake.retention import expire_table, kept_days
-from penstock.lake.snapshot import Snapshot, current_sql, revisions_sql, source_sql, within_dates
+from penstock.lake.snapshot import Snapshot, current_sql, quote, revisions_sql, source_sql, within_dates
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import TABLES, find_table, source_of
 from penstock.lake.transaction_log import all_transactions, read_entry
@@ -182,6 +182,16 @@ class Lake:
         """Run our own SQL on the lake's connection."""
         rows: pa.Table = self._backend.con.sql(sql).to_arrow_table()
         return rows
+
+    @contextmanager
+    def kept(self, name: str, sql: str) -> Iterator[None]:
+        """What our own SQL gives, under a name that other queries on the lake's connection can use meanwhile."""
+        connection = self._backend.con
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {sql}")
+        try:
+            yield
+        finally:
+            connection.execute(f"DROP TABLE IF EXISTS {quote(name)}")
 
     def sql_connection(self, extra: Mapping[str, pa.Table] | None = None) -> LockedConnection:
         """For SQL that a person types: a view per table with its current rows, the extra tables, and no other file."""

@@ -13,6 +13,7 @@ from penstock.registry.edges import Edges
 from penstock.registry.erasures import Erasures
 from penstock.registry.evaluations import Evaluations
 from penstock.registry.keys import Keys
+from penstock.registry.label_models import LabelModels
 from penstock.registry.label_schemas import LabelSchemas
 from penstock.registry.leases import Leases
 from penstock.registry.migrate import migrate
@@ -30,6 +31,7 @@ class Registry:
         """Connects at first use; `migrate()` creates what is missing."""
         self._database = database = Database(url)
         self.schemas = LabelSchemas(database)
+        self.label_models = LabelModels(database)
         self.datasets = Datasets(database)
         self.runs = TrainingRuns(database)
         self.checkpoints = Checkpoints(database)

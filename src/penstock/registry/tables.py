@@ -10,6 +10,7 @@ from penstock.records.dataset import DatasetVersion
 from penstock.records.erasure import Erasure
 from penstock.records.evaluation import Evaluation, Suite
 from penstock.records.label import LabelSchema
+from penstock.records.label_model import LabelModel
 from penstock.records.process import EdgeConfirmation, Lease
 from penstock.records.release import Release, ReleaseEvent, Route
 from penstock.records.training import Checkpoint, TrainingRun
@@ -28,6 +29,7 @@ _CHECKPOINT = "checkpoints.checkpoint_id"
 _DATASET = "dataset_versions.dataset_version_id"
 
 LABEL_SCHEMAS = table_of(METADATA, "label_schemas", LabelSchema, key=["name", "version"])
+LABEL_MODELS = table_of(METADATA, "label_models", LabelModel, key=["label_model_id"], extra=[Index(None, "dimension")])
 DATASET_VERSIONS = table_of(METADATA, "dataset_versions", DatasetVersion, key=["dataset_version_id"])
 TRAINING_RUNS = table_of(
     METADATA,

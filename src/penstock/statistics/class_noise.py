@@ -12,6 +12,8 @@ from penstock.errors import BadInputError
 from penstock.statistics.intervals import wilson_bounds
 from penstock.statistics.votes import ABSTAIN, Floats, Indexes, Votes, answer_counts, known_classes
 
+MODEL_WORTH = 100.0  # audited votes of a class that a model's rate counts as much as
+
 
 class ClassNoise(Struct, frozen=True, kw_only=True):
     """Rates of every annotator, annotators by classes by answers, with their bounds; NaN, from 0 to 1, where none was audited."""
@@ -36,10 +38,10 @@ def class_noise(votes: Votes, truth: ArrayLike, *, probability: ArrayLike | None
     audited = known != ABSTAIN
     if not bool(audited.any()):
         raise BadInputError(f"None of {votes.items} items is audited; give the class of some, or fit dawid_skene without.")
-    weight = audited.astype(float)
+    weight = audited.astype(float)  # of each of the items that it stands for
     if probability is not None:
         weight[audited] = 1.0 / _probabilities(probability, audited)
-    answered, squared, number = (_by_class(votes, known, audited * weight**power) for power in (1, 2, 0))
+    answered, squared, number = (_by_class(votes, known, audited * votes.times * weight**power) for power in (1, 2, 0))
     confusion = _rates(answered, squared, 2, confidence)
     belief = _rates(answered, squared, 1, confidence)
     return ClassNoise(
@@ -51,6 +53,12 @@ def class_noise(votes: Votes, truth: ArrayLike, *, probability: ArrayLike | None
         belief_high=belief[2],
         audited=number.sum(axis=2),
     )
+
+
+def nearer_the_audit(confusion: Floats, noise: ClassNoise, worth: float = MODEL_WORTH) -> Floats:
+    """A model's rates, annotators by classes by answers, pulled to the audited ones; the model counts `worth` audited votes."""
+    number = noise.audited[:, :, None]
+    return (numpy.nan_to_num(noise.confusion) * number + worth * confusion) / (number + worth)
 
 
 def _by_class(votes: Votes, known: Indexes, weight: Floats) -> Floats:

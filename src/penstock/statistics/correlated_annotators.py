@@ -109,6 +109,7 @@ def _shared_votes(votes: Votes, annotator: Indexes, number: int) -> Votes:
         annotator=annotator,
         answer=votes.answer,
         weight=weight,
+        times=votes.times,
         items=votes.items,
         annotators=number,
         classes=votes.classes,
@@ -117,7 +118,7 @@ def _shared_votes(votes: Votes, annotator: Indexes, number: int) -> Votes:
 
 def _busy(votes: Votes) -> tuple[Indexes, Indexes]:
     """The annotators that share enough to be compared, at most as many as there is room for their pairs, and the others."""
-    number = numpy.bincount(votes.annotator, minlength=votes.annotators)
+    number = numpy.bincount(votes.annotator, votes.times[votes.item], minlength=votes.annotators)
     by_number = numpy.argsort(-number, kind="stable")
     busy = by_number[: min(MOST_ANNOTATORS, int((number >= FEWEST_SHARED).sum()))]
     return numpy.sort(busy), numpy.sort(by_number[len(busy) :])
@@ -133,6 +134,7 @@ def _votes_of(votes: Votes, items: Indexes, annotators: Indexes) -> Votes:
         annotator=annotator[votes.annotator[kept]],
         answer=votes.answer[kept],
         weight=votes.weight[kept],
+        times=votes.times[items],
         items=len(items),
         annotators=len(annotators),
         classes=votes.classes,

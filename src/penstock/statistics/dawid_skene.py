@@ -50,6 +50,7 @@ def dawid_skene(
     votes: Votes,
     *,
     truth: ArrayLike | None = None,
+    initial: ArrayLike | None = None,
     abstentions: Abstentions = "ignored",
     prior_votes: float = PRIOR_VOTES,
     most_iterations: int = MOST_ITERATIONS,
@@ -57,7 +58,8 @@ def dawid_skene(
 ) -> DawidSkene:
     """Fit the model by EM from the shares of votes (Dawid and Skene 1979, Applied Statistics 28, 20-28; MAP smoothing).
 
-    `truth` holds each item's class where an audit found it and -1 elsewhere; those items keep it. Abstentions are "ignored"
+    `truth` holds each item's class where an audit found it and -1 elsewhere; those items keep it. `initial`, items by classes,
+    is believed at first instead of the shares of the votes; items with the same votes believe the same. Abstentions are "ignored"
     where somebody else decided who is asked, and "informative" where a function votes or abstains by what it sees: one that
     only ever gives one answer says something only then. `BadInputError` where one annotator or one class is all there is (but
     for an audit), or where abstentions are informative and somebody answers an item twice.
@@ -68,7 +70,7 @@ def dawid_skene(
         require_comparable(votes)
     patterns = vote_patterns(votes, known)
     fixed = None if known is None else known[patterns.example]
-    shares = _initial_shares(votes, patterns, fixed, prior_votes)
+    shares = _initial_shares(votes, patterns, fixed, prior_votes) if initial is None else _believed(initial, patterns)
     return _fit(patterns, shares, fixed, _prior(patterns, shares, prior_votes), abstentions, most_iterations, tolerance)
 
 
@@ -177,6 +179,16 @@ def _initial_shares(votes: Votes, patterns: VotePatterns, fixed: Indexes | None,
     return _expect(
         patterns.counts, _Parameters(prevalence=even, confusion=learnt.confusion, coverage=learnt.coverage), fixed, "ignored"
     )[0]
+
+
+def _believed(initial: ArrayLike, patterns: VotePatterns) -> Floats:
+    believed = numpy.asarray(initial, dtype=float)
+    if believed.shape != (len(patterns.pattern), patterns.classes) or not bool(numpy.all(believed >= 0)):
+        raise BadInputError(
+            f"What is believed at first has shape {believed.shape} or is negative somewhere; give "
+            f"{(len(patterns.pattern), patterns.classes)} probabilities."
+        )
+    return believed[patterns.example]
 
 
 def _prior(patterns: VotePatterns, shares: Floats, prior_votes: float) -> _Prior:

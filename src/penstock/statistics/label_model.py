@@ -69,7 +69,8 @@ def _fitted(votes: Votes, method: Method, known: Indexes, abstentions: Abstentio
     match method:
         case "majority":
             share = majority_vote(votes).share
-            return share, share[_voted(votes)].mean(axis=0), None, True
+            voted = _voted(votes)
+            return share, numpy.average(share[voted], axis=0, weights=votes.times[voted]), None, True
         case "dawid_skene":
             fitted = dawid_skene(votes, truth=known, abstentions=abstentions)
             return fitted.posterior, fitted.prevalence, fitted.confusion, fitted.converged

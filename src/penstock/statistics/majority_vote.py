@@ -26,7 +26,7 @@ def majority_vote(votes: Votes) -> MajorityVote:
     voted = total[:, 0] > 0
     share = numpy.where(voted[:, None], counts / numpy.where(total > 0, total, 1.0), 1.0 / votes.classes)
     most = share >= share.max(axis=1, keepdims=True) - 1e-9  # shared weights do not add up exactly
-    answer = numpy.argmax(numpy.where(most, counts.sum(axis=0), -1.0), axis=1)
+    answer = numpy.argmax(numpy.where(most, votes.times @ counts, -1.0), axis=1)
     return MajorityVote(
         answer=numpy.where(voted, answer, ABSTAIN).astype(numpy.int64), share=share, tied=voted & (most.sum(axis=1) > 1)
     )

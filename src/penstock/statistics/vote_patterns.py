@@ -34,7 +34,7 @@ def vote_patterns(votes: Votes, apart: Indexes | None = None) -> VotePatterns:
         example = pattern = numpy.arange(votes.items)
     return VotePatterns(
         counts=csr_array(counts[example]),
-        multiplicity=numpy.bincount(pattern, minlength=len(example)).astype(float),
+        multiplicity=numpy.bincount(pattern, votes.times, minlength=len(example)).astype(float),
         pattern=pattern,
         example=example,
         annotators=votes.annotators,

@@ -24,16 +24,18 @@ class Votes(Struct, frozen=True, kw_only=True):
     annotator: Indexes  # 0 .. annotators - 1
     answer: Indexes  # 0 .. classes - 1
     weight: Floats  # for how many votes it counts; 1 unless several annotators share one
+    times: Floats  # items: for how many alike each stands; 1 unless they were counted before
     items: int
     annotators: int
     classes: int
 
 
-def votes_from_matrix(matrix: ArrayLike, classes: int | None = None) -> Votes:
+def votes_from_matrix(matrix: ArrayLike, classes: int | None = None, times: ArrayLike | None = None) -> Votes:
     """Votes from a matrix of items by annotators that holds class indexes, or -1 where an annotator abstains.
 
-    Without `classes` there are as many as the highest answer says. `BadInputError` for a matrix that is empty, has no two
-    dimensions, or holds NaN, a fraction, an index out of range or nothing but abstentions.
+    Without `classes` there are as many as the highest answer says; `times` is for how many alike each item
+    stands. `BadInputError` for a matrix that is empty, has no two dimensions, or holds NaN, a fraction, an index out of range or
+    nothing but abstentions.
     """
     answers = _whole_numbers(matrix, "The matrix of votes")
     if answers.ndim != 2 or answers.size == 0:
@@ -42,7 +44,13 @@ def votes_from_matrix(matrix: ArrayLike, classes: int | None = None) -> Votes:
         raise BadInputError(f"The matrix of votes holds {answers.min()}; an answer is a class from 0, an abstention is -1.")
     item, annotator = numpy.nonzero(answers != ABSTAIN)
     return votes_from_columns(
-        item, annotator, answers[item, annotator], items=answers.shape[0], annotators=answers.shape[1], classes=classes
+        item,
+        annotator,
+        answers[item, annotator],
+        items=answers.shape[0],
+        annotators=answers.shape[1],
+        classes=classes,
+        times=times,
     )
 
 
@@ -55,11 +63,13 @@ def votes_from_columns(
     annotators: int | None = None,
     classes: int | None = None,
     weight: ArrayLike | None = None,
+    times: ArrayLike | None = None,
 ) -> Votes:
     """Votes from three columns of indexes that count from 0; several rows may name one item and annotator.
 
-    Without `items`, `annotators` or `classes` there are as many as the highest index says. `BadInputError` for no rows, NaN,
-    columns of different lengths, an index out of range, fewer than two classes, or a weight that is not positive.
+    Without `items`, `annotators` or `classes` there are as many as the highest index says; `times` is for how many alike each
+    item stands. `BadInputError` for no rows, NaN, columns of different lengths, an index out of range, fewer than two classes,
+    or a weight or number of times that is not positive.
     """
     columns = [
         _whole_numbers(column, f"The column of {name}s")
@@ -75,14 +85,12 @@ def votes_from_columns(
     ]
     if counts[2] < 2:
         raise BadInputError(f"The votes know {counts[2]} class; say `classes`, at least 2, if others could have been voted for.")
-    weights = numpy.ones(len(columns[0])) if weight is None else numpy.asarray(weight, dtype=float)
-    if weights.shape != columns[0].shape or not bool(numpy.all((weights > 0) & numpy.isfinite(weights))):
-        raise BadInputError(f"The weights of {len(columns[0])} votes have shape {weights.shape} or are not all positive numbers.")
     return Votes(
         item=columns[0],
         annotator=columns[1],
         answer=columns[2],
-        weight=weights,
+        weight=_positive(weight, len(columns[0]), "weights", "votes"),
+        times=_positive(times, counts[0], "times", "items"),
         items=counts[0],
         annotators=counts[1],
         classes=counts[2],
@@ -125,6 +133,13 @@ def known_classes(truth: ArrayLike, votes: Votes) -> Indexes:
         wrong = known.min() if known.min() < ABSTAIN else known.max()
         raise BadInputError(f"A known class is {wrong}; classes count from 0 to {votes.classes - 1}, and -1 is unknown.")
     return known
+
+
+def _positive(values: ArrayLike | None, number: int, what: str, of: str) -> Floats:
+    given = numpy.ones(number) if values is None else numpy.asarray(values, dtype=float)
+    if given.shape != (number,) or not bool(numpy.all((given > 0) & numpy.isfinite(given))):
+        raise BadInputError(f"The {what} of {number} {of} have shape {given.shape} or are not all positive numbers.")
+    return given
 
 
 def _whole_numbers(values: ArrayLike, what: str) -> Indexes:

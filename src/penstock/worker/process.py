@@ -33,6 +33,7 @@ STOP_S = 30.0
 JUDGE_STOP_S = 2.0  # an answer that is waited for longer is asked for again at the next start
 MAINTENANCE_INTERVAL_S = 60.0
 JUDGE_INTERVAL_S = 60.0
+MODEL_INTERVAL_S = 60.0
 LOCK = "worker.lock"
 UNDER_WAY = frozenset({"ENQUEUED", "DELAYED", "PENDING"})
 
@@ -71,6 +72,8 @@ def work(
             Repeat("Maintenance", refresher.maintain, MAINTENANCE_INTERVAL_S),
         ]
         judging = _judging(stores, holder, stopping)
+        if stores.settings.label_model.every_h > 0:
+            repeats.append(Repeat("Label model", refresher.model, MODEL_INTERVAL_S))
         steps = build_steps(stores, refresher)
         pulls = pull_threads(stores)
         for repeat in (*repeats, *judging):

@@ -24,6 +24,7 @@ from penstock.signals.definitions import all_definitions
 from penstock.signals.run import run_signals
 from penstock.text.secret_key import load_key
 from penstock.worker.contract_watch import ContractWatch
+from penstock.worker.label_model import Modelling
 
 LEASE = "settle"
 LEASE_S = 30.0
@@ -35,10 +36,11 @@ class Refresher:
     def __init__(
         self, open_lake: Callable[[], Lake], registry: Registry, settings: Settings, clock: WriterClock, holder: str
     ) -> None:
-        self._settling, self._reading, self._maintaining = (Handle(open_lake()) for _ in range(3))
+        self._settling, self._reading, self._maintaining, self._modelling = (Handle(open_lake()) for _ in range(4))
         self._registry = registry
         self._settings = settings
         self._stages = Stages(registry, settings, clock)
+        self._models = Modelling(registry, settings, clock)
         self._contracts = ContractWatch(settings)
         self._holder = holder
         self._read_at: float | None = None
@@ -69,6 +71,15 @@ class Refresher:
             with lake.writing():
                 self._stages.read(lake)
             self._read_at = time.monotonic()
+        return True
+
+    def model(self) -> bool:
+        """Fit label models that are due, and label by the others what is new; False where another process holds the lease."""
+        with self._modelling.taken() as lake:
+            if not self._holds_lease():
+                return False
+            with lake.writing():
+                self._models.step(lake)
         return True
 
     def maintain(self) -> bool:
