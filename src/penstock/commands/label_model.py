@@ -12,8 +12,8 @@ from penstock.commands import options
 from penstock.commands.printing import print_fields, print_json, print_rows, to_plain
 from penstock.errors import BadInputError
 from penstock.labels.function_report import FunctionReport
-from penstock.labels.labelling_functions import GOOD_DIMENSION
 from penstock.labels.model_run import ModelRun
+from penstock.labels.schema import GOOD
 from penstock.labels.vote_file import VoteFile, read_truth, read_votes, write_posteriors
 from penstock.records.clock import utc_now
 from penstock.statistics.label_model import LabelModel, Method, fit_label_model
@@ -31,7 +31,7 @@ _UNSURE = (
 def model(
     home: options.Home = None,
     json: options.Json = False,
-    dimension: Annotated[str, typer.Option(help="The question whose functions are fitted.")] = GOOD_DIMENSION,
+    dimension: Annotated[str, typer.Option(help="The question whose functions are fitted.")] = GOOD,
     method: Annotated[
         str, typer.Option(help="dawid_skene or triplets; for a file also majority. Default: label_model.method.")
     ] = "",

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+import numpy
 from msgspec import Struct
 
 from penstock.labels.cast_votes import BAD, GOOD, Flags, Patterns, cast_votes
 from penstock.labels.label_model import GroupRates, ModelParameters, probabilities
 from penstock.labels.labelling_functions import LabellingFunction, Voter, voters_of
-from penstock.statistics.intervals import wilson_interval
-from penstock.statistics.votes import ABSTAIN, Floats
+from penstock.statistics.class_noise import ClassNoise, class_noise
+from penstock.statistics.votes import ABSTAIN, Floats, votes_from_matrix
 
 
 class FunctionReport(Struct, frozen=True, kw_only=True):
@@ -28,13 +29,6 @@ class FunctionReport(Struct, frozen=True, kw_only=True):
     merged_with: list[str]  # functions whose votes count as one with its own
 
 
-class _Audit(Struct, frozen=True, kw_only=True):
-    number: int
-    precision: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
 def report_functions(
     patterns: Patterns, functions: Sequence[LabellingFunction], parameters: ModelParameters
 ) -> list[FunctionReport]:
@@ -43,15 +37,16 @@ def report_functions(
     voters = voters_of(functions)
     cast = cast_votes(patterns, functions, voters, parameters.heard)
     against = {GOOD: (cast.answer == BAD).any(axis=1), BAD: (cast.answer == GOOD).any(axis=1)}
+    noise = _audit(patterns, functions)
     reports = []
     for place, function in enumerate(functions):
-        said = GOOD if function.votes == "good" else BAD
+        said = _said(function)
         fires = (patterns.fired >> place & 1) == 1
         voter = next(one for one in voters if place in (*one.good, *one.bad))
         group = next(one for one in parameters.groups if voter.name in one.voters)
         right = probability if said == GOOD else 1.0 - probability
         right_on_good, right_on_bad = _rights(group)
-        audit = _audit(patterns, fires, said)
+        number, belief, low, high = _believed(noise, place, said)
         reports.append(
             FunctionReport(
                 function=function.name,
@@ -60,10 +55,10 @@ def report_functions(
                 right_on_good=right_on_good,
                 right_on_bad=right_on_bad,
                 precision=_share(right, fires, patterns.times),
-                audited=audit.number,
-                audited_precision=audit.precision,
-                audited_low=audit.low,
-                audited_high=audit.high,
+                audited=number,
+                audited_precision=belief,
+                audited_low=low,
+                audited_high=high,
                 conflict=_share(against[said].astype(float), fires, patterns.times),
                 merged_with=_others(voters, functions, group, voter),
             )
@@ -83,16 +78,26 @@ def _share(values: Floats, fires: Flags, times: Floats) -> float | None:
     return float((values[fires] * times[fires]).sum() / weight) if weight else None
 
 
-def _audit(patterns: Patterns, fires: Flags, said: int) -> _Audit:
-    audited = fires & (patterns.truth != ABSTAIN)
-    if not bool(audited.any()):
-        return _Audit(number=0)
-    drawn, times = patterns.drawn[audited], patterns.times[audited]
-    weight = times / drawn
-    effective = float(weight.sum() ** 2 / (weight / drawn).sum())  # Kish 1965
-    precision = float(weight @ (patterns.truth[audited] == said) / weight.sum())
-    interval = wilson_interval(precision * effective, effective)
-    return _Audit(number=round(float(times.sum())), precision=precision, low=interval.low, high=interval.high)
+def _audit(patterns: Patterns, functions: Sequence[LabellingFunction]) -> ClassNoise | None:
+    """What people's labels say of each function alone; None where there are none."""
+    if not bool((patterns.truth != ABSTAIN).any()):
+        return None
+    said = [numpy.where(patterns.fired >> place & 1, _said(one), ABSTAIN) for place, one in enumerate(functions)]
+    votes = votes_from_matrix(numpy.stack(said, axis=1), classes=2, times=patterns.times)
+    return class_noise(votes, patterns.truth, probability=patterns.drawn)
+
+
+def _believed(noise: ClassNoise | None, place: int, said: int) -> tuple[int, float | None, float | None, float | None]:
+    """On how many of its votes people have spoken, how often it was right there, and the interval."""
+    number = 0 if noise is None else round(float(noise.audited[place].sum()))
+    if noise is None or number == 0:
+        return 0, None, None, None
+    belief, low, high = (float(rates[place, said, said]) for rates in (noise.belief, noise.belief_low, noise.belief_high))
+    return number, belief, low, high
+
+
+def _said(function: LabellingFunction) -> int:
+    return GOOD if function.votes == "good" else BAD
 
 
 def _others(voters: Sequence[Voter], functions: Sequence[LabellingFunction], group: GroupRates, own: Voter) -> list[str]:

@@ -12,12 +12,12 @@ import msgspec
 from msgspec import Struct, field
 
 from penstock.errors import ConfigurationError
+from penstock.labels.schema import GOOD
 from penstock.records.ids import digest
 from penstock.settings import LabellingFunctionSettings
 
 Answer = Literal["good", "bad"]
 Silence = Literal["reported", "went_on"]
-GOOD_DIMENSION = "good"
 PRAISED = "feedback"  # the signal of what users say of an answer; 1 is praise
 MOST_FUNCTIONS = 62  # of one dimension: a bit of a 64-bit number for each
 FAMILIES = ("outcome.", "feedback.")  # signals that are named by whoever reports them
@@ -32,7 +32,7 @@ class LabellingFunction(Struct, frozen=True, kw_only=True):
     at_least: float | None = None
     at_most: float | None = None
     evidence: dict[str, str] = field(default_factory=dict)
-    dimension: str = GOOD_DIMENSION
+    dimension: str = GOOD
     # Where silence counts: in applications in which it has ever voted, or there only once the session has gone on.
     silence: Silence = "reported"
 

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from penstock.labels.cast_votes import cast_votes
 from penstock.labels.label_model import ModelParameters, probabilities
-from penstock.labels.labelling_functions import GOOD_DIMENSION, LabellingFunction, voters_of
+from penstock.labels.labelling_functions import LabellingFunction, voters_of
+from penstock.labels.schema import GOOD
 from penstock.labels.vote_rows import PATTERN, patterns_of, patterns_sql
 from penstock.lake.arrow_values import column_values
 from penstock.lake.snapshot import literal
@@ -38,7 +39,7 @@ class LabelledBy(Struct, frozen=True, kw_only=True):
 
 def schema_of(dimension: str) -> LabelSchema:
     """The schema of a dimension: the one that ships, or one for each that users declare."""
-    ships = dimension == GOOD_DIMENSION
+    ships = dimension == GOOD
     question = (
         _QUESTION if ships else f"How probable is it that this response is {dimension}, by its labelling functions? 0 to 1."
     )
