@@ -181,3 +181,50 @@ def test_features_and_folds_have_to_fit_the_cases():
         rate_under_selection(cases, [[0.0], [1.0]])
     with pytest.raises(BadInputError, match="5 folds of 3 users"):
         rate_under_selection(cases, [[0.0], [1.0], [2.0]])
+
+
+def test_models_that_learn_from_a_part_say_what_those_of_the_whole_do():
+    for seed, rare in ((11, 0.0), (12, 3.0)):
+        generator = numpy.random.default_rng(seed)
+        features = generator.normal(size=(30_000, 2))
+        everybody = generator.random(30_000) < expit(-0.5 + features[:, 0] + 0.5 * features[:, 1])
+        selected = generator.random(30_000) < expit(-0.8 - rare + 1.2 * features[:, 0] - 0.4 * features[:, 1])
+        cases = selected_cases(numpy.where(selected, everybody.astype(float), numpy.nan))
+        whole = rate_under_selection(cases, features)
+        part = rate_under_selection(cases, features, most_learned=2_000)
+        error = whole.doubly_robust.estimate.variance**0.5
+        assert part.doubly_robust.estimate.value == pytest.approx(whole.doubly_robust.estimate.value, abs=error)
+        assert part.weighted.estimate.value == pytest.approx(whole.weighted.estimate.value, abs=1.5 * error)
+        assert part.raw.estimate == whole.raw.estimate
+
+
+def test_cases_that_stand_for_several_count_for_as_many():
+    outcome, features, *_ = traffic(13, 3_000)
+    twice = numpy.arange(3_000) < 1_000
+    users = numpy.arange(3_000)
+    repeated = numpy.concatenate([users, users[twice]])
+    weighed = selected_cases(outcome, users, weights=1.0 + twice)
+    counted = selected_cases(outcome[repeated], repeated)
+    assert raw_rate(weighed).estimate == raw_rate(counted).estimate
+    assert worst_case(weighed).bounds == worst_case(counted).bounds
+    report = rate_under_selection(weighed, features)
+    assert report.selected_share == pytest.approx(float(numpy.isfinite(counted.outcome).mean()))
+    for wrong in (0.0, numpy.nan):
+        with pytest.raises(BadInputError, match="weight"):
+            selected_cases(outcome, weights=numpy.full(3_000, wrong))
+
+
+def test_where_one_in_a_hundred_rates_intervals_cover_all_the_same():
+    truth, covered, rounds, raw = TRUTH, 0, 60, 0
+    for seed in range(rounds):
+        generator = numpy.random.default_rng(500 + seed)
+        features = generator.normal(size=(30_000, 2))
+        outcome = (generator.random(30_000) < expit(-0.5 + features[:, 0] + 0.5 * features[:, 1])).astype(float)
+        selected = generator.random(30_000) < expit(-5.2 + 0.8 * features[:, 0] - 0.4 * features[:, 1])
+        cases = selected_cases(numpy.where(selected, outcome, numpy.nan))
+        report = rate_under_selection(cases, features, most_learned=8_000)
+        covered += covers(report.doubly_robust.interval, truth)
+        raw += covers(report.raw.interval, truth)
+    assert selected.mean() < 0.01
+    assert raw / rounds < 0.2
+    assert covered / rounds >= 0.9

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from penstock.app import Penstock
-from penstock.commands import options, signal_quality
+from penstock.commands import options, signal_missing, signal_quality
 from penstock.commands.printing import print_fields, print_rows, to_plain
 from penstock.errors import BadInputError, ConfigurationError, ConflictError, NotFoundError
 from penstock.ingest.prices import load_prices
@@ -42,6 +42,7 @@ def register(cli: typer.Typer, name: str, summary: str) -> None:
     signals.command("try")(try_out)
     signals.command("judge")(judge)
     signal_quality.add_to(signals)
+    signal_missing.add_to(signals)
     cli.add_typer(signals, name=name)
 
 

@@ -25,6 +25,7 @@ SEGMENTED_BY = (
     "prompt_version",
 )  # fmt: skip
 MOST_SEGMENTS = 30
+LENGTH = "response_length"
 
 _MEMORY = "2GB"
 
@@ -69,9 +70,14 @@ def engine() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def load_turns(connection: duckdb.DuckDBPyConnection, lake: Lake, selected: Selected, columns: Sequence[str] = ()) -> None:
-    """The table `turns`: id, session_id, who, segment, started_at, weight, and further columns of the interactions."""
+    """The table `turns`: n, id, session_id, session, who, segment, started_at, weight, and further columns of the interactions.
+
+    `response_length` is one of them, in characters, so that texts need not leave the lake.
+    """
     rows = lake.current("interactions", dates=_days(selected.period))
     rows = rows.filter(rows.exposure.isin(selected.exposures))
+    if LENGTH in columns:
+        rows = rows.mutate(**{LENGTH: rows.response_text.length()})
     named = dict.fromkeys(
         ("interaction_id", "session_id", "user_id", "started_at", "capture_probability", *([selected.by] if selected.by else []))
     )
@@ -80,7 +86,8 @@ def load_turns(connection: duckdb.DuckDBPyConnection, lake: Lake, selected: Sele
     segment = f"coalesce(nullif(\"{selected.by}\", ''), '{NONE}')" if selected.by else f"'{ALL}'"
     load(
         connection, "turns", rows.select(*wanted),
-        "interaction_id AS id, session_id, hash(coalesce(user_id, session_id, interaction_id)) AS who, "
+        "row_number() OVER () AS n, interaction_id AS id, session_id, hash(coalesce(session_id, interaction_id)) AS session, "
+        "hash(coalesce(user_id, session_id, interaction_id)) AS who, "
         f"{segment} AS segment, started_at, 1.0 / greatest(capture_probability, 1e-6) AS weight{more}",
         selected.period.sql("started_at"),
     )  # fmt: skip
@@ -91,18 +98,21 @@ def load_turns(connection: duckdb.DuckDBPyConnection, lake: Lake, selected: Sele
 
 
 def load_targets(connection: duckdb.DuckDBPyConnection, slots: Sequence[Period]) -> None:
-    """The table `targets`: n, kind, id, who, segment, slot, weight; `slot` has a bit for each period that holds the target."""
+    """The table `targets`: n, kind, id, session, who, segment, started_at, weight, slot.
+
+    A slot has a bit for each period that holds the target. An interaction has the n of its turn, a session one below 0.
+    """
     slot = " + ".join(f"CASE WHEN {period.sql('started_at')} THEN {1 << at} ELSE 0 END" for at, period in enumerate(slots))
     connection.execute(
-        "CREATE TABLE targets AS SELECT row_number() OVER () AS n, *, "
-        f"{slot} AS slot FROM (SELECT 'interaction' AS kind, id, who, segment, started_at, weight FROM turns UNION ALL "
-        "SELECT 'session', session_id, arg_min(who, started_at), arg_min(segment, started_at), min(started_at), avg(weight) "
-        "FROM turns WHERE session_id IS NOT NULL GROUP BY session_id)"
+        f"CREATE TABLE targets AS SELECT *, {slot} AS slot FROM (SELECT n, 'interaction' AS kind, id, session, who, segment, "
+        "started_at, weight FROM turns UNION ALL SELECT -row_number() OVER (), 'session', session_id, any_value(session), "
+        "arg_min(who, started_at), arg_min(segment, started_at), min(started_at), avg(weight) FROM turns "
+        "WHERE session_id IS NOT NULL GROUP BY session_id)"
     )
 
 
 def load_votes(connection: duckdb.DuckDBPyConnection, lake: Lake, selected: Selected) -> None:
-    """The tables `names` (code, name) and `votes` (n, code, value): the last value of each signal on each target."""
+    """The tables `names` (code, name) and `votes` (n, code, value, said_at): the last value of each signal on each target."""
     since = selected.period.since
     days = None if since is None else ((since - timedelta(days=1)).astimezone(UTC).date(), date.max)
     rows = lake.current("signals", dates=days)
@@ -118,8 +128,8 @@ def load_votes(connection: duckdb.DuckDBPyConnection, lake: Lake, selected: Sele
         "(SELECT DISTINCT name FROM said)"
     )
     connection.execute(
-        "CREATE TABLE votes AS SELECT n, code, arg_max(value, occurred_at) AS value FROM said JOIN targets USING (kind, id) "
-        "JOIN names USING (name) GROUP BY ALL"
+        "CREATE TABLE votes AS SELECT n, code, arg_max(value, occurred_at) AS value, max(occurred_at) AS said_at FROM said "
+        "JOIN targets USING (kind, id) JOIN names USING (name) GROUP BY ALL"
     )
     connection.execute("DROP TABLE said")
 

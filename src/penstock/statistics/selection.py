@@ -10,7 +10,7 @@ import numpy
 from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.special import ndtr
+from scipy.special import expit, logit, ndtr
 
 from penstock.errors import BadInputError
 from penstock.statistics.cluster import cluster_sums, ratio
@@ -20,6 +20,7 @@ from penstock.statistics.off_policy import effective_sample_size
 
 Floats = NDArray[numpy.float64]
 LEAST_PROBABILITY = 0.01  # estimated probabilities below it are taken for it; known ones are left alone
+_LEAST_OF_MEAN = 0.1  # where hardly anybody is selected: so much of the mean probability is the least, or it would clip everybody
 FOLDS = 5
 
 
@@ -28,6 +29,7 @@ class SelectedCases(Struct, frozen=True, kw_only=True):
 
     outcome: Floats  # NaN where the case was not selected
     user: NDArray[numpy.int64]  # 0, 1, ...: the unit of the intervals
+    weight: Floats  # of the case among all traffic, whether selected or not
     lowest: float  # that an outcome can be
     highest: float
 
@@ -60,12 +62,17 @@ class SelectionReport(Struct, frozen=True, kw_only=True):
 
 
 def selected_cases(
-    outcome: ArrayLike, users: ArrayLike | None = None, *, lowest: float = 0.0, highest: float = 1.0
+    outcome: ArrayLike,
+    users: ArrayLike | None = None,
+    *,
+    lowest: float = 0.0,
+    highest: float = 1.0,
+    weights: ArrayLike | None = None,
 ) -> SelectedCases:
     """Checked columns: outcomes from `lowest` to `highest`, NaN where the case was not selected, and whose case it is.
 
-    Users may be named by anything that numpy can sort; without them every case is its own. `BadInputError` for no cases, nobody
-    selected, or an outcome out of range.
+    Users may be named by anything that numpy can sort; without them every case is its own. `weights` are for how many cases of
+    the traffic each stands. `BadInputError` for no cases, nobody selected, an outcome out of range, or a weight not above 0.
     """
     outcomes = numpy.asarray(outcome, dtype=float)
     if outcomes.ndim != 1 or len(outcomes) == 0:
@@ -82,7 +89,10 @@ def selected_cases(
     if names.shape != outcomes.shape:
         raise BadInputError(f"The users have shape {names.shape}; give one for each of {len(outcomes)} cases.")
     user = numpy.unique(names, return_inverse=True)[1].astype(numpy.int64)
-    return SelectedCases(outcome=outcomes, user=user, lowest=lowest, highest=highest)
+    weight = numpy.ones(len(outcomes)) if weights is None else _column(weights, len(outcomes), "weights")
+    if not bool((numpy.isfinite(weight) & (weight > 0.0)).all()):
+        raise BadInputError("A weight is not above 0 or is no number; leave out cases that stand for none.")
+    return SelectedCases(outcome=outcomes, user=user, weight=weight, lowest=lowest, highest=highest)
 
 
 def raw_rate(cases: SelectedCases) -> SelectionRate:
@@ -134,49 +144,82 @@ def rate_under_selection(
     *,
     probability: ArrayLike | None = None,
     folds: int = FOLDS,
-    least_probability: float = LEAST_PROBABILITY,
+    least_probability: float | None = None,
+    most_learned: int | None = None,
     seed: int = 0,
 ) -> SelectionReport:
     """The rate in every way, with models of selection and outcome that are logistic in the features (cases by features).
 
+    Estimated probabilities are at least `least_probability`, or else .01, or a tenth of the share selected where that is less.
     Where who is selected was drawn, give the `probability` of each case, and nothing is estimated or clipped. Models are
-    cross-fitted by user. `BadInputError` where there are fewer users than folds, or the outcomes of a few folds teach nothing.
+    cross-fitted by user. They learn from `most_learned` cases at most, drawn evenly from the selected and from the others, and
+    predict all. `BadInputError` where there are fewer users than folds, or the outcomes of a few folds teach nothing.
     """
     rows, known = feature_matrix(features), ~numpy.isnan(cases.outcome)
     if len(rows) != len(known):
         raise BadInputError(f"The features have {len(rows)} rows; give one for each of {len(known)} cases.")
-    users = int(cases.user.max()) + 1
-    if not 2 <= folds <= users or not 0.0 < least_probability < 1.0:
-        raise BadInputError(
-            f"{folds} folds of {users} users and a least probability of {least_probability}: give 2 folds to one for each user, "
-            "and a probability between 0 and 1."
-        )
-    fold = (numpy.random.default_rng(seed).permutation(users) % folds)[cases.user]
+    least = min(LEAST_PROBABILITY, _LEAST_OF_MEAN * float(known.mean())) if least_probability is None else least_probability
+    generator = numpy.random.default_rng(seed)
+    fold = _folds(cases, folds, least, generator)
+    taught = _drawn(known, most_learned, generator)
     if probability is None:
-        estimated = cross_fitted(rows, known, numpy.ones(len(known)), fold)
-        propensity, clipped = numpy.maximum(estimated, least_probability), int((estimated < least_probability).sum())
+        estimated = _propensity(rows, known, taught | _drawn(~known, most_learned, generator), fold)
+        propensity, clipped = numpy.maximum(estimated, least), int((estimated < least).sum())
     else:
         propensity, clipped = _column(probability, len(known), "probabilities"), 0
     span = cases.highest - cases.lowest
     scaled = numpy.where(known, (cases.outcome - cases.lowest) / span, 0.0)
-    predicted = cases.lowest + span * cross_fitted(rows, scaled, known, fold)
+    predicted = cases.lowest + span * cross_fitted(rows, scaled, taught, fold)
     weight = _weights(cases, propensity)
     return SelectionReport(
         raw=raw_rate(cases),
         weighted=weighted_rate(cases, propensity),
         doubly_robust=doubly_robust_rate(cases, propensity, predicted),
         worst_case=worst_case(cases),
-        selected_share=float(known.mean()),
-        effective_sample_size=effective_sample_size(weight),
-        largest_weight=float(weight.max() / weight[known].mean()),
+        selected_share=float(cases.weight[known].sum() / cases.weight.sum()),
+        effective_sample_size=effective_sample_size(weight * cases.weight),
+        largest_weight=float((weight * cases.weight).max() / (weight * cases.weight)[known].mean()),
         clipped=clipped,
     )
+
+
+def _folds(cases: SelectedCases, folds: int, least: float, generator: numpy.random.Generator) -> NDArray[numpy.int64]:
+    """The fold of each case, alike for all of a user."""
+    users = int(cases.user.max()) + 1
+    if not 2 <= folds <= users or not 0.0 < least < 1.0:
+        raise BadInputError(
+            f"{folds} folds of {users} users and a least probability of {least}: give 2 folds to one for each user, "
+            "and a probability between 0 and 1."
+        )
+    of_user: NDArray[numpy.int64] = generator.permutation(users) % folds
+    return of_user[cases.user]
+
+
+def _drawn(among: NDArray[numpy.bool_], most: int | None, generator: numpy.random.Generator) -> NDArray[numpy.bool_]:
+    """So many of these at most, half of what may be learned from."""
+    places = numpy.flatnonzero(among)
+    if most is None or len(places) <= most // 2:
+        return among
+    drawn = numpy.zeros(len(among), dtype=bool)
+    drawn[generator.choice(places, most // 2, replace=False)] = True
+    return drawn
+
+
+def _propensity(rows: Floats, known: NDArray[numpy.bool_], taught: NDArray[numpy.bool_], fold: NDArray[numpy.int64]) -> Floats:
+    """The probability of being selected; what drawing one side more thinly did to the odds is undone (Prentice and Pyke 1979)."""
+    estimated = cross_fitted(rows, known, taught, fold)
+    kept, others = float(taught[known].mean()), float(taught[~known].mean()) if not known.all() else 1.0
+    if kept == others:
+        return estimated
+    probability: Floats = expit(logit(estimated) + numpy.log(others / kept))
+    return probability
 
 
 def _rate(cases: SelectedCases, amount: Floats, count: Floats) -> SelectionRate:
     """The ratio of sums over users that count at all, with the user as the unit."""
     users = int(cases.user.max()) + 1
-    amounts, counts = numpy.bincount(cases.user, amount, users), numpy.bincount(cases.user, count, users)
+    amounts = numpy.bincount(cases.user, amount * cases.weight, users)
+    counts = numpy.bincount(cases.user, count * cases.weight, users)
     estimate = ratio(cluster_sums(amounts[counts > 0.0], counts[counts > 0.0]))
     if estimate.variance > 0.0:
         reached = normal_interval(estimate)

@@ -1,0 +1,110 @@
+"""The rates that can be told of traffic, signal by signal: of which cases each is known, and why not of the others.
+
+Some signals are a mean over who was heard: a rating, an outcome. Others are there or not: a copy, a retry. Where an application
+never reports one, nothing is known of it, and it is left out; a retry can only be seen of who stays for another turn.
+"""
+
+from collections.abc import Mapping
+
+import numpy
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from penstock.signals.covariates import Cases
+from penstock.signals.definition import SESSION_QUIET_S
+from penstock.signals.readings import Reading
+
+Floats = NDArray[numpy.float64]
+Bools = NDArray[numpy.bool_]
+
+RATING, RETRY = "rating", "retry"
+OUTCOME_PREFIX = "outcome."
+RATES, STAYS, REPORTS, COMES = "who rates", "who stays", "who reports", "whose outcome has come"
+_MEANS = {"rating": (-1.0, 1.0), "feedback": (-1.0, 1.0), "acceptance": (0.0, 1.0), "retention": (0.0, 1.0), "edit": (0.0, 1.0),
+          "completion": (0.0, 1.0)}  # fmt: skip
+
+
+class Rate(Struct, frozen=True, kw_only=True):
+    """One rate over cases."""
+
+    name: str
+    signal: str
+    heard: str  # who is: by what cases with an outcome differ from those without
+    outcome: Floats  # by case, NaN where it is not known
+    among: Bools  # the cases that it is of
+    lowest: float
+    highest: float
+    higher_is_better: bool | None
+    is_share: bool  # of cases in which something happened, and not a mean of values
+    outside: float  # share of the traffic that never reports it
+    pending: int  # cases that may still go on
+    note: str = ""
+
+
+def find_rate(name: str, values: Floats, cases: Cases, readings: Mapping[str, Reading]) -> Rate | None:
+    """What can be told of a signal with these values by case; None where it is nowhere."""
+    there = numpy.isfinite(values)
+    if not there.any():
+        return None
+    reading = readings.get(name)
+    reporting = numpy.isin(cases.application, numpy.unique(cases.application[there]))
+    is_retry = name == RETRY
+    among = reporting & (there | ~_may_go_on(cases)) if is_retry else reporting
+    is_share = name not in _MEANS and _is_there_or_not(name, values[there], reading)
+    if is_share:
+        seen = there | (cases.has_next & cases.has_words) if is_retry else reporting
+        outcome, (lowest, highest, note) = _happened(values, reading).astype(float), (0.0, 1.0, "")
+        outcome = numpy.where(seen, outcome, numpy.nan)
+    else:
+        outcome, (lowest, highest, note) = values, _range(name, values[there])
+    return Rate(
+        name=f"{name} rate" if is_share else f"mean {name}",
+        signal=name,
+        heard=STAYS if is_retry else RATES if name == RATING else COMES if name.startswith(OUTCOME_PREFIX) else REPORTS,
+        outcome=outcome,
+        among=among,
+        lowest=lowest,
+        highest=highest,
+        higher_is_better=None if reading is None else reading.higher_is_better,
+        is_share=is_share,
+        outside=float(cases.weight[~reporting].sum() / cases.weight.sum()),
+        pending=int((reporting & ~among).sum()),
+        note=note,
+    )
+
+
+def happened_in(name: str, values: Floats, readings: Mapping[str, Reading]) -> Bools:
+    """The cases in which a signal says what it is there to say."""
+    return _happened(values, readings.get(name))
+
+
+def _is_there_or_not(name: str, values: Floats, reading: Reading | None) -> bool:
+    """Whether a signal is an event: it says only one thing, or has only one value."""
+    one_sided = reading is not None and (reading.good is None or reading.bad is None)
+    return one_sided or bool((values == values[0]).all() and values[0] > 0.0 and not name.startswith(OUTCOME_PREFIX))
+
+
+def _happened(values: Floats, reading: Reading | None) -> Bools:
+    there: Bools = numpy.isfinite(values)
+    if reading is None:
+        return there
+    (_, bound), *_rest = reading.bounds()
+    said: Bools = there & bound.holds(values)
+    return said
+
+
+def _range(name: str, values: Floats) -> tuple[float, float, str]:
+    """The lowest and the highest that a value can be, and what to say where that is not known."""
+    low, high = float(values.min()), float(values.max())
+    if name in _MEANS and _MEANS[name][0] <= low and high <= _MEANS[name][1]:
+        return (*_MEANS[name], "")
+    if low >= 0.0 and high <= 1.0:
+        return 0.0, 1.0, ""
+    return low, high if high > low else low + 1.0, f"bounds are of the values seen, {low:g} to {high:g}"
+
+
+def _may_go_on(cases: Cases) -> Bools:
+    """Last turns of sessions that were not quiet for long enough to be over."""
+    newest = cases.started_s.max(initial=0.0)
+    still: Bools = ~cases.has_next & (cases.started_s > newest - SESSION_QUIET_S)
+    return still
