@@ -63,9 +63,9 @@ def test_whoever_is_served_well_rates_more_and_is_weighted_back(lake):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_corrected_intervals_cover_where_plain_ones_do_not(lake):
-    rounds = 150
+    rounds = 400
     raters(lake, rounds)
     answers = [day_of(lake, day) for day in range(rounds)]
     share = {

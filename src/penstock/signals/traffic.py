@@ -86,7 +86,8 @@ def load_turns(connection: duckdb.DuckDBPyConnection, lake: Lake, selected: Sele
     segment = f"coalesce(nullif(\"{selected.by}\", ''), '{NONE}')" if selected.by else f"'{ALL}'"
     load(
         connection, "turns", rows.select(*wanted),
-        "row_number() OVER () AS n, interaction_id AS id, session_id, hash(coalesce(session_id, interaction_id)) AS session, "
+        "row_number() OVER (ORDER BY hash(interaction_id)) AS n, interaction_id AS id, session_id, "
+        "hash(coalesce(session_id, interaction_id)) AS session, "
         "hash(coalesce(user_id, session_id, interaction_id)) AS who, "
         f"{segment} AS segment, started_at, 1.0 / greatest(capture_probability, 1e-6) AS weight{more}",
         selected.period.sql("started_at"),
@@ -105,8 +106,8 @@ def load_targets(connection: duckdb.DuckDBPyConnection, slots: Sequence[Period])
     slot = " + ".join(f"CASE WHEN {period.sql('started_at')} THEN {1 << at} ELSE 0 END" for at, period in enumerate(slots))
     connection.execute(
         f"CREATE TABLE targets AS SELECT *, {slot} AS slot FROM (SELECT n, 'interaction' AS kind, id, session, who, segment, "
-        "started_at, weight FROM turns UNION ALL SELECT -row_number() OVER (), 'session', session_id, any_value(session), "
-        "arg_min(who, started_at), arg_min(segment, started_at), min(started_at), avg(weight) FROM turns "
+        "started_at, weight FROM turns UNION ALL SELECT -row_number() OVER (ORDER BY session_id), 'session', session_id, "
+        "any_value(session), arg_min(who, started_at), arg_min(segment, started_at), min(started_at), avg(weight) FROM turns "
         "WHERE session_id IS NOT NULL GROUP BY session_id)"
     )
 
