@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from large_lake import table_of
+from rapidfuzz import fuzz
 
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
@@ -29,7 +30,6 @@ from penstock.settings import LakeSettings
 from penstock.signals.definition import RETRY_GAP_S, Definition, Tables
 from penstock.signals.definitions import DEFINITIONS
 from penstock.signals.engine import LakeEngine, tables_of
-from penstock.signals.retry import judge_retry
 from penstock.signals.run import run_signals
 from penstock.signals.scope import INTERACTION_COLUMNS, scope_of_turns
 
@@ -156,7 +156,10 @@ def timed(name: str, work: Callable[[], Any], **more: Any) -> Any:
 
 
 def beside_pandas(lake: Lake) -> None:
-    """Three signals in plain pandas, from the lake's files to a table of findings, beside ours without writing them."""
+    """Three signals in plain pandas, from the lake's files to a table of findings, beside ours without writing them.
+
+    Retry in pandas is a threshold of similar words and nothing else.
+    """
     definitions = {name: DEFINITIONS[name] for name in ("copy", "retry", "follow_up_depth") if name in DEFINITIONS}
     engine = LakeEngine(lake)
     everything = lake.current("interactions").select(*INTERACTION_COLUMNS).to_pyarrow()
@@ -194,7 +197,7 @@ def _retry(lake: Lake) -> int:
     following = rows.groupby("session_id")[["prompt_text", "started_at"]].shift(-1)
     soon = (following.started_at - rows.ended_at).dt.total_seconds() <= RETRY_GAP_S
     pairs = zip(rows.prompt_text[soon], following.prompt_text[soon], strict=True)
-    return sum(judge_retry(first, second) is not None for first, second in pairs)
+    return sum(fuzz.token_set_ratio(first.lower(), second.lower()) >= 55 for first, second in pairs)
 
 
 def _depth(lake: Lake) -> int:

@@ -1,4 +1,4 @@
-"""How well a probability finds what people marked: precision, recall, F1 and area under the curve, with intervals.
+"""Pairs of texts that people judged, and how well a score finds them: precision, recall, F1 and area under the curve.
 
 Pairs that were drawn with a known probability count as many times as they stand for. Intervals of F1 and of the area come from
 drawing whole groups (conversations, people) again with a fixed seed: what one person does is alike.
@@ -7,14 +7,65 @@ drawing whole groups (conversations, people) again with a fixed seed: what one p
 from collections.abc import Iterable, Sequence
 
 import numpy
+import pyarrow as pa
+from benchmarks.signal_accuracy.figures import Table
 from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
+from rapidfuzz import fuzz
 
+from penstock.signals.retry import judge_retries
 from penstock.statistics.intervals import wilson_interval
 
 COLUMNS = ("method", "pairs", "positive", "precision", "recall", "F1", "AUC")
 DRAWS = 1_000
 Floats = NDArray[numpy.float64]
+
+
+class Pair(Struct, frozen=True, kw_only=True):
+    """Two texts, one after the other."""
+
+    group: str  # the conversation or the person
+    first: str
+    second: str
+    is_same: bool  # whether the second asks for the same again, says a person
+    is_test: bool  # tuning must not see it
+    apart_s: float = float("nan")  # seconds between them, where known
+    weight: float = 1.0  # one over the probability with which it was drawn
+
+
+def retry_table(title: str, pairs: Sequence[Pair], tuned_on: Sequence[Pair], limit_s: float | None = None) -> Table:
+    """The signal on these pairs, beside rapidfuzz's token_set_ratio with the threshold that is best where tuning may look.
+
+    With a limit, one more line for the signal as it runs: what comes later is not looked at.
+    """
+    truth, score = marked_pairs(pairs), retry_score(pairs)
+    threshold = best_threshold(marked_pairs(tuned_on), lexical_score(tuned_on))
+    rows = [row("retry", truth, score)]
+    if limit_s is not None:
+        is_soon = numpy.array([pair.apart_s <= limit_s for pair in pairs])
+        rows.append(row(f"retry within {limit_s:.0f} s", truth, numpy.where(is_soon, score, 0.0)))
+    rows.append(row(f"token_set_ratio from {threshold:.2f}", truth, lexical_score(pairs), threshold))
+    return Table(title=title, columns=COLUMNS, rows=tuple(rows))
+
+
+def marked_pairs(pairs: Sequence[Pair]) -> "Marked":
+    """What people said of these pairs."""
+    return marked((pair.is_same for pair in pairs), [pair.group for pair in pairs], [pair.weight for pair in pairs])
+
+
+def retry_score(pairs: Sequence[Pair]) -> Floats:
+    """The signal's probability; 0 where there is no signal."""
+    firsts, seconds = ([getattr(pair, name) for pair in pairs] for name in ("first", "second"))
+    return judge_retries(pa.array(firsts), pa.array(seconds), [pair.apart_s for pair in pairs]).probability
+
+
+def lexical_score(pairs: Sequence[Pair]) -> Floats:
+    """The share of common words, 0 to 1."""
+    return numpy.array([fuzz.token_set_ratio(_plain(pair.first), _plain(pair.second)) / 100 for pair in pairs])
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.lower().split())
 
 
 class Marked(Struct, frozen=True, kw_only=True):

@@ -5,13 +5,17 @@ Where a folder is measured on for several signals, the signal stands behind a co
 
 from benchmarks.signal_accuracy.cast19 import measure as cast19
 from benchmarks.signal_accuracy.figures import Measure
+from benchmarks.signal_accuracy.realhumaneval import measure as realhumaneval
 from benchmarks.signal_accuracy.realhumaneval_feedback import measure as realhumaneval_feedback
+from benchmarks.signal_accuracy.sts2016 import measure as sts2016
 from benchmarks.signal_accuracy.taubench import measure as taubench
 from benchmarks.signal_accuracy.topical_chat import measure as topical_chat
 
 SETS: dict[str, Measure] = {
     "cast19": cast19,
     "taubench": taubench,
+    "sts2016": sts2016,
+    "realhumaneval": realhumaneval,
     "realhumaneval:feedback": realhumaneval_feedback,
     "topical_chat": topical_chat,
 }

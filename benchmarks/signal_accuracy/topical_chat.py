@@ -17,7 +17,7 @@ from scipy.stats import spearmanr
 
 from penstock.signals.feedback_reading import read_feedback
 from penstock.signals.natural_feedback import values_of
-from penstock.signals.retry import judge_retry
+from penstock.signals.retry import judge_retries
 
 RATINGS = ("Poor", "Not Good", "Passable", "Good", "Excellent")
 
@@ -91,9 +91,8 @@ def _feedback(rated: list[Rated]) -> Floats:
     return numpy.array([value or 0.0 for value in values.to_pylist()])
 
 
-def _retry(rated: list[Rated]) -> list[float]:
-    verdicts = [judge_retry(one.before, one.after) for one in rated]
-    return [verdict.probability if verdict else 0.0 for verdict in verdicts]
+def _retry(rated: list[Rated]) -> Floats:
+    return judge_retries(pa.array([one.before for one in rated]), pa.array([one.after for one in rated])).probability
 
 
 def _spearman(value: Floats, rating: Floats, groups: list[str]) -> str:

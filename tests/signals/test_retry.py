@@ -1,26 +1,25 @@
 """Telling a second try from the next question."""
 
-import gzip
-import json
-from itertools import pairwise
-from pathlib import Path
+import math
+import pickle
+from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pytest
 
-from penstock.signals.retry import EXACT_PROBABILITY, judge_retry
+from penstock.signals.definition import FINDINGS
+from penstock.signals.retry import EXACT_PROBABILITY, LEAST_PROBABILITY, RETRY, judge_retries
 
-CAST = Path(__file__).resolve().parents[3] / "shared" / "data" / "cast19"
+START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def probability(first: str, second: str) -> float:
-    verdict = judge_retry(first, second)
-    return verdict.probability if verdict else 0.0
+def probability(first: str, second: str, apart_s: float = math.nan) -> float:
+    return float(judge_retries(pa.array([first]), pa.array([second]), [apart_s]).probability[0])
 
 
 def test_the_same_words_again_are_an_exact_retry_whatever_their_case_and_spacing() -> None:
-    verdict = judge_retry("How do I  sort a list?", "how do i sort a list?")
-    assert verdict is not None
-    assert (verdict.kind, verdict.probability) == ("exact", EXACT_PROBABILITY)
+    verdicts = judge_retries(pa.array(["How do I  sort a list?"]), pa.array(["how do i sort a list? "]))
+    assert (verdicts.is_exact[0], verdicts.probability[0], verdicts.word_set[0]) == (True, EXACT_PROBABILITY, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -29,11 +28,13 @@ def test_the_same_words_again_are_an_exact_retry_whatever_their_case_and_spacing
         ("how do I sort a list in python", "how can I sort a python list"),
         ("cancel my flight", "I said cancel my flight to Boston"),
         ("write a function that sums three numbers", "no, write a function that sums three numbers"),
-        ("what's the refund policy", "what is the refund policy?"),
+        ("translate this letter to French", "that is not what I meant, I want it in French"),
+        ("what does it do to the liver?", "what does ibuprofen do to the liver?"),
+        ("plan a trip to Rome for three days", "this does not work with children"),
     ],
 )
-def test_a_rephrased_request_is_likely_a_retry(first: str, second: str) -> None:
-    assert probability(first, second) > 0.5
+def test_a_rephrased_or_corrected_request_is_likely_a_retry(first: str, second: str) -> None:
+    assert probability(first, second, 45.0) > 0.5
 
 
 @pytest.mark.parametrize(
@@ -44,31 +45,76 @@ def test_a_rephrased_request_is_likely_a_retry(first: str, second: str) -> None:
         ("what is the capital of France", "what is the capital of Spain"),
         ("what is throat cancer", "is it treatable?"),
         ("how do I sort a list", "thanks, now how do I reverse a string"),
+        ("how do I add a column in pandas", "how do I drop a column in pandas"),
     ],
 )
 def test_a_follow_up_that_shares_most_words_is_no_retry(first: str, second: str) -> None:
-    assert probability(first, second) < 0.5
+    assert probability(first, second, 90.0) < 0.5
 
 
 def test_another_request_is_not_even_a_candidate() -> None:
-    assert judge_retry("how do I sort a list", "book a table for two") is None
-    assert judge_retry("", "anything") is None
+    assert probability("how do I sort a list", "book a table for two") == 0.0
+    assert probability("", "anything") == 0.0
 
 
-@pytest.mark.skipif(not CAST.exists(), reason="the shared data sets are not on this machine")
-def test_follow_ups_of_real_conversations_are_told_from_rewrites() -> None:
-    topics = json.loads(gzip.decompress((CAST / "evaluation_topics_v1.0.json.gz").read_bytes()))
-    rewrites = dict(line.split("\t") for line in (CAST / "resolved_v1.0.tsv").read_text().splitlines())
-    hits, rewritten, false_alarms, followed = 0, 0, 0, 0
-    for topic in topics:
-        turns = [turn["raw_utterance"].strip() for turn in topic["turn"]]
-        for number, raw in enumerate(turns, start=1):
-            rewrite = rewrites.get(f"{topic['number']}_{number}", raw).strip()
-            if rewrite.lower() != raw.lower():
-                rewritten += 1
-                hits += probability(raw, rewrite) > 0.5
-        for first, second in pairwise(turns):
-            followed += 1
-            false_alarms += probability(first, second) > 0.5
-    assert hits / rewritten > 0.85
-    assert false_alarms / followed < 0.02
+def test_the_sooner_it_is_asked_the_likelier_it_is_a_retry() -> None:
+    pair = ("how do I compute a power root", "how do I compute the root of a power of a number")
+    assert probability(*pair, 20.0) > probability(*pair, 90.0) > probability(*pair, 500.0)
+
+
+def test_each_pair_is_judged_by_itself() -> None:
+    firsts, seconds = ["sort a list", None, "what is throat cancer", "x"], ["how to sort lists", "x", "is it treatable?", None]
+    together = judge_retries(pa.array(firsts), pa.array(seconds), [20.0] * 4).probability
+    assert together.tolist() == [probability(one or "", other or "", 20.0) for one, other in zip(firsts, seconds, strict=True)]
+
+
+def pairs(rows: list[tuple[str, str]]) -> pa.RecordBatch:
+    """Candidates, each second request 20 s after an answer that took 10 s."""
+    return pa.RecordBatch.from_pylist(
+        [
+            {
+                "interaction_id": f"i{number}",
+                "session_id": "s",
+                "prompt_text": first,
+                "started_at": START,
+                "ended_at": START + timedelta(seconds=10),
+                "answer": "cut_off",
+                "next_interaction_id": f"i{number + 1}",
+                "next_prompt_text": second,
+                "next_started_at": START + timedelta(seconds=30),
+                "found_by": "session_id",
+            }
+            for number, (first, second) in enumerate(rows)
+        ]
+    )
+
+
+def test_a_finding_says_what_spoke_for_it() -> None:
+    batch = pairs([("sort a list", "book a table"), ("sort a list", "Sort a list")])
+    found = RETRY.find(batch)
+    assert found.schema.equals(FINDINGS)
+    (row,) = found.to_pylist()
+    assert (row["target_id"], row["value"], row["occurred_at"]) == ("i1", EXACT_PROBABILITY, START + timedelta(seconds=30))
+    assert dict(row["evidence"]) == {
+        "kind": "exact",
+        "next_interaction_id": "i2",
+        "similarity": "1.0000",
+        "gap_s": "20.000",
+        "found_by": "session_id",
+        "answer": "cut_off",
+    }
+
+
+def test_what_is_unlikely_is_no_finding() -> None:
+    found = RETRY.find(
+        pairs([("how do I sort a list", "how can I sort lists"), ("tell me about lung cancer", "is it treatable?")])
+    )
+    assert [value >= LEAST_PROBABILITY for value in found.column("value").to_pylist()] == [True]
+
+
+def test_no_candidates_are_no_findings() -> None:
+    assert RETRY.find(pairs([("a", "b")]).slice(0, 0)).num_rows == 0
+
+
+def test_it_travels_to_other_processes() -> None:
+    assert pickle.loads(pickle.dumps(RETRY)).find(pairs([("a b", "a b")])).num_rows == 1

@@ -1,46 +1,45 @@
 """retry: the probability that the next request asks for the same again, because this answer did not do. Implicit.
 
 Worked out from behaviour: two consecutive requests of one session, or of one user, within 90 s of the answer. The same words
-again are `exact`; others go through a logistic model. Follow-up questions share most words with the one before, so what was
-swapped for what counts as much as what is shared. An answer that failed or asked for a tool is no answer to be dissatisfied with.
+again are `exact`, a regenerate button or a network's second try; others go through a logistic model and are `rephrase`. An answer
+that failed or asked for a tool is no answer to be dissatisfied with; whether it was empty or cut off is evidence.
 """
 
-import math
-import re
-from collections.abc import Mapping
 from typing import Any
 
 import ibis
+import numpy
+import pyarrow as pa
 from msgspec import Struct
-from rapidfuzz import fuzz
+from numpy.typing import ArrayLike, NDArray
 
 from penstock.records.signal import SignalKind
-from penstock.signals.definition import RETRY_GAP_S, Finding, RowDefinition, Tables
+from penstock.signals.definition import RETRY_GAP_S, Source, Tables, with_evidence
+from penstock.signals.request_pair import Model, read_pairs
 
-# Below this share of common words it is another request, and there is no finding.
-LEAST_SIMILAR = 0.55
 EXACT_PROBABILITY = 0.95
+# Below it, it is another request, and there is no finding.
+LEAST_PROBABILITY = 0.2
 
-# A logistic model: word_set, overlap, shared and swapped were fitted on 821 pairs with word_set >= 0.55: TREC CAsT 2019 questions
-# with their rewrites (same) and with the turn after (other), and graded SemEval 2016 question pairs; ten-fold AUC .951,
-# precision .88, recall .89. `correction` and `follow_up` are rare there and set by hand. How often people retry at all
-# differs by product: the intercept belongs to those pairs, nearly half of them retries.
-COEFFICIENTS = {"word_set": 14.4, "overlap": 3.5, "shared": -5.2, "swapped": -4.4, "correction": 2.0, "follow_up": -1.0}
-INTERCEPT = -10.7
+# Fitted by benchmarks/signal_accuracy/fit_retry.py on 856 pairs, the tuning halves of three sets that count the same: questions
+# of TREC CAsT 2019 with their rewrites and follow-ups, graded questions of SemEval 2016, and judged consecutive requests of
+# RealHumanEval; only of the last are the times known. Within each set retries count as much as others, so .5 suits where both
+# are as frequent.
+MODEL = Model(
+    intercept=-4.7,
+    coefficients={
+        "word_set": 3.73,
+        "swapped": -5.06,
+        "length": 4.92,
+        "corrects": 6.76,
+        "spells_out": 1.65,
+        "refers": 1.34,
+        "follows_up": -1.64,
+        "lateness": -2.0,
+    },
+)
 
-_CORRECTION = re.compile(
-    r"^\W*(no|nope|not|wrong|incorrect|actually|instead|try again|again|sorry)\b"
-    r"|\b(i meant?|i said|i asked|not what i|try again|once more)\b"
-)
-_FOLLOW_UP = re.compile(r"^\W*(and|also|what about|how about|then|but|okay|ok|thanks|thank you|great|why|next|now)\b")
-_WORD = re.compile(r"\w+")
-_WORD_LIST = (
-    "a an and are as at be by can could do does did for from had has have how i in is it its me my of on or please so tell that"
-    " the their there these this those to was were what when where which who why will with would you your about"
-)
-_EMPTY_WORDS = frozenset(_WORD_LIST.split())
 _TOOL_CALLS = ("tool_call", "tool_calls", "tool-calls", "function_call")
-_MOST_CHARACTERS = 4_000
 _COLUMNS = (
     "interaction_id", "trace_id", "session_id", "user_id", "application", "prompt_name", "exposure", "prompt_text", "started_at",
     "ended_at", "error_type", "finish_reason",
@@ -48,48 +47,23 @@ _COLUMNS = (
 _OF_NEXT = ("interaction_id", "trace_id", "prompt_text", "started_at")
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
-    """How likely the second request repeats the first, and what spoke for it."""
+class Verdicts(Struct, frozen=True, kw_only=True):
+    """How likely each second request asks for the same as the first, and what spoke for it; by column."""
 
-    probability: float
-    kind: str  # exact or rephrase
-    word_set: float
-
-
-def judge_retry(first: str, second: str) -> Verdict | None:
-    """Whether the second request asks for the same again; None where it is plainly another."""
-    first, second = _normalise(first), _normalise(second)
-    if not first or not second:
-        return None
-    if first == second:
-        return Verdict(probability=EXACT_PROBABILITY, kind="exact", word_set=1.0)
-    features = measure(first, second)
-    if features["word_set"] < LEAST_SIMILAR and not features["correction"]:
-        return None
-    score = INTERCEPT + sum(COEFFICIENTS[name] * value for name, value in features.items())
-    return Verdict(probability=1.0 / (1.0 + math.exp(-score)), kind="rephrase", word_set=features["word_set"])
+    probability: NDArray[numpy.float64]  # 0 where it is plainly another
+    is_exact: NDArray[numpy.bool_]
+    word_set: NDArray[numpy.float64]
 
 
-def measure(first: str, second: str) -> dict[str, float]:
-    """The model's features of two requests in lower case; all lie in 0..1."""
-    before, after = _content_words(first), _content_words(second)
-    shared, smaller = len(before & after), max(1, min(len(before), len(after)))
-    return {
-        "word_set": fuzz.token_set_ratio(first, second) / 100.0,
-        "overlap": shared / smaller,
-        "shared": shared / max(1, len(before | after)),
-        "swapped": min(len(before - after), len(after - before)) / smaller,
-        "correction": float(_CORRECTION.search(second) is not None),
-        "follow_up": float(_FOLLOW_UP.search(second) is not None),
-    }
-
-
-def _normalise(text: str) -> str:
-    return " ".join(text[:_MOST_CHARACTERS].lower().split())
-
-
-def _content_words(text: str) -> set[str]:
-    return {word for word in _WORD.findall(text) if word not in _EMPTY_WORDS}
+def judge_retries(first: "pa.Array[Any]", second: "pa.Array[Any]", apart_s: ArrayLike | None = None) -> Verdicts:
+    """Whether each second request asks for the same again; with the seconds between both where they are known."""
+    pairs = read_pairs(first, second, apart_s)
+    probability = numpy.where(pairs.is_exact, EXACT_PROBABILITY, MODEL.probability(pairs))
+    return Verdicts(
+        probability=numpy.where(probability < LEAST_PROBABILITY, 0.0, probability),
+        is_exact=pairs.is_exact,
+        word_set=numpy.where(pairs.is_exact, 1.0, pairs.word_set),
+    )
 
 
 def consecutive_requests(interactions: ibis.Table) -> ibis.Table:
@@ -100,7 +74,7 @@ def consecutive_requests(interactions: ibis.Table) -> ibis.Table:
     sampled out is a turn all the same, only with nothing to compare.
     """
     is_thin = ~interactions.content_sampled.fill_null(True)
-    asked = interactions.filter(interactions.prompt_text.notnull() | is_thin).select(*_COLUMNS)
+    asked = interactions.filter(interactions.prompt_text.notnull() | is_thin).select(*_COLUMNS, answer=_answer(interactions))
     pairs = asked.mutate(**_next_by(asked, "session_id"), **_next_by(asked, "user_id"))
     in_session = _is_soon(pairs, "session_id")
     chosen = pairs.mutate(
@@ -118,6 +92,16 @@ def consecutive_requests(interactions: ibis.Table) -> ibis.Table:
     )
 
 
+def _answer(interactions: ibis.Table) -> ibis.Value:
+    """What became of the first answer: filtered, cut_off, empty or given."""
+    return ibis.cases(
+        (interactions.finish_reason == "content_filter", "filtered"),
+        (interactions.finish_reason == "length", "cut_off"),
+        (interactions.content_sampled.fill_null(True) & (interactions.response_text.fill_null("") == ""), "empty"),
+        else_="given",
+    )
+
+
 def _next_by(asked: ibis.Table, who: str) -> dict[str, ibis.Value]:
     same = [asked[who], asked.application.fill_null(""), asked.prompt_name.fill_null(""), asked.exposure]
     window = ibis.window(group_by=same, order_by=[asked.started_at, asked.interaction_id])
@@ -129,37 +113,58 @@ def _is_soon(pairs: ibis.Table, who: str) -> ibis.Value:
     return (pairs[f"started_at_by_{who}"] <= pairs.ended_at + gap).fill_null(False)
 
 
-def _select(tables: Tables) -> Any:
-    pairs = consecutive_requests(tables.interactions)
-    return pairs.select(
-        "interaction_id", "session_id", "prompt_text", "started_at", "ended_at",
-        "next_interaction_id", "next_prompt_text", "next_started_at", "found_by",
-    )  # fmt: skip
+class RetryDefinition(Struct, frozen=True, kw_only=True):
+    """Pairs chosen in the engine, judged a batch at a time."""
+
+    name: str = "retry"
+    version: int = 2
+    source: Source = "interactions"
+    awaits_quiet: bool = False
+
+    def candidates(self, tables: Tables) -> ibis.Table:
+        """Consecutive requests."""
+        pairs = consecutive_requests(tables.interactions)
+        return pairs.select(
+            "interaction_id", "session_id", "prompt_text", "started_at", "ended_at", "answer",
+            "next_interaction_id", "next_prompt_text", "next_started_at", "found_by",
+        )  # fmt: skip
+
+    def find(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """A finding about the first of every pair that may be a retry."""
+        gap_s = _seconds_between(batch.column("ended_at"), batch.column("next_started_at"))
+        apart_s = _seconds_between(batch.column("started_at"), batch.column("next_started_at"))
+        verdicts = judge_retries(batch.column("prompt_text"), batch.column("next_prompt_text"), apart_s)
+        found = numpy.flatnonzero(verdicts.probability > 0.0)
+        rows = batch.take(pa.array(found, pa.int64()))
+        columns: dict[str, Any] = {
+            "target_kind": pa.repeat("interaction", len(found)),
+            "target_id": rows.column("interaction_id"),
+            "interaction_id": rows.column("interaction_id"),
+            "session_id": rows.column("session_id"),
+            "name": pa.repeat("retry", len(found)),
+            "kind": pa.repeat(SignalKind.IMPLICIT.value, len(found)),
+            "value": pa.array(verdicts.probability[found].round(6)),
+            "occurred_at": rows.column("next_started_at"),
+            "source": pa.repeat("behaviour", len(found)),
+            "evidence_kind": pa.array(numpy.where(verdicts.is_exact[found], "exact", "rephrase").tolist(), pa.string()),
+            "evidence_next_interaction_id": rows.column("next_interaction_id"),
+            "evidence_similarity": _decimals(verdicts.word_set[found], 4),
+            "evidence_gap_s": _decimals(gap_s[found], 3),
+            "evidence_found_by": rows.column("found_by"),
+            "evidence_answer": rows.column("answer"),
+        }
+        return with_evidence(pa.RecordBatch.from_pydict(columns))
 
 
-def _judge(row: Mapping[str, Any]) -> Finding | None:
-    verdict = judge_retry(row["prompt_text"], row["next_prompt_text"])
-    if verdict is None:
-        return None
-    gap_s = (row["next_started_at"] - row["ended_at"]).total_seconds()
-    return Finding(
-        target_kind="interaction",
-        target_id=row["interaction_id"],
-        interaction_id=row["interaction_id"],
-        session_id=row["session_id"],
-        name="retry",
-        kind=SignalKind.IMPLICIT,
-        value=round(verdict.probability, 6),
-        occurred_at=row["next_started_at"],
-        source="behaviour",
-        evidence={
-            "kind": verdict.kind,
-            "next_interaction_id": row["next_interaction_id"],
-            "similarity": f"{verdict.word_set:.4f}",
-            "gap_s": f"{max(0.0, gap_s):.3f}",
-            "found_by": row["found_by"],
-        },
-    )
+def _seconds_between(earlier: "pa.Array[Any]", later: "pa.Array[Any]") -> NDArray[numpy.float64]:
+    """Never below zero: a request may be sent while the answer still comes."""
+    moments = [numpy.asarray(column.cast(pa.timestamp("us", "UTC")).cast(pa.int64())) for column in (earlier, later)]
+    seconds: NDArray[numpy.float64] = numpy.maximum(0.0, (moments[1] - moments[0]) / 1e6)
+    return seconds
 
 
-RETRY = RowDefinition(name="retry", version=1, source="interactions", select=_select, judge=_judge)
+def _decimals(values: NDArray[numpy.float64], digits: int) -> "pa.Array[Any]":
+    return pa.array([f"{value:.{digits}f}" for value in values.tolist()], pa.string())
+
+
+RETRY = RetryDefinition()

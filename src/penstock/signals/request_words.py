@@ -1,0 +1,117 @@
+"""What a request says, by column: its words without those that any request has, and the cues by which people correct or go on.
+
+Words are compared by what is left without endings, so that `sorting lists` and `sort a list` are the same. English; in other
+languages nothing is known of endings and cues, and all words count.
+"""
+
+from typing import Any
+
+import numpy
+import pyarrow as pa
+import pyarrow.compute as pc
+from msgspec import Struct
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+# Articles, pronouns, question words and auxiliaries; then what a request of any kind is introduced by.
+_EMPTY_WORDS = (
+    "a about am an and are as at be been by can could did do does doing for from had has have he her him his how i in is it its"
+    " me my of on one ones or our she should so that the their them there these they this those to us was we were what when where"
+    " which who whom whose why will with would you your"
+    " also code create example explain find function get give help im ive just know let like make need please program s show some"
+    " any t tell there's use using want way what's whats write"
+)
+
+# The one before was wrong, misunderstood or not enough.
+_CORRECTION = (
+    r"^\W*(?:no|nope|not|wrong|incorrect|actually|instead|try again|again|sorry|wait|still)\b"
+    r"|\b(?:i meant?|i said|i asked|i wanted|i want (?:it|this|to do it)|not what i|try again|once more|what do you mean)\b"
+)
+# Something does not work. A short statement says it of the answer; a question, or a long text, of something else.
+_DENIAL = (
+    r"\b(?:this|that|it|your|which|still|code|answer)\b.{0,30}"
+    r"\b(?:doesn.?t|does not|didn.?t|did not|don.?t|do not|isn.?t|is not|not|never|still|wrong|incorrect)\b"
+    r"|\b(?:wrong|incorrect|not (?:correct|good|help|work))\b"
+)
+_MOST_COMPLAINT_WORDS = 40
+_QUESTION = r"^\W*(?:how|what|why|when|where|who|which|is|are|does|do|did|can|could|will|would|should|has|have|was|were|if)\b"
+_FOLLOW_UP = r"^\W*(?:and|also|what about|how about|then|but|okay|ok|thanks|thank you|great|next|now)\b"
+_REFERENCE = r"\b(?:it|its|they|them|their|this|that|these|those|he|she|his|her|above|one|ones|there)\b"
+# Endings, one after the other, as in Porter's stemmer cut short; last, of a doubled letter at the end one is left.
+_ENDINGS = (
+    (r"(\w{2})ies$", r"\1y"), (r"(\w{2}[^s\W])s$", r"\1"), (r"(\w{3})(?:ing|ed)$", r"\1"), (r"(\w{2})e$", r"\1"),
+    ("|".join(f"({letter}){letter}$" for letter in "bdglmnprt"), "".join(rf"\{number}" for number in range(1, 10))),
+    (r"ss$", "s"),
+)  # fmt: skip
+_MOST_CHARACTERS = 4_000
+
+Flags = NDArray[numpy.bool_]
+
+
+class RequestWords(Struct, frozen=True, kw_only=True):
+    """Requests in the order given."""
+
+    text: "pa.Array[Any]"  # in lower case, single spaces, cut to _MOST_CHARACTERS
+    content: csr_matrix  # requests by words: 1 where the request has the word and the word is not empty
+    corrects: Flags  # says that the one before was misunderstood
+    denies: Flags  # says of something that it is not so
+    complains: Flags  # says so of the answer, as it seems
+    follows: Flags  # opens as one that goes on from the answer
+    refers: Flags  # has a word that stands for something said before
+
+
+def read_requests(texts: "pa.Array[Any]") -> RequestWords:
+    """The words and cues of these texts; NULL is read as an empty one."""
+    known: Any = pc.fill_null(texts, "")
+    cut: Any = pc.utf8_slice_codeunits(known, 0, _MOST_CHARACTERS)
+    lower: Any = pc.utf8_lower(cut)
+    tokens: Any = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lower))
+    text: Any = pc.binary_join(tokens, " ")
+    words = numpy.asarray(pc.list_value_length(tokens))
+    denies = _matches(text, _DENIAL)
+    return RequestWords(
+        text=text,
+        content=_content(tokens),
+        corrects=_matches(text, _CORRECTION),
+        denies=denies,
+        complains=denies & (words < _MOST_COMPLAINT_WORDS) & ~_matches(text, _QUESTION),
+        follows=_matches(text, _FOLLOW_UP),
+        refers=_matches(text, _REFERENCE),
+    )
+
+
+def _matches(text: "pa.Array[Any]", pattern: str) -> Flags:
+    found: Any = pc.match_substring_regex(text, pattern)
+    return numpy.asarray(found, dtype=bool)
+
+
+def _content(tokens: Any) -> csr_matrix:
+    """Which request has which word: each different token is taken apart once, however often it stands there."""
+    encoded: Any = tokens.flatten().dictionary_encode()
+    ends = numpy.asarray(tokens.offsets) - tokens.offsets[0].as_py()
+    parts, bounds = _stems(encoded.dictionary)
+    codes = numpy.asarray(encoded.indices)
+    counts = numpy.diff(bounds)[codes]
+    starts = numpy.concatenate(([0], numpy.cumsum(counts)))
+    places = numpy.arange(starts[-1]) - numpy.repeat(starts[:-1] - bounds[codes], counts)
+    content = csr_matrix(
+        (numpy.ones(len(places), dtype=numpy.int32), parts[places], starts[ends]),
+        shape=(len(tokens), int(parts.max(initial=0)) + 1),
+    )
+    content.sum_duplicates()
+    content.data[:] = 1
+    return content
+
+
+def _stems(tokens: "pa.Array[Any]") -> tuple[NDArray[numpy.int32], NDArray[numpy.int64]]:
+    """The stems in each token, as numbers, and where each token's begin; `list[0].sort()` has three, `the` has none."""
+    apart: Any = pc.split_pattern(pc.utf8_trim_whitespace(pc.replace_substring_regex(tokens, r"[^\p{L}\p{N}_']+", " ")), " ")
+    words = apart.flatten()
+    kept = ~numpy.asarray(pc.is_in(words, pa.array(["", "'", *_EMPTY_WORDS.split()])), dtype=bool)
+    kept_before = numpy.concatenate(([0], numpy.cumsum(kept)))
+    bounds = kept_before[numpy.asarray(apart.offsets)]
+    stems: Any = words.filter(pa.array(kept))
+    for ending, left in _ENDINGS:
+        stems = pc.replace_substring_regex(stems, ending, left)
+    encoded = stems.dictionary_encode()
+    return numpy.asarray(encoded.indices).astype(numpy.int32), bounds
