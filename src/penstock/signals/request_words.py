@@ -62,11 +62,10 @@ class RequestWords(Struct, frozen=True, kw_only=True):
 
 def read_requests(texts: "pa.Array[Any]") -> RequestWords:
     """The words and cues of these texts; NULL is read as an empty one."""
-    known: Any = pc.fill_null(texts, "")
-    cut: Any = pc.utf8_slice_codeunits(known, 0, _MOST_CHARACTERS)
-    lower: Any = pc.utf8_lower(cut)
-    tokens: Any = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lower))
-    text: Any = pc.binary_join(tokens, " ")
+    compute: Any = pc
+    cut = compute.utf8_slice_codeunits(compute.fill_null(texts, ""), 0, _MOST_CHARACTERS)
+    tokens = compute.utf8_split_whitespace(compute.utf8_trim_whitespace(compute.utf8_lower(cut)))
+    text = compute.binary_join(tokens, " ")
     words = numpy.asarray(pc.list_value_length(tokens))
     denies = _matches(text, _DENIAL)
     return RequestWords(

@@ -1,0 +1,27 @@
+"""What stands in the source about retries is what the data sets gave."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from benchmarks.signal_accuracy import realhumaneval
+from benchmarks.signal_accuracy.fit_retry import fitted, tuning_sets
+
+from penstock.signals.retry import MODEL
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+needs_sets = pytest.mark.skipif(not (DATA / "realhumaneval").exists(), reason="the shared data sets are not on this machine")
+
+
+@needs_sets
+def test_fitting_again_gives_the_coefficients_in_the_source() -> None:
+    model = fitted(tuning_sets(DATA))
+    assert model.intercept == pytest.approx(MODEL.intercept, abs=0.02)
+    assert model.coefficients == pytest.approx(MODEL.coefficients, abs=0.02)
+
+
+@needs_sets
+def test_the_judged_pairs_are_those_that_the_seed_draws() -> None:
+    rows = csv.DictReader(realhumaneval.LABELS.read_text(encoding="utf-8").splitlines())
+    judged = [(int(row["first"]), int(row["second"]), row["stratum"], float(row["probability"])) for row in rows]
+    assert sorted(judged) == realhumaneval.draw(DATA)
