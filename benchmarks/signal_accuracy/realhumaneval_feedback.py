@@ -88,11 +88,11 @@ def measure(data: Path) -> Section:
 
 _TITLE = "`feedback` against the labels"
 _TEXT = """
-{pairs} pairs of requests of one programmer and task, by hand, of programmers with odd numbers; cues were written on the others,
-and revised once after 139 pairs had been labelled, of which the 70 that could have told what they miss are left out here. What
-sure cues find can be relied on; they miss more than half, because many say what the code should do instead of saying that it does
-not, or ask the same in other words, which is what `retry` is for. The very code was right in {right} of the {spoken} messages
-that say something.
+{pairs} pairs of requests of one programmer and task, of programmers with odd numbers, labelled by one person, who also wrote the
+cues; on the other programmers, and revised once after 139 pairs had been labelled, of which the 70 that could have told what they
+miss are left out here. What sure cues find can be relied on; they miss more than half, because many say what the code should do
+instead of saying that it does not, or ask the same in other words, which is what `retry` is for. The very code was right in
+{right} of the {spoken} messages that say something.
 """
 
 
