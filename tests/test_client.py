@@ -112,6 +112,34 @@ def test_every_verb_is_a_report_that_the_signals_read(edge: str, door: Recording
     )
 
 
+def test_what_became_of_a_suggestion_has_verbs_as_well(edge: str, door: RecordingDoor) -> None:
+    with FeedbackClient(edge) as client:
+        client.offer(request_id="r1")
+        client.silent(request_id="r1")
+        client.accept("the first line", request_id="r1")
+        client.ignore(request_id="r1")
+        client.revert(request_id="r1")
+        client.retention(30, 0.9, request_id="r1", metadata={"file": "a.py"})
+        client.retention(120, standing_text="what stands", request_id="r1")
+        client.regenerate(request_id="r1")
+        client.comment("too long", request_id="r1")
+        with pytest.raises(ValueError, match="from 0 to 1, not 90"):
+            client.retention(30, 90, request_id="r1")
+        client.flush()
+        assert [(item.name, item.value, item.text) for item in door.feedback] == [
+            ("offered", None, None),
+            ("silent", 1.0, None),
+            ("partly_accepted", None, "the first line"),
+            ("ignored", 0.0, None),
+            ("reverted", 0.0, None),
+            ("retention", 0.9, None),
+            ("retention", None, "what stands"),
+            ("regenerate", 1.0, None),
+            ("comment", None, "too long"),
+        ]
+        assert [item.metadata for item in door.feedback[5:7]] == [{"file": "a.py", "delay_s": "30"}, {"delay_s": "120"}]
+
+
 def test_reports_go_together_when_they_are_enough(scripted: ScriptedEdge) -> None:
     client = FeedbackClient(scripted.url, interval_s=FOREVER_S, max_batch=3)
     for number in range(7):

@@ -4,7 +4,9 @@ Where a folder is measured on for several signals, the signal stands behind a co
 """
 
 from benchmarks.signal_accuracy.cast19 import measure as cast19
+from benchmarks.signal_accuracy.cups import measure as cups
 from benchmarks.signal_accuracy.figures import Measure
+from benchmarks.signal_accuracy.mlqe_pe import measure as mlqe_pe
 from benchmarks.signal_accuracy.realhumaneval import measure as realhumaneval
 from benchmarks.signal_accuracy.realhumaneval_feedback import measure as realhumaneval_feedback
 from benchmarks.signal_accuracy.sts2016 import measure as sts2016
@@ -16,6 +18,8 @@ SETS: dict[str, Measure] = {
     "taubench": taubench,
     "sts2016": sts2016,
     "realhumaneval": realhumaneval,
+    "cups": cups,
+    "mlqe_pe": mlqe_pe,
     "realhumaneval:feedback": realhumaneval_feedback,
     "topical_chat": topical_chat,
 }

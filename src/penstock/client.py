@@ -209,13 +209,45 @@ class FeedbackClient:
         """The answer was changed, and this is what was kept."""
         self.report("edited", None, final_text, **about)
 
-    def accept(self, **about: Unpack[About]) -> None:
-        """The answer was accepted as offered."""
-        self.report("accepted", 1, **about)
+    def offer(self, **about: Unpack[About]) -> None:
+        """The answer was shown, and nobody has decided about it yet."""
+        self.report("offered", **about)
+
+    def silent(self, **about: Unpack[About]) -> None:
+        """The model chose to offer nothing."""
+        self.report("silent", 1, **about)
+
+    def accept(self, part: str | None = None, **about: Unpack[About]) -> None:
+        """The answer was accepted as offered, or this part of it."""
+        if part is None:
+            self.report("accepted", 1, **about)
+        else:
+            self.report("partly_accepted", None, part, **about)
 
     def reject(self, **about: Unpack[About]) -> None:
         """The answer was rejected."""
         self.report("rejected", 0, **about)
+
+    def ignore(self, **about: Unpack[About]) -> None:
+        """The answer was seen and passed over."""
+        self.report("ignored", 0, **about)
+
+    def revert(self, **about: Unpack[About]) -> None:
+        """The answer had been accepted and was taken out again."""
+        self.report("reverted", 0, **about)
+
+    def retention(
+        self, delay_s: int, share: float | None = None, standing_text: str | None = None, **about: Unpack[About]
+    ) -> None:
+        """So long after it was accepted this share of the answer still stood, from 0 to 1, or this text."""
+        if share is not None and not 0 <= share <= 1:
+            raise ValueError(f"A share runs from 0 to 1, not {share}.")
+        about["metadata"] = {**(about.get("metadata") or {}), "delay_s": str(int(delay_s))}
+        self.report("retention", share, standing_text, **about)
+
+    def regenerate(self, **about: Unpack[About]) -> None:
+        """Somebody asked for another answer to the same request."""
+        self.report("regenerate", 1, **about)
 
     def rating(self, value: float, comment: str | None = None, **about: Unpack[About]) -> None:
         """Somebody said how good it was, from -1 to 1."""
@@ -224,6 +256,10 @@ class FeedbackClient:
                 f"A rating runs from -1 to 1, not {value}; for other scales, use report with the name score or stars."
             )
         self.report("rating", value, comment, **about)
+
+    def comment(self, text: str, **about: Unpack[About]) -> None:
+        """Somebody said this of it, without a rating."""
+        self.report("comment", None, text, **about)
 
     def outcome(self, name: str, value: float | None = None, text: str | None = None, **about: Unpack[About]) -> None:
         """What became of it later: outcome("tests", 1) is reported as outcome.tests."""

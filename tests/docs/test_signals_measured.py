@@ -11,7 +11,12 @@ from penstock.signals.definitions import DEFINITIONS
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
 PAGE = (ROOT / "docs" / "signals.md").read_text(encoding="utf-8")
-_ANY_NAME = {"outcome": "outcome.<name>", "other_feedback": "feedback.<name>"}  # whose signals are named by the report
+_ANY_NAME = {  # whose signals have names of their own
+    "outcome": "outcome.<name>",
+    "other_feedback": "feedback.<name>",
+    "retention": "retention.<delay>",
+    "regenerate_report": "regenerate",
+}
 
 
 def test_every_definition_has_its_line() -> None:

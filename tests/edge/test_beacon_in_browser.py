@@ -450,11 +450,11 @@ def test_what_a_reader_does_becomes_signals_of_the_interaction(page: Page, pages
     assert {name: round(row.value, 3) for name, row in found.items()} == {
         ("r1", "copy"): 1.0,
         ("r1", "acceptance"): 1.0,
-        ("r1", "feedback.dwell"): 4.0,
+        ("r1", "dwell"): 4.0,
         ("r1", "feedback.left"): 1.0,
         ("r2", "acceptance"): pytest.approx(1 - 3 / len(ANSWER), abs=0.05),
         ("r2", "edit"): pytest.approx(4 / len(ANSWER), abs=0.05),
-        ("r2", "feedback.dwell"): 4.0,
+        ("r2", "dwell"): 4.0,
         ("r2", "feedback.left"): 1.0,
         ("r3", "acceptance"): 0.0,
     }

@@ -1,12 +1,15 @@
 """What a signal definition makes of reports, without a lake: the definition itself over a table in memory."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import ibis
 import pyarrow as pa
 
-from penstock.lake.arrow_schema import from_arrow
+from penstock.lake.arrow_schema import from_arrow, to_arrow
+from penstock.lake.tables import TABLES
+from penstock.records.interaction import Interaction
 from penstock.signals.definition import Definition, Finding, Tables
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -27,12 +30,16 @@ _COLUMNS: dict[str, pa.DataType] = {
 }
 
 
-def _tables(rows: ibis.Table) -> Tables:
-    return Tables(reports=rows, interactions=rows, as_of=NOON + timedelta(days=2))
+def _tables(reports: ibis.Table, turns: Sequence[Interaction]) -> Tables:
+    interactions = ibis.memtable(to_arrow(TABLES["interactions"], turns))
+    return Tables(reports=reports, interactions=interactions, as_of=NOON + timedelta(days=2))
 
 
-def findings(definition: Definition, *reports: dict[str, Any]) -> list[Finding]:
-    """The findings among reports given by name, value, text and seconds after noon (`at`), on one interaction unless said."""
+def findings(definition: Definition, *reports: dict[str, Any], turns: Sequence[Interaction] = ()) -> list[Finding]:
+    """The findings among reports given by name, value, text and seconds after noon (`at`), on one interaction unless said.
+
+    `turns` are the interactions of the sessions, long after which all is known.
+    """
     rows = []
     for number, report in enumerate(reports):
         moment = NOON + timedelta(seconds=report.pop("at", number))
@@ -45,7 +52,7 @@ def findings(definition: Definition, *reports: dict[str, Any]) -> list[Finding]:
     table = pa.Table.from_pylist(rows, pa.schema([pa.field(name, kind) for name, kind in _COLUMNS.items()]))
     engine = ibis.duckdb.connect()
     engine.con.execute("SET TimeZone = 'UTC'")
-    candidates = engine.to_pyarrow(definition.candidates(_tables(ibis.memtable(table))))
+    candidates = engine.to_pyarrow(definition.candidates(_tables(ibis.memtable(table), turns)))
     return [
         found
         for batch in candidates.to_batches()

@@ -34,6 +34,8 @@ REPORTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("edited", {"text": "  use   sorted() "}), ("silent", {}), ("thumbs_up", {}), ("stars", {"value": 4.0}),
     ("stars", {"value": 9.0}),
     ("comment", {"text": "naïve"}), ("retention", {"value": 0.5, "metadata": {"delay_s": "30"}}), ("dwell", {"value": 3.5}),
+    ("retention", {"text": "use sorted", "metadata": {"delay_s": "120.0"}}), ("retention", {"value": 2.0}), ("offered", {}),
+    ("sent", {"text": "“use” sorted(list)"}), ("sent", {}), ("dwell", {"value": 90_000.0}), ("rating", {"text": "too long"}),
     ("regenerate", {}), ("ignored", {}), ("partial", {"value": 0.25}), ("outcome.solved", {"value": 1.0}),
     ("helpful", {"value": 2.0}),
     ("acceptance", {"text": "offered"}), ("score", {"value": 0.5, "metadata": {"minimum": "0", "maximum": "10"}}),

@@ -23,7 +23,7 @@ def signals(lake: Lake) -> dict[str, Signal]:
 
 
 def test_reports_become_signals_of_their_definitions(lake: Lake, clock: WriterClock) -> None:
-    one = make_interaction(0, response_text="abcd")
+    one = make_interaction(0, response_text="ab cd", session_id=None)
     lake.append("interactions", [one])
     lake.append(
         "feedback",
@@ -141,7 +141,7 @@ def test_a_retry_in_another_session_is_found_by_its_user(lake: Lake, clock: Writ
     lake.append(
         "interactions", [asks(0, "sort a list", 0, user_id="u_1"), asks(1, "sort a list", 30, user_id="u_1", session_id="d")]
     )
-    run_signals(lake, clock)
+    run_signals(lake, clock, definitions=RETRIES)
     assert signals(lake)["retry"].evidence["found_by"] == "user_id"
 
 
@@ -196,9 +196,9 @@ def test_behaviour_of_other_exposures_is_left_out_when_asked(lake: Lake, clock: 
 def test_any_order_of_arrival_in_any_chunks_ends_in_the_same_signals(lake: Lake, clock: WriterClock) -> None:
     rows = [
         asks(number, "sort a list" if number % 3 else "book a table", number * 20.0, session_id=f"c{number % 2}")
-        for number in range(8)
+        for number in range(5)
     ]
-    reports = [matched("accepted", row) for row in rows] + [matched("reverted", row, happened=60) for row in rows[:3]]
+    reports = [matched("accepted", row) for row in rows] + [matched("reverted", row, happened=60) for row in rows[:2]]
     lake.append("interactions", rows)
     lake.append("feedback", reports)
     run_signals(lake, clock)

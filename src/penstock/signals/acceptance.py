@@ -1,73 +1,72 @@
-"""acceptance: what became of a suggestion. 1 accepted, 0 rejected, in between the share kept after an edit. Implicit.
+"""acceptance: what became of a suggestion. 1 accepted, 0 rejected, reverted or ignored, between them the share kept. Implicit.
 
-From reports named acceptance (state in the text, or a value), or by the state: offered, accepted, rejected, edited, reverted.
-`offered` alone is no verdict and has no value. What is neither clear nor consistent is kept without a value, with the reason.
+From reports named acceptance (state in the text, or a value), or by the state: offered, accepted, partly_accepted, rejected,
+ignored, reverted, edited. `offered` alone is no verdict and has no value. Once its session went on without one and is over, the
+state is `ignored` and the evidence says that this was inferred; it still has no value, for silence is no rejection. Where the
+client says `ignored`, it is 0. A verdict that still comes takes its place. That the model chose to offer nothing is the signal
+`silent`. What is neither clear nor consistent is kept without a value, with the reason.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from datetime import timedelta
 
-from msgspec import Struct
+import ibis
+import ibis.expr.types as ir
+import numpy
+import pyarrow as pa
 
 from penstock.records.signal import SignalKind
-from penstock.signals.definition import Finding, RowDefinition, Tables, from_report
-from penstock.signals.edit import kept_share
-from penstock.signals.reports import acceptance_reports
+from penstock.signals.compared_texts import numbers_of, text_pairs, texts_of, with_found
+from penstock.signals.definition import EVIDENCE, SESSION_QUIET_S, BatchDefinition, Tables
+from penstock.signals.reports import STATE_IN_TEXT, acceptance_reports, findings_of, named
+from penstock.signals.text_edit import kept_shares
 
-_STATES = {
-    "offer": "offered", "offered": "offered", "shown": "offered",
-    "accept": "accepted", "accepted": "accepted",
-    "reject": "rejected", "rejected": "rejected", "dismiss": "rejected", "dismissed": "rejected",
-    "revert": "rejected", "reverted": "rejected",
-    "edit": "edited", "edited": "edited",
-}  # fmt: skip
+_STATE, _REASON, _OFFERED, _FINAL = (f"{EVIDENCE}{name}" for name in ("state", "reason", "offered", "final"))
+_CLEAR = {"accepted": 1.0, "rejected": 0.0, "reverted": 0.0, "ignored": 0.0}
+_SHARED = ("edited", "partly accepted")  # their value is the share kept
+_MISSING = "the offered or the final text is missing"
 
 
-class Fate(Struct, frozen=True, kw_only=True):
-    """What became of a suggestion."""
-
-    state: str  # offered, accepted, rejected, edited, or unknown
-    value: float | None
-    reason: str | None = None  # why there is no value
-
-
-def fate(name: str, value: float | None, text: str | None, offered: str | None) -> Fate:
-    """Read one report; `offered` is the text of the suggestion it is about."""
-    named = _STATES.get(name.lower())
-    state = named or _STATES.get((text or "").strip().lower())
-    if state is None:
-        return _from_value(value)
-    if state == "offered":
-        return Fate(state=state, value=None)
-    if state == "edited":
-        return _edited(value, text if named else None, offered)
-    return Fate(state=state, value=1.0 if state == "accepted" else 0.0)
-
-
-def _from_value(value: float | None) -> Fate:
-    if value is None:
-        return Fate(state="unknown", value=None, reason="neither a state nor a value")
-    if not 0.0 <= value <= 1.0:
-        return Fate(state="unknown", value=None, reason=f"{value:g} is outside 0..1")
-    return Fate(state={0.0: "rejected", 1.0: "accepted"}.get(value, "edited"), value=value)
+def _select(tables: Tables) -> ir.Table:
+    told = acceptance_reports(tables.reports)
+    went_on = _sessions_over(tables)
+    told = told.left_join(went_on, told.session_id == went_on.of_session).drop("of_session")
+    is_ignored = (told.state == "offered") & told.interaction_id.notnull() & (told.last_started > told.occurred_at)
+    inferred = is_ignored.fill_null(False)
+    is_share = told.value.between(0.0, 1.0).fill_null(False)
+    by_value = ibis.cases((told.value == 0.0, "rejected"), (told.value == 1.0, "accepted"), else_="partly accepted")
+    unknown = ibis.cases((told.value.isnull(), "neither a state nor a value"), (is_share, None), else_="a value outside 0..1")
+    state = ibis.cases((inferred, "ignored"), (told.state.notnull(), told.state), (is_share, by_value), else_="unknown")
+    clear = ibis.ifelse(inferred, None, state.cases(*_CLEAR.items(), else_=None))
+    share = ibis.ifelse(is_share & state.isin((*_SHARED, "unknown")), told.value, None)
+    return findings_of(
+        told,
+        SignalKind.IMPLICIT,
+        name="acceptance",
+        value=ibis.coalesce(clear, share),
+        state=state,
+        reason=ibis.ifelse(told.state.isnull(), unknown, None),
+        inferred=ibis.ifelse(inferred, "its session went on without a verdict", None),
+        offered=ibis.ifelse(state.isin(_SHARED), told.response_text, None),
+        final=ibis.ifelse(state.isin(_SHARED) & ~named(told, STATE_IN_TEXT), told.text, None),
+    )
 
 
-def _edited(value: float | None, final: str | None, offered: str | None) -> Fate:
-    if final is not None and offered:
-        return Fate(state="edited", value=kept_share(offered, final))
-    if value is not None and 0.0 <= value <= 1.0:
-        return Fate(state="edited", value=value)
-    return Fate(state="edited", value=None, reason="the offered or the final text is missing")
+def _sessions_over(tables: Tables) -> ir.Table:
+    """Sessions that have been quiet for long, with when their last turn started."""
+    turns = tables.interactions
+    sessions = turns.group_by(of_session=turns.session_id).aggregate(
+        last_started=turns.started_at.max(), last_ended=turns.ended_at.max()
+    )
+    return sessions.filter(sessions.last_ended <= tables.as_of - timedelta(seconds=SESSION_QUIET_S)).drop("last_ended")
 
 
-def _select(tables: Tables) -> Any:
-    return acceptance_reports(tables.reports)
+def _judge(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """With the share kept where both texts are there, and the reason where there is neither that nor a value."""
+    pairs, value = text_pairs(batch, _OFFERED, _FINAL), numbers_of(batch, "value")
+    value[pairs.is_there] = kept_shares(pairs.offered, pairs.final)
+    rows = zip(texts_of(batch, _STATE), texts_of(batch, _REASON), numpy.isnan(value).tolist(), strict=True)
+    reasons = [_MISSING if state in _SHARED and is_missing else reason for state, reason, is_missing in rows]
+    return with_found(batch, value, {_REASON: reasons}, without=[_OFFERED, _FINAL])
 
 
-def _judge(row: Mapping[str, Any]) -> Finding:
-    found = fate(row["name"], row["value"], row["text"], row["response_text"])
-    evidence = {"state": found.state, "reason": found.reason}
-    return from_report(row, "acceptance", SignalKind.IMPLICIT, found.value, evidence=evidence)
-
-
-ACCEPTANCE = RowDefinition(name="acceptance", version=1, select=_select, judge=_judge)
+ACCEPTANCE = BatchDefinition(name="acceptance", version=2, source="reports", select=_select, judge=_judge, awaits_quiet=True)

@@ -3,22 +3,17 @@
 That nothing was copied is no signal: absence is not evidence here. A report with the value 0 takes an earlier one back.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import ibis.expr.types as ir
 
 from penstock.records.signal import SignalKind
-from penstock.signals.definition import Finding, RowDefinition, Tables, from_report
-from penstock.signals.reports import copy_reports
+from penstock.signals.definition import ExpressionDefinition, Tables
+from penstock.signals.reports import copy_reports, findings_of
 
 
-def _select(tables: Tables) -> Any:
-    return copy_reports(tables.reports)
+def _select(tables: Tables) -> ir.Table:
+    copies = copy_reports(tables.reports)
+    standing = copies.filter(copies.value.isnull() | (copies.value > 0))
+    return findings_of(standing, SignalKind.IMPLICIT, name="copy", value=1.0, text=standing.text)
 
 
-def _judge(row: Mapping[str, Any]) -> Finding | None:
-    if row["value"] is not None and row["value"] <= 0:
-        return None
-    return from_report(row, "copy", SignalKind.IMPLICIT, 1.0, text=row["text"])
-
-
-COPY = RowDefinition(name="copy", version=1, select=_select, judge=_judge)
+COPY = ExpressionDefinition(name="copy", version=1, source="reports", select=_select)

@@ -121,6 +121,25 @@ class ExpressionDefinition(Struct, frozen=True, kw_only=True):
         return with_evidence(batch)
 
 
+class BatchDefinition(Struct, frozen=True, kw_only=True):
+    """A definition with one function over the columns of its candidates, which are many at a time."""
+
+    name: str
+    version: int
+    source: Source
+    select: Callable[[Tables], ibis.Table]
+    judge: Callable[[pa.RecordBatch], pa.RecordBatch]
+    awaits_quiet: bool = False
+
+    def candidates(self, tables: Tables) -> ibis.Table:
+        """The rows to look at, as an expression."""
+        return self.select(tables)
+
+    def find(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The findings, which the function gives as an expression would: evidence as columns `evidence_<key>`."""
+        return with_evidence(self.judge(batch))
+
+
 def with_evidence(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Columns named `evidence_<key>` gathered into the map of evidence, and columns that are missing as NULL."""
     keys = [name for name in batch.schema.names if name.startswith(EVIDENCE)]

@@ -6,15 +6,20 @@ from pathlib import Path
 from penstock.settings import SignalSettings
 from penstock.signals.abandonment import ABANDONMENT
 from penstock.signals.acceptance import ACCEPTANCE
+from penstock.signals.comment import COMMENT
 from penstock.signals.completion import COMPLETION
 from penstock.signals.copy import COPY
 from penstock.signals.definition import Definition
+from penstock.signals.dwell import DWELL
 from penstock.signals.edit import EDIT
+from penstock.signals.follow_up_depth import FOLLOW_UP_DEPTH
 from penstock.signals.natural_feedback import FEEDBACK
 from penstock.signals.other_feedback import OTHER_FEEDBACK
 from penstock.signals.outcome import OUTCOME
 from penstock.signals.predicted_completion import PREDICTED_COMPLETION
 from penstock.signals.rating import RATING
+from penstock.signals.regenerate import REGENERATE, REGENERATE_REPORT
+from penstock.signals.retention import RETENTION
 from penstock.signals.retry import RETRY
 from penstock.signals.silent import SILENT
 from penstock.signals.user_defined import user_definitions
@@ -23,15 +28,21 @@ DEFINITIONS: dict[str, Definition] = {
     definition.name: definition
     for definition in (
         RATING,
+        COMMENT,
         COPY,
+        DWELL,
         ACCEPTANCE,
         SILENT,
         EDIT,
+        RETENTION,
+        REGENERATE,
+        REGENERATE_REPORT,
         RETRY,
         ABANDONMENT,
         FEEDBACK,
         COMPLETION,
         PREDICTED_COMPLETION,
+        FOLLOW_UP_DEPTH,
         OUTCOME,
         OTHER_FEEDBACK,
     )

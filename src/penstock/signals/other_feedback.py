@@ -3,20 +3,18 @@
 Nothing that was reported is lost: evaluator scores and home-grown names become signals of their own, which no rule trusts.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import ibis
+import ibis.expr.types as ir
 
 from penstock.records.signal import SignalKind
-from penstock.signals.definition import Finding, RowDefinition, Tables, from_report
-from penstock.signals.reports import other_reports
+from penstock.signals.definition import ExpressionDefinition, Tables
+from penstock.signals.reports import findings_of, other_reports
 
 
-def _select(tables: Tables) -> Any:
-    return other_reports(tables.reports)
+def _select(tables: Tables) -> ir.Table:
+    told = other_reports(tables.reports)
+    name = ibis.literal("feedback.").concat(told.name)
+    return findings_of(told, SignalKind.EXPLICIT, name=name, value=told.value, text=told.text)
 
 
-def _judge(row: Mapping[str, Any]) -> Finding:
-    return from_report(row, f"feedback.{row['name']}", SignalKind.EXPLICIT, row["value"], text=row["text"])
-
-
-OTHER_FEEDBACK = RowDefinition(name="other_feedback", version=1, select=_select, judge=_judge)
+OTHER_FEEDBACK = ExpressionDefinition(name="other_feedback", version=1, source="reports", select=_select)

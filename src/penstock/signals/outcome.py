@@ -3,20 +3,16 @@
 Typical are outcome.tests (1 passed, 0 failed) and outcome.reopened; a later report of the same outcome amends the earlier one.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import ibis.expr.types as ir
 
 from penstock.records.signal import SignalKind
-from penstock.signals.definition import Finding, RowDefinition, Tables, from_report
-from penstock.signals.reports import outcome_reports
+from penstock.signals.definition import ExpressionDefinition, Tables
+from penstock.signals.reports import findings_of, outcome_reports
 
 
-def _select(tables: Tables) -> Any:
-    return outcome_reports(tables.reports)
+def _select(tables: Tables) -> ir.Table:
+    told = outcome_reports(tables.reports)
+    return findings_of(told, SignalKind.OUTCOME, name=told.name, value=told.value, text=told.text)
 
 
-def _judge(row: Mapping[str, Any]) -> Finding:
-    return from_report(row, row["name"], SignalKind.OUTCOME, row["value"], text=row["text"])
-
-
-OUTCOME = RowDefinition(name="outcome", version=1, select=_select, judge=_judge)
+OUTCOME = ExpressionDefinition(name="outcome", version=1, source="reports", select=_select)

@@ -13,6 +13,7 @@ from penstock.signals.reports import rating_reports
 
 _GOOD = frozenset({"up", "thumbs_up", "like", "good", "positive", "yes", "true", "+1"})
 _BAD = frozenset({"down", "thumbs_down", "dislike", "bad", "negative", "no", "false", "-1"})
+VERDICTS = tuple(sorted(_GOOD | _BAD))  # texts that are a rating, and no words about one
 _SCALES = {"score": (0.0, 1.0), "stars": (1.0, 5.0)}
 _DEFAULT_SCALE = (-1.0, 1.0)
 

@@ -106,7 +106,7 @@ class Run:
         feedback = lake.changes("feedback", marks[FEEDBACK_WATERMARK], FEEDBACK_COLUMNS, max_rows)
         if interactions.rows.num_rows == feedback.rows.num_rows == 0:
             return None
-        scope = find_scope(lake, interactions.rows, feedback.rows)
+        scope = find_scope(lake, interactions.rows, feedback.rows, self._as_of)
         reached = {INTERACTIONS_WATERMARK: interactions.version, FEEDBACK_WATERMARK: feedback.version}
         return self._append(self._signals(scope, self._definitions), reached)
 
@@ -120,7 +120,9 @@ class Run:
             return None
         until = min(now, before + _MOST_QUIET_S)
         turns = quiet_sessions(self._lake, datetime.fromtimestamp(before, UTC), datetime.fromtimestamp(until, UTC))
-        signals = self._signals(scope_of_turns(self._lake, turns), waiting) if turns.num_rows else NO_SIGNALS
+        with_reports = any(definition.source == "reports" for definition in waiting)
+        scope = scope_of_turns(self._lake, turns, with_reports=with_reports)
+        signals = self._signals(scope, waiting) if turns.num_rows else NO_SIGNALS
         return self._append(signals, {QUIET_UNTIL: until})
 
     def _append(self, signals: pa.Table, reached: dict[str, int]) -> Counter[str]:

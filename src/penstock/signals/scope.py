@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.lake.lake import Lake
-from penstock.lake.selection import ids_of_any
+from penstock.lake.selection import ids_of, ids_of_any
 from penstock.records.feedback import FeedbackStatus
 from penstock.signals.definition import RETURN_WITHIN_S, SESSION_QUIET_S
+from penstock.signals.reports import acceptance_reports
 
 FEEDBACK_COLUMNS = ("feedback_id", "interaction_id", "session_id", "status", "revision")
 INTERACTION_COLUMNS = ("interaction_id", "session_id", "user_id", "started_at", "revision")
@@ -47,18 +48,28 @@ class Scope(Struct, frozen=True, kw_only=True):
     since: date  # no signal of these targets happened before
 
 
-def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table) -> Scope:
-    """The targets that new rows of interactions and feedback touch."""
+def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table, as_of: datetime | None = None) -> Scope:
+    """The targets that new rows of interactions and feedback touch.
+
+    An offer without a verdict is judged by how its session went on, so it needs the session's turns; and turns that come when
+    their session is over by `as_of` already, which is not looked at again later, touch the offers before them.
+    """
     matched = feedback.filter(pc.equal(feedback.column("status"), pa.scalar(FeedbackStatus.MATCHED.value)))
     amended = interactions.filter(pc.greater(interactions.column("revision"), pa.scalar(0)))
     of_sessions = matched.filter(pc.is_null(matched.column("interaction_id"))).column("session_id")
     told = _ids(matched.column("interaction_id"), of_sessions, _left_behind(lake, feedback))
     # The first revision of an interaction has no report that is not new as well.
     reported = _ids(told.column(0), amended.column("interaction_id"))
-    turns, behaving, days = _turns(lake, interactions)
+    reports = _reports_on(lake, reported)
+    offers = _open_offers(lake, reports)
+    turns, behaving, days = _turns(lake, _together(interactions, offers))
+    if _come_late(interactions, as_of):
+        passed_over = _open_offers(lake, _reports_on(lake, behaving))
+        reported = _ids(reported.column(0), passed_over.column("interaction_id"))
+        reports = _reports_on(lake, reported)
     return Scope(
         reported=reported,
-        reports=_reports_on(lake, reported),
+        reports=reports,
         behaving=behaving,
         turns=turns,
         days=days,
@@ -69,7 +80,7 @@ def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table) -> Scope:
 def scope_of_turns(lake: Lake, turns: pa.Table, *, with_reports: bool = False) -> Scope:
     """The sessions of these turns; with what was reported on either, or without."""
     needed, behaving, days = _turns(lake, turns)
-    reported = _ids(turns.column("interaction_id"), turns.column("session_id")) if with_reports else _ids()
+    reported = behaving if with_reports else _ids()
     return Scope(
         reported=reported,
         reports=_reports_on(lake, reported),
@@ -108,6 +119,29 @@ def _left_behind(lake: Lake, feedback: pa.Table) -> "pa.ChunkedArray[Any]":
     before = revisions.filter(revisions.status == FeedbackStatus.MATCHED)
     about: pa.Table = before.select(target=before.interaction_id.coalesce(before.session_id)).to_pyarrow()
     return about.column("target")
+
+
+def _together(first: pa.Table, second: pa.Table) -> pa.Table:
+    tables = [rows.select(INTERACTION_COLUMNS) for rows in (first, second)]
+    return pa.concat_tables(tables, promote_options="permissive")  # they differ in what may be NULL
+
+
+def _open_offers(lake: Lake, reports: pa.Table) -> pa.Table:
+    """The interactions that were offered, by these reports, and have no verdict."""
+    feedback = lake.current("feedback", ids=reports)
+    told = feedback.filter(feedback.status == FeedbackStatus.MATCHED, feedback.interaction_id.notnull())
+    fates = acceptance_reports(told.mutate(target_id=told.interaction_id))
+    offered = ids_of(fates.filter(fates.state == "offered"), "interaction_id")
+    found: pa.Table = lake.current("interactions", ids=offered).select(*INTERACTION_COLUMNS).to_pyarrow()
+    return found
+
+
+def _come_late(interactions: pa.Table, as_of: datetime | None) -> bool:
+    """Whether any of these turns began so long ago that its session may have been over by then."""
+    if as_of is None or interactions.num_rows == 0:
+        return False
+    first: datetime = pc.min(interactions.column("started_at")).as_py()
+    return first <= as_of - timedelta(seconds=SESSION_QUIET_S)
 
 
 def _reports_on(lake: Lake, reported: pa.Table) -> pa.Table:

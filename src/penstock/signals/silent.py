@@ -3,22 +3,16 @@
 Only the client knows that an answer meant "nothing to offer", so it says so; no marker in the text is guessed at.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import ibis.expr.types as ir
 
 from penstock.records.signal import SignalKind
-from penstock.signals.definition import Finding, RowDefinition, Tables, from_report
-from penstock.signals.reports import silent_reports
+from penstock.signals.definition import ExpressionDefinition, Tables
+from penstock.signals.reports import findings_of, silent_reports
 
 
-def _select(tables: Tables) -> Any:
-    return silent_reports(tables.reports)
+def _select(tables: Tables) -> ir.Table:
+    told = silent_reports(tables.reports)
+    return findings_of(told.filter(told.value.isnull() | (told.value > 0)), SignalKind.IMPLICIT, name="silent", value=1.0)
 
 
-def _judge(row: Mapping[str, Any]) -> Finding | None:
-    if row["value"] is not None and row["value"] <= 0:
-        return None
-    return from_report(row, "silent", SignalKind.IMPLICIT, 1.0)
-
-
-SILENT = RowDefinition(name="silent", version=1, select=_select, judge=_judge)
+SILENT = ExpressionDefinition(name="silent", version=1, source="reports", select=_select)

@@ -1,0 +1,68 @@
+"""regenerate: another answer to the very same request was asked for. Always 1. Implicit.
+
+From reports named regenerate, which 0 takes back; and from behaviour: the next request of the session has the same words, and
+the same number of input tokens where the same model counts them, so that "go on" said twice, with more history, is none. It is
+told apart from a network retry, which follows a failure, within two seconds of the answer or even before it, or in one trace.
+"""
+
+import ibis
+import ibis.expr.types as ir
+
+from penstock.records.signal import SignalKind
+from penstock.signals.definition import SESSION_QUIET_S, ExpressionDefinition, Tables
+from penstock.signals.next_turn import TOOL_CALLS
+from penstock.signals.reports import findings_of, regenerate_reports
+
+LEAST_GAP_S = 2.0  # a person has to see the answer first
+_NEXT = ("interaction_id", "trace_id", "prompt_text", "started_at", "input_tokens", "response_model")
+
+
+def _from_reports(tables: Tables) -> ir.Table:
+    told = regenerate_reports(tables.reports)
+    standing = told.filter(told.value.isnull() | (told.value > 0))
+    return findings_of(standing, SignalKind.IMPLICIT, name="regenerate", value=1.0, text=standing.text, found_by="report")
+
+
+def _from_behaviour(tables: Tables) -> ir.Table:
+    turns = tables.interactions
+    is_thin = ~turns.content_sampled.fill_null(True)
+    asked = turns.filter(turns.session_id.notnull(), turns.prompt_text.notnull() | is_thin)
+    same = [asked.session_id, asked.application.fill_null(""), asked.prompt_name.fill_null(""), asked.exposure]
+    window = ibis.window(group_by=same, order_by=[asked.started_at, asked.interaction_id])
+    pairs = asked.select(
+        "interaction_id", "session_id", "trace_id", "prompt_text", "ended_at", "error_type", "finish_reason",
+        "input_tokens", "response_model",
+        **{f"next_{name}": asked[name].lead(1).over(window) for name in _NEXT},
+    )  # fmt: skip
+    is_counted_alike = (pairs.response_model == pairs.next_response_model).fill_null(False)
+    has_grown = is_counted_alike & (pairs.input_tokens != pairs.next_input_tokens).fill_null(False)
+    again = pairs.filter(
+        (pairs.prompt_text == pairs.next_prompt_text) & (pairs.prompt_text != ""),
+        pairs.trace_id != pairs.next_trace_id,
+        pairs.error_type.isnull() & ~pairs.finish_reason.isin(TOOL_CALLS).fill_null(False),
+        ~has_grown,
+        pairs.next_started_at >= pairs.ended_at + _seconds(LEAST_GAP_S),
+        pairs.next_started_at <= pairs.ended_at + _seconds(SESSION_QUIET_S),
+    )
+    return again.select(
+        "interaction_id", "session_id", target_id=again.interaction_id, occurred_at=again.next_started_at, value=1.0,
+        **{name: ibis.literal(said) for name, said in _FIXED.items()},
+        evidence_next_interaction_id=again.next_interaction_id,
+    )  # fmt: skip
+
+
+_FIXED = {
+    "target_kind": "interaction",
+    "name": "regenerate",
+    "kind": SignalKind.IMPLICIT.value,
+    "source": "behaviour",
+    "evidence_found_by": "behaviour",
+}
+
+
+def _seconds(count: float) -> ir.IntervalScalar:
+    return ibis.interval(microseconds=int(count * 1_000_000))
+
+
+REGENERATE = ExpressionDefinition(name="regenerate", version=1, source="interactions", select=_from_behaviour)
+REGENERATE_REPORT = ExpressionDefinition(name="regenerate_report", version=1, source="reports", select=_from_reports)

@@ -1,0 +1,168 @@
+"""What a person changed in a text: in words, in characters, what survives, and what was formatting alone.
+
+Formatting is taken away from both texts first: kinds of quotes and dashes, composed characters, bold, bullets and white space.
+A word is what stands between white space without the punctuation around it, and each sign of a script that puts no spaces.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+import numpy.typing as npt
+from msgspec import Struct
+from rapidfuzz.distance import LCSseq, Levenshtein, Postfix, Prefix
+from rapidfuzz.process import cpdist
+
+from penstock.signals.moved_words import words_touched
+
+# Distances take time in proportion to the product of the lengths; more than this says nothing new about an edit.
+MOST_CHARACTERS = 20_000
+
+VERBATIM, LIGHT, EDITED, REWRITE, DISCARD = "verbatim", "light", "edited", "rewrite", "discard"
+_VERBATIM_UP_TO, _LIGHT_BELOW, _REWRITE_ABOVE = 0.02, 0.2, 0.5
+_SURVIVES_LESS_IS_DISCARDED = 0.05
+
+_SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_MARKS = "\u0300-\u036f\u0900-\u0dff"  # vowels and accents that stand within words and are no letters to `re`
+_LETTER = rf"(?:[^\W{_SPACELESS}]|[{_MARKS}])"
+_CONTRACTION = r"['’](?:s|t|m|d|ve|re|ll)\b"
+_WORD = re.compile(rf"{_LETTER}+(?:['’.,\-/@_]{_LETTER}+)*|[{_SPACELESS}]|{_CONTRACTION}|[^\w\s]+")
+
+_QUOTES = str.maketrans({**dict.fromkeys("‘’‚‛′", "'"), **dict.fromkeys("“”„‟″«»", '"')})
+_DASHES = str.maketrans("‐‑‒–—―−", "-------")
+_BOLD = re.compile(r"(?<!\w)\*\*(?=\S)(.+?)(?<=\S)\*\*(?!\w)")
+_BULLET = re.compile(r"(?m)^([ \t]*)[*+•‣◦][ \t]+")
+_UNUSUAL_SPACE = re.compile(r"[^\S ]|  +")
+_SIGNS = {"quotes": frozenset("‘’‚‛′“”„‟″«»"), "dashes": frozenset("‐‑‒–—―−")}
+
+
+class Edits(Struct, frozen=True, kw_only=True):
+    """What became of texts, one number for each; every share lies in 0..1."""
+
+    words: npt.NDArray[numpy.int64]  # changed, a block that was moved being one
+    of_words: npt.NDArray[numpy.int64]  # the words of the longer text
+    words_in_any_case: npt.NDArray[numpy.int64]  # changed in more than upper and lower case
+    kept_words: npt.NDArray[numpy.int64]  # the words of the final text
+    characters: npt.NDArray[numpy.int64]  # changed
+    of_characters: npt.NDArray[numpy.int64]  # the characters of the longer text
+    survival: npt.NDArray[numpy.float64]  # the words of the generated text that stand in the final one, in the same order
+
+    @property
+    def share(self) -> npt.NDArray[numpy.float64]:
+        """Words changed over the words of the longer text."""
+        return _ratio(self.words, self.of_words)
+
+    @property
+    def character_share(self) -> npt.NDArray[numpy.float64]:
+        """Characters changed over the characters of the longer text."""
+        return _ratio(self.characters, self.of_characters)
+
+    @property
+    def rate(self) -> npt.NDArray[numpy.float64]:
+        """Words changed, in any case, over the words kept, which may exceed 1: HTER, by which translations are judged."""
+        return self.words_in_any_case / numpy.maximum(self.kept_words, 1)
+
+
+def measure_edits(offered: Sequence[str], final: Sequence[str]) -> Edits:
+    """Compare texts pair by pair, as they are: without their formatting where they went through `plain`."""
+    pairs = [_coded(one, other) for one, other in zip(offered, final, strict=True)]
+    before, after = [pair.before for pair in pairs], [pair.after for pair in pairs]
+    touched = [(words_touched(pair.before, pair.after), words_touched(*pair.in_any_case)) for pair in pairs]
+    words, in_any_case = numpy.array(touched, numpy.int64).reshape(-1, 2).T
+    lengths = _lengths(before)
+    return Edits(
+        words=words,
+        of_words=numpy.maximum(lengths, _lengths(after)),
+        words_in_any_case=in_any_case,
+        kept_words=_lengths(after),
+        characters=_pairwise(offered, final, Levenshtein.distance),
+        of_characters=numpy.maximum(_lengths(offered), _lengths(final)),
+        survival=_ratio(_pairwise(before, after, LCSseq.similarity), lengths),
+    )
+
+
+def classify(edits: Edits) -> list[str]:
+    """One of verbatim, light, edited, rewrite and discard for each."""
+    is_gone = (edits.share > _REWRITE_ABOVE) & (edits.survival < _SURVIVES_LESS_IS_DISCARDED)
+    return classify_shares(edits.share, is_gone)
+
+
+def classify_shares(share: npt.NDArray[numpy.float64], is_gone: npt.NDArray[numpy.bool_] | None = None) -> list[str]:
+    """The same of shares that were changed, where it is not known what survived."""
+    discarded = share >= 1.0 if is_gone is None else is_gone
+    conditions = [discarded, share <= _VERBATIM_UP_TO, share < _LIGHT_BELOW, share > _REWRITE_ABOVE]
+    found: list[str] = numpy.select(conditions, [DISCARD, VERBATIM, LIGHT, REWRITE], EDITED).tolist()
+    return found
+
+
+def kept_shares(offered: Sequence[str], final: Sequence[str]) -> npt.NDArray[numpy.float64]:
+    """The share of each offered text that stands in the final one: its words in order, or its characters around the change.
+
+    Whichever is more: of one long word that was cut short no word is left, but its beginning is.
+    """
+    offered, final = [plain(text) for text in offered], [plain(text) for text in final]
+    pairs = [_coded(one, other) for one, other in zip(offered, final, strict=True)]
+    before, after = [pair.before for pair in pairs], [pair.after for pair in pairs]
+    in_words = _ratio(_pairwise(before, after, LCSseq.similarity), _lengths(before))
+    around = _pairwise(offered, final, Prefix.similarity) + _pairwise(offered, final, Postfix.similarity)
+    whole = _lengths(offered)
+    return numpy.maximum(in_words, _ratio(numpy.minimum(around, numpy.minimum(whole, _lengths(final))), whole))
+
+
+def plain(text: str) -> str:
+    """A text without what only formats it."""
+    text = unicodedata.normalize("NFC", text[:MOST_CHARACTERS]).translate(_QUOTES).translate(_DASHES)
+    return " ".join(_BULLET.sub(r"\1- ", _BOLD.sub(r"\1", text)).split())
+
+
+def formatting_changes(offered: str, final: str) -> str | None:
+    """Which kinds of formatting differ between two texts; None where none does."""
+    found = [kind for kind, signs in _SIGNS.items() if _signs(offered, signs) != _signs(final, signs)]
+    if len(_BOLD.findall(offered)) != len(_BOLD.findall(final)):
+        found.append("bold")
+    if len(_BULLET.findall(offered)) != len(_BULLET.findall(final)):
+        found.append("bullets")
+    if unicodedata.is_normalized("NFC", offered) != unicodedata.is_normalized("NFC", final):
+        found.append("composition")
+    if _UNUSUAL_SPACE.findall(offered) != _UNUSUAL_SPACE.findall(final):
+        found.append("white space")
+    return ", ".join(found) or None
+
+
+def _signs(text: str, signs: frozenset[str]) -> list[str]:
+    return [sign for sign in text if sign in signs] if not text.isascii() else []
+
+
+class _Pair(Struct, frozen=True):
+    """Two texts with one character for each word, the same for the same word."""
+
+    before: str
+    after: str
+    in_any_case: tuple[str, str]
+
+
+def _coded(offered: str, final: str) -> _Pair:
+    before, after = _WORD.findall(offered), _WORD.findall(final)
+    numbers: dict[str, str] = {}
+    coded = [_as_characters(words, numbers) for words in (before, after)]
+    lower = [_as_characters([word.lower() for word in words], numbers) for words in (before, after)]
+    return _Pair(coded[0], coded[1], (lower[0], lower[1]))
+
+
+def _as_characters(words: Sequence[str], numbers: dict[str, str]) -> str:
+    return "".join([numbers.setdefault(word, chr(len(numbers) + 1)) for word in words])
+
+
+def _pairwise(before: Sequence[str], after: Sequence[str], scorer: Any) -> npt.NDArray[numpy.int64]:
+    found: npt.NDArray[numpy.int64] = cpdist(before, after, scorer=scorer, dtype=numpy.int64)
+    return found
+
+
+def _lengths(texts: Sequence[str]) -> npt.NDArray[numpy.int64]:
+    return numpy.fromiter(map(len, texts), numpy.int64, len(texts))
+
+
+def _ratio(part: npt.NDArray[numpy.int64], whole: npt.NDArray[numpy.int64]) -> npt.NDArray[numpy.float64]:
+    return numpy.where(whole > 0, part / numpy.maximum(whole, 1), 0.0)
