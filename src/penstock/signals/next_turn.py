@@ -11,27 +11,18 @@ from penstock.signals.definition import RETURN_WITHIN_S
 
 MOST_CHARACTERS = 4_000  # of a request that are read
 TOOL_CALLS = ("tool_call", "tool_calls", "tool-calls", "function_call")
-_OF_NEXT = ("interaction_id", "trace_id", "prompt_text", "started_at")
+OF_NEXT = ("interaction_id", "trace_id", "prompt_text", "started_at")
 
 
 def next_turns(interactions: ibis.Table) -> ibis.Table:
     """Every answered request of a session with the next one there, where that began within a day of it."""
-    is_thin = ~interactions.content_sampled.fill_null(True)
-    asked = interactions.filter(interactions.session_id.notnull(), interactions.prompt_text.notnull() | is_thin)
-    same = [asked.session_id, asked.application.fill_null(""), asked.prompt_name.fill_null(""), asked.exposure]
-    window = ibis.window(group_by=same, order_by=[asked.started_at, asked.interaction_id])
+    asked = requests(interactions)
     pairs = asked.select(
         "interaction_id", "session_id", "trace_id", "prompt_text", "started_at", "error_type", "finish_reason",
-        **{f"next_{name}": asked[name].lead(1).over(window) for name in _OF_NEXT},
+        **{f"next_{name}": value for name, value in next_by(asked, "session_id").items()},
     )  # fmt: skip
     within = ibis.interval(microseconds=int(RETURN_WITHIN_S * 1_000_000))
-    chosen = pairs.filter(
-        pairs.prompt_text.notnull() & pairs.next_prompt_text.notnull(),
-        pairs.next_started_at <= pairs.started_at + within,
-        pairs.error_type.isnull(),
-        ~pairs.finish_reason.isin(TOOL_CALLS).fill_null(False),
-        (pairs.trace_id != pairs.next_trace_id) | (pairs.prompt_text != pairs.next_prompt_text),
-    )
+    chosen = pairs.filter(pairs.next_started_at <= pairs.started_at + within, *speaks_of_an_answer(pairs))
     return chosen.select(
         "interaction_id",
         "session_id",
@@ -40,3 +31,26 @@ def next_turns(interactions: ibis.Table) -> ibis.Table:
         prompt_text=chosen.prompt_text.substr(0, MOST_CHARACTERS),
         next_prompt_text=chosen.next_prompt_text.substr(0, MOST_CHARACTERS),
     )
+
+
+def requests(interactions: ibis.Table) -> ibis.Table:
+    """The interactions in which somebody asked something."""
+    is_thin = ~interactions.content_sampled.fill_null(True)
+    return interactions.filter(interactions.prompt_text.notnull() | is_thin)
+
+
+def next_by(asked: ibis.Table, who: str) -> dict[str, ibis.Value]:
+    """The columns OF_NEXT of the next request of the same `who`, a column of these requests."""
+    same = [asked[who], asked.application.fill_null(""), asked.prompt_name.fill_null(""), asked.exposure]
+    window = ibis.window(group_by=same, order_by=[asked.started_at, asked.interaction_id])
+    return {name: asked[name].lead(1).over(window) for name in OF_NEXT}
+
+
+def speaks_of_an_answer(pairs: ibis.Table) -> list[ibis.Value]:
+    """What must hold of a request and the next one, in columns `next_<name>`, for the second to say something of an answer."""
+    return [
+        pairs.prompt_text.notnull() & pairs.next_prompt_text.notnull(),
+        pairs.error_type.isnull(),
+        ~pairs.finish_reason.isin(TOOL_CALLS).fill_null(False),
+        (pairs.trace_id != pairs.next_trace_id) | (pairs.prompt_text != pairs.next_prompt_text),
+    ]

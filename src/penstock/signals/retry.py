@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from penstock.records.signal import SignalKind
 from penstock.signals.definition import RETRY_GAP_S, Source, Tables, with_evidence
+from penstock.signals.next_turn import OF_NEXT, next_by, requests, speaks_of_an_answer
 from penstock.signals.request_pair import Model, read_pairs
 
 EXACT_PROBABILITY = 0.95
@@ -39,12 +40,10 @@ MODEL = Model(
     },
 )
 
-_TOOL_CALLS = ("tool_call", "tool_calls", "tool-calls", "function_call")
 _COLUMNS = (
     "interaction_id", "trace_id", "session_id", "user_id", "application", "prompt_name", "exposure", "prompt_text", "started_at",
     "ended_at", "error_type", "finish_reason",
 )  # fmt: skip
-_OF_NEXT = ("interaction_id", "trace_id", "prompt_text", "started_at")
 
 
 class Verdicts(Struct, frozen=True, kw_only=True):
@@ -67,29 +66,19 @@ def judge_retries(first: "pa.Array[Any]", second: "pa.Array[Any]", apart_s: Arra
 
 
 def consecutive_requests(interactions: ibis.Table) -> ibis.Table:
-    """Every request with the next one of its session, or else of its user, where that came within the gap.
-
-    Next means next of the same application, prompt and exposure, so that what an agent does on the side stands between no two
-    turns. Within one trace the same words are a program's second step, not a person's second try. A request whose words were
-    sampled out is a turn all the same, only with nothing to compare.
-    """
-    is_thin = ~interactions.content_sampled.fill_null(True)
-    asked = interactions.filter(interactions.prompt_text.notnull() | is_thin).select(*_COLUMNS, answer=_answer(interactions))
+    """Every request with the next one of its session, or else of its user, where that came within the gap."""
+    asked = requests(interactions)
+    asked = asked.select(*_COLUMNS, answer=_answer(asked))
     pairs = asked.mutate(**_next_by(asked, "session_id"), **_next_by(asked, "user_id"))
     in_session = _is_soon(pairs, "session_id")
     chosen = pairs.mutate(
         found_by=ibis.ifelse(in_session, "session_id", "user_id"),
         **{
             f"next_{name}": ibis.ifelse(in_session, pairs[f"{name}_by_session_id"], pairs[f"{name}_by_user_id"])
-            for name in _OF_NEXT
+            for name in OF_NEXT
         },
     ).filter(in_session | (pairs.user_id.notnull() & _is_soon(pairs, "user_id")))
-    return chosen.filter(
-        chosen.prompt_text.notnull() & chosen.next_prompt_text.notnull(),
-        chosen.error_type.isnull(),
-        ~chosen.finish_reason.isin(_TOOL_CALLS).fill_null(False),
-        (chosen.trace_id != chosen.next_trace_id) | (chosen.prompt_text != chosen.next_prompt_text),
-    )
+    return chosen.filter(*speaks_of_an_answer(chosen))
 
 
 def _answer(interactions: ibis.Table) -> ibis.Value:
@@ -103,9 +92,7 @@ def _answer(interactions: ibis.Table) -> ibis.Value:
 
 
 def _next_by(asked: ibis.Table, who: str) -> dict[str, ibis.Value]:
-    same = [asked[who], asked.application.fill_null(""), asked.prompt_name.fill_null(""), asked.exposure]
-    window = ibis.window(group_by=same, order_by=[asked.started_at, asked.interaction_id])
-    return {f"{name}_by_{who}": asked[name].lead(1).over(window) for name in _OF_NEXT}
+    return {f"{name}_by_{who}": value for name, value in next_by(asked, who).items()}
 
 
 def _is_soon(pairs: ibis.Table, who: str) -> ibis.Value:
