@@ -37,7 +37,7 @@ def test_json_has_every_function(filled):
     functions = {one["function"]: one for one in said["functions"]}
     assert said["interactions"] == 600
     assert functions["accepted"]["coverage"] == pytest.approx(0.4, abs=0.1)
-    assert functions["tests_passed"]["coverage"] == 0.0
+    assert functions["likely_completed"]["coverage"] == 0.0
     assert json.loads(run("--home", filled, "--json", "--method", "triplets").stdout)["method"] == "triplets"
 
 

@@ -16,7 +16,7 @@ def reports():
 def test_coverage_is_the_share_of_interactions_voted_on(reports):
     bad, good = SINGLE["copied"]
     assert reports["copied"].coverage == pytest.approx(0.3 * bad + 0.7 * good, abs=0.01)
-    assert reports["tests_passed"].coverage == 0.0
+    assert reports["likely_completed"].coverage == 0.0
 
 
 def test_rates_in_each_class_are_near_those_drawn(reports):
@@ -39,7 +39,7 @@ def test_precision_by_the_model_and_by_people_agree(reports):
 def test_conflict_is_the_share_of_votes_that_another_contradicts(reports):
     assert 0.1 < reports["copied"].conflict < 0.5
     assert reports["complained"].conflict > 0.2
-    assert reports["tests_passed"].conflict is None
+    assert reports["likely_completed"].conflict is None
 
 
 def test_functions_that_count_as_one_name_each_other():

@@ -58,7 +58,7 @@ def test_what_cannot_be_meant_is_refused_by_name(fields, said):
 
 
 def test_outcomes_and_home_grown_feedback_may_be_read_by_any_name():
-    for signal in ("outcome.reopened", "feedback.helpfulness"):
+    for signal in ("outcome.reopened", "feedback.helpfulness", "rating.*"):
         assert all_functions(declared(signal=signal), signals=KNOWN)["mine"].signal == signal
 
 

@@ -212,7 +212,7 @@ def test_only_the_last_days_are_looked_at(lake: Lake, modelling: Modelling) -> N
 
 def test_a_signal_about_a_session_counts_for_its_last_interaction(lake: Lake, modelling: Modelling) -> None:
     turns, _ = fill(lake, 600)
-    session = make_signal("outcome.tests", turns[0], 0.0)
+    session = make_signal("completion", turns[0], 0.0)
     about = {"target_kind": "session", "target_id": "c0", "interaction_id": None, "session_id": "c0", "signal_id": "s_of_session"}
     lake.append("signals", [msgspec.structs.replace(session, **about)])
     modelling.stage().fit(MUCH_LATER)

@@ -45,13 +45,13 @@ LABELS = pa.schema(
 )
 
 
-def votes(interactions, signals, labels=(), definitions=None, old_before=NOON):
+def votes(interactions, signals, labels=(), definitions=None, old_before=NOON, functions=FUNCTIONS):
     engine = duckdb.connect()
     engine.register("interactions", pa.Table.from_pylist(interactions))
     engine.register("signals", pa.Table.from_pylist(list(signals), SIGNALS))
     engine.register("labels", pa.Table.from_pylist(list(labels), LABELS))
     counting = Counting(exposures=["served"], definitions=definitions, old_before=old_before)
-    sql = votes_sql(Sources(signals="signals", interactions="interactions", labels="labels"), FUNCTIONS, counting)
+    sql = votes_sql(Sources(signals="signals", interactions="interactions", labels="labels"), functions, counting)
     rows = {row["interaction_id"]: row for row in engine.sql(sql).to_arrow_table().to_pylist()}
     return rows, patterns_of(engine.sql(patterns_sql(f"({sql})")).to_arrow_table())
 
@@ -60,6 +60,21 @@ def votes(interactions, signals, labels=(), definitions=None, old_before=NOON):
 def test_limits_are_included(value, fired):
     rows, _ = votes([interaction("i")], [signal("rating", value, "i")])
     assert rows["i"]["fired"] == fired
+
+
+def test_a_family_of_signals_is_read_by_its_beginning():
+    family = [LabellingFunction(name="kept", signal="retention.*", votes="good", at_least=0.5)]
+    signals = [signal(name, 0.9, name) for name in ("retention", "retention.30s", "retentions", "rating")]
+    turns = [interaction(one["name"], session=None) for one in signals]
+    rows, _ = votes(turns, signals, functions=family)
+    assert {name for name, row in rows.items() if row["fired"]} == {"retention", "retention.30s"}
+    both, _ = votes(turns, signals, functions=[*family, *FUNCTIONS])
+    assert {name: row["fired"] for name, row in both.items()} == {
+        "retention": 1,
+        "retention.30s": 1,
+        "retentions": 0,
+        "rating": 8,
+    }
 
 
 def test_evidence_has_to_say_what_the_function_asks_for():

@@ -7,9 +7,12 @@ from penstock.app import Penstock
 from penstock.commands import label_import, options
 from penstock.commands.label_model import model
 from penstock.commands.printing import print_fields, print_rows, to_plain
+from penstock.labels.model_labels import ANNOTATOR
 from penstock.labels.run import current_labels, run_labels
 from penstock.signals.definition import label
 from penstock.signals.definitions import all_definitions
+
+MODEL = ANNOTATOR.partition("@")[0]
 
 
 def register(cli: typer.Typer, name: str, summary: str) -> None:
@@ -34,10 +37,11 @@ def schemas(home: options.Home = None, json: options.Json = False) -> None:
 
 
 def counts(home: options.Home = None, json: options.Json = False) -> None:
-    """Count the current labels by dimension, rule and value."""
+    """Count the current labels by dimension, rule and value; probabilities of a label model by tenths."""
     lake = Penstock(options.load(home).settings).lake
     labels = current_labels(lake.current("labels"))
-    grouped = labels.group_by("dimension", "annotator", "value").aggregate(labels=_.count())
+    by_tenths = labels.annotator.startswith(MODEL).ifelse(labels.value.round(1), labels.value)  # a probability has many values
+    grouped = labels.mutate(value=by_tenths).group_by("dimension", "annotator", "value").aggregate(labels=_.count())
     print_rows(grouped.order_by("dimension", "annotator", "value").to_pyarrow().to_pylist(), as_json=json, empty="No labels.")
 
 

@@ -27,7 +27,7 @@ class LabellingFunction(Struct, frozen=True, kw_only=True):
     """Votes where the signal's value lies within the limits and its evidence says this."""
 
     name: str
-    signal: str
+    signal: str  # `retention.*` reads retention, and retention.30s and all others below it
     votes: Answer
     at_least: float | None = None
     at_most: float | None = None
@@ -61,19 +61,19 @@ _BUILT_IN = (
     LabellingFunction(name="rejected", signal="acceptance", at_most=0.2, votes="bad"),
     LabellingFunction(name="edited_lightly", signal="edit", at_most=0.2, votes="good"),
     LabellingFunction(name="rewritten", signal="edit", at_least=0.5, votes="bad"),
-    LabellingFunction(name="retained", signal="retention", at_least=0.67, votes="good"),
-    LabellingFunction(name="discarded", signal="retention", at_most=0.33, votes="bad"),
+    LabellingFunction(name="retained", signal="retention.*", at_least=0.67, votes="good"),
+    LabellingFunction(name="discarded", signal="retention.*", at_most=0.33, votes="bad"),
     LabellingFunction(
         name="retried", signal="retry", at_least=0.7, evidence={"kind": "rephrase"}, votes="bad", silence="went_on"
     ),
     LabellingFunction(name="repeated", signal="retry", at_least=0.5, evidence={"kind": "exact"}, votes="bad", silence="went_on"),
     LabellingFunction(name="complained", signal=PRAISED, at_most=-0.5, votes="bad", silence="went_on"),
     LabellingFunction(name="regenerated", signal="regenerate", at_least=0.5, votes="bad"),
-    LabellingFunction(name="came_back", signal="abandonment", at_least=0.7, votes="bad"),
+    LabellingFunction(name="came_back", signal="abandonment", at_least=0.6, votes="bad"),
     LabellingFunction(name="completed", signal="completion", at_least=0.7, votes="good"),
     LabellingFunction(name="not_completed", signal="completion", at_most=0.3, votes="bad"),
-    LabellingFunction(name="tests_passed", signal="outcome.tests", at_least=1.0, votes="good"),
-    LabellingFunction(name="tests_failed", signal="outcome.tests", at_most=0.0, votes="bad"),
+    LabellingFunction(name="likely_completed", signal="predicted_completion", at_least=0.7, votes="good"),
+    LabellingFunction(name="likely_failed", signal="predicted_completion", at_most=0.3, votes="bad"),
 )
 FUNCTIONS: dict[str, LabellingFunction] = {function.name: function for function in _BUILT_IN}
 
@@ -126,6 +126,14 @@ def voters_of(functions: Sequence[LabellingFunction]) -> list[Voter]:
     ]
 
 
+def reads(function: LabellingFunction) -> tuple[str, str | None]:
+    """The name of the signal that it reads, and how the names begin that it reads besides, where it reads a family."""
+    if not function.signal.endswith(".*"):
+        return function.signal, None
+    name = function.signal.removesuffix(".*")
+    return name, f"{name}."
+
+
 def hash_of(functions: Sequence[LabellingFunction]) -> str:
     """Another one whenever the same signals could be voted on in another way."""
     return digest(*(msgspec.json.encode(function, order="deterministic").decode() for function in functions))
@@ -139,8 +147,9 @@ def _declared(name: str, one: LabellingFunctionSettings, signals: Collection[str
         raise ConfigurationError(f"{where}: no value is at least {one.at_least:g} and at most {one.at_most:g}.")
     if one.signal == PRAISED and one.votes == "good":
         raise ConfigurationError(f"{where}: praise is recorded and is no vote for good; let it read another signal.")
-    if signals is not None and one.signal not in signals and not one.signal.startswith(FAMILIES):
+    known = {signal.removesuffix(".*") for signal in signals or ()}
+    if signals is not None and one.signal.partition(".")[0] not in known and not one.signal.startswith(FAMILIES):
         raise ConfigurationError(
-            f"{where}: there is no signal {one.signal!r}; there are {', '.join(sorted(signals))}, outcome.NAME and feedback.NAME."
+            f"{where}: there is no signal {one.signal!r}; there are {', '.join(sorted(known))}, outcome.NAME and feedback.NAME."
         )
     return LabellingFunction(name=name, **msgspec.structs.asdict(one))

@@ -6,6 +6,7 @@ the same commit as the labels, so that nothing is passed by and nothing is label
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import duckdb
 import msgspec
@@ -17,7 +18,7 @@ from penstock.errors import BadInputError
 from penstock.labels.cast_votes import Patterns
 from penstock.labels.function_report import FunctionReport, report_functions
 from penstock.labels.label_model import FittedModel, ModelParameters, fit_model, shortage
-from penstock.labels.labelling_functions import LabellingFunction, hash_of
+from penstock.labels.labelling_functions import LabellingFunction, hash_of, reads
 from penstock.labels.model_labels import LabelledBy, new_labels, register_model_schema, standing_sql
 from penstock.labels.vote_rows import (
     INTERACTION_COLUMNS,
@@ -186,8 +187,7 @@ class ModelStage:
         settled = lake.changes("interactions", marks["interactions"], ["interaction_id", "session_id"], MAX_ROWS)
         if signals.rows.num_rows == settled.rows.num_rows == 0:
             return None
-        read = pa.array(sorted({function.signal for function in self._functions}), pa.string())
-        telling = signals.rows.filter(pc.is_in(signals.rows.column("name"), read))
+        telling = signals.rows.filter(_is_read(signals.rows.column("name"), self._functions))
         # A turn that is new tells that the one before it was not the last; what is only settled anew changes nothing else.
         sessions = _named("session_id", [telling, settled.rows])
         ids = _named("interaction_id", [telling])
@@ -213,6 +213,15 @@ class ModelStage:
         votes = engine.sql(votes_sql(sources, self._functions, self._counting(as_of))).to_arrow_table()
         standing = engine.sql(standing_sql("labels", self.dimension)).to_arrow_table()
         return new_labels(votes, standing, by, self._clock.known_at())
+
+
+def _is_read(names: Any, functions: Sequence[LabellingFunction]) -> Any:
+    """Whether any function reads signals of these names."""
+    read = [reads(function) for function in functions]
+    found = pc.is_in(names, pa.array(sorted({name for name, _ in read}), pa.string()))
+    for family in {family for _, family in read if family is not None}:
+        found = pc.or_(found, pc.starts_with(names, family))
+    return found
 
 
 def _named(column: str, tables: Iterable[pa.Table]) -> pa.Table:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from penstock.labels.cast_votes import Patterns
-from penstock.labels.labelling_functions import LabellingFunction
+from penstock.labels.labelling_functions import LabellingFunction, reads
 from penstock.lake.arrow_values import column_values
 from penstock.lake.snapshot import instant, literal
 from penstock.records.label import AnnotatorKind
@@ -49,7 +49,7 @@ def votes_sql(sources: Sources, functions: Sequence[LabellingFunction], counting
     WITH judged AS MATERIALIZED (
       SELECT target, bit_or(fired) AS fired, list_sort(list(signal_id)) AS signal_ids FROM (
         SELECT coalesce(interaction_id, session_id) AS target, signal_id, {_fired(functions)} AS fired
-        FROM {sources.signals} WHERE {_in("name", {one.signal for one in functions})} AND value IS NOT NULL
+        FROM {sources.signals} WHERE {_read(functions)} AND value IS NOT NULL
         {"" if counting.definitions is None else f"AND {_in('definition', counting.definitions)}"}
       ) WHERE fired <> 0 GROUP BY target
     ), turns AS (
@@ -90,12 +90,29 @@ def patterns_of(rows: pa.Table) -> Patterns:
 
 def _fired(functions: Sequence[LabellingFunction]) -> str:
     """A bit for each function that votes on a signal."""
-    by_signal: dict[str, list[str]] = {}
+    by_signal: dict[tuple[str, str | None], list[str]] = {}
     for place, function in enumerate(functions):
         bit = f"(CASE WHEN {_condition(function)} THEN {1 << place} ELSE 0 END)"
-        by_signal.setdefault(function.signal, []).append(bit)
-    cases = " ".join(f"WHEN {literal(signal)} THEN {' | '.join(bits)}" for signal, bits in by_signal.items())
-    return f"CAST(CASE name {cases} ELSE 0 END AS BIGINT)"
+        by_signal.setdefault(reads(function), []).append(bit)
+    alone = [f"WHEN {literal(name)} THEN {' | '.join(bits)}" for (name, family), bits in by_signal.items() if family is None]
+    families = [
+        f"(CASE WHEN {_family(name, family)} THEN {' | '.join(bits)} ELSE 0 END)"
+        for (name, family), bits in by_signal.items()
+        if family is not None
+    ]
+    cases = [f"(CASE name {' '.join(alone)} ELSE 0 END)"] if alone else []
+    return f"CAST({' | '.join([*cases, *families])} AS BIGINT)"
+
+
+def _read(functions: Sequence[LabellingFunction]) -> str:
+    """Whether any function reads a signal."""
+    read = {reads(function) for function in functions}
+    families = [_family(name, family) for name, family in sorted(read, key=str) if family is not None]
+    return f"({' OR '.join([_in('name', {name for name, _ in read}), *families])})"
+
+
+def _family(name: str, family: str) -> str:
+    return f"(name = {literal(name)} OR starts_with(name, {literal(family)}))"
 
 
 def _condition(function: LabellingFunction) -> str:
