@@ -18,6 +18,8 @@ from penstock.records.label import AnnotatorKind, Label
 from penstock.records.signal import Signal
 from penstock.registry.registry import Registry
 from penstock.settings import LabelModelSettings
+from penstock.signals.definition import label
+from penstock.signals.definitions import DEFINITIONS
 from tests.rows import LATER, make_interaction, make_signal
 
 SIGNALS = {"rating": (0.3, 0.9), "acceptance": (0.6, 0.85), "completion": (0.8, 0.75), "edit": (0.3, 0.8)}  # share, right
@@ -47,6 +49,11 @@ def modelling(lake: Lake, registry: Registry, clock: WriterClock) -> Modelling:
     return Modelling(lake, registry, clock)
 
 
+def in_force(name: str) -> str:
+    """The definition that finds such signals now."""
+    return label(DEFINITIONS[name])
+
+
 def signals_of(one: Interaction, is_good: bool, generator: numpy.random.Generator) -> list[Signal]:
     """What a user does: two-sided signals that err, and copies and complaints that only come at all."""
     found = []
@@ -54,11 +61,11 @@ def signals_of(one: Interaction, is_good: bool, generator: numpy.random.Generato
         if generator.random() < share:
             says_good = is_good == (generator.random() < right)
             value = {"rating": (-1.0, 1.0), "edit": (0.9, 0.0)}.get(name, (0.0, 1.0))[says_good]
-            found.append(make_signal(name, one, value))
+            found.append(make_signal(name, one, value, definition=in_force(name)))
     if generator.random() < (0.4 if is_good else 0.1):
-        found.append(make_signal("copy", one, 1.0))
+        found.append(make_signal("copy", one, 1.0, definition=in_force("copy")))
     if generator.random() < (0.02 if is_good else 0.3):
-        found.append(make_signal("feedback", one, -1.0, evidence={"code": "UR3"}))
+        found.append(make_signal("feedback", one, -1.0, evidence={"code": "UR3"}, definition=in_force("feedback")))
     return found
 
 
@@ -227,9 +234,9 @@ def test_a_signal_about_a_session_counts_for_its_last_interaction(lake: Lake, mo
 def test_definitions_that_are_not_in_force_do_not_vote(lake: Lake, registry: Registry, modelling: Modelling) -> None:
     fill(lake, 600)
     functions = of_dimension(FUNCTIONS.values(), "good")
-    in_force = ["acceptance@1", "completion@1", "edit@1"]
+    definitions = [in_force(name) for name in ("acceptance", "completion", "edit")]
     stage = ModelStage(
-        lake, registry, modelling.clock, functions, LabelModelSettings(), exposures=["served"], definitions=in_force
+        lake, registry, modelling.clock, functions, LabelModelSettings(), exposures=["served"], definitions=definitions
     )
     coverage = {one.function: one.coverage for one in stage.fit(MUCH_LATER).functions}
     assert coverage["rated_high"] == 0.0 < coverage["accepted"]
