@@ -69,7 +69,7 @@ def measure_edits(offered: Sequence[str], final: Sequence[str]) -> Edits:
     """Compare texts pair by pair, as they are: without their formatting where they went through `plain`."""
     pairs = [_coded(one, other) for one, other in zip(offered, final, strict=True)]
     before, after = [pair.before for pair in pairs], [pair.after for pair in pairs]
-    touched = [(words_touched(pair.before, pair.after), words_touched(*pair.in_any_case)) for pair in pairs]
+    touched = [_touched(pair) for pair in pairs]
     words, in_any_case = numpy.array(touched, numpy.int64).reshape(-1, 2).T
     lengths = _lengths(before)
     return Edits(
@@ -145,14 +145,21 @@ class _Pair(Struct, frozen=True):
 
 def _coded(offered: str, final: str) -> _Pair:
     before, after = _WORD.findall(offered), _WORD.findall(final)
-    numbers: dict[str, str] = {}
-    coded = [_as_characters(words, numbers) for words in (before, after)]
-    lower = [_as_characters([word.lower() for word in words], numbers) for words in (before, after)]
-    return _Pair(coded[0], coded[1], (lower[0], lower[1]))
+    coded = _as_characters(before, after)
+    if offered.lower() == offered and final.lower() == final:
+        return _Pair(*coded, coded)
+    return _Pair(*coded, _as_characters([word.lower() for word in before], [word.lower() for word in after]))
 
 
-def _as_characters(words: Sequence[str], numbers: dict[str, str]) -> str:
-    return "".join([numbers.setdefault(word, chr(len(numbers) + 1)) for word in words])
+def _touched(pair: _Pair) -> tuple[int, int]:
+    words = words_touched(pair.before, pair.after)
+    is_the_same = pair.in_any_case == (pair.before, pair.after)
+    return words, words if is_the_same else words_touched(*pair.in_any_case)
+
+
+def _as_characters(before: Sequence[str], after: Sequence[str]) -> tuple[str, str]:
+    number_of = {word: chr(number) for number, word in enumerate(dict.fromkeys([*before, *after]), start=1)}.__getitem__
+    return "".join(map(number_of, before)), "".join(map(number_of, after))
 
 
 def _pairwise(before: Sequence[str], after: Sequence[str], scorer: Any) -> npt.NDArray[numpy.int64]:
