@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ingest": ("penstock.commands.ingest", "Show whether applications say what they promised: the contract."),
     "sql": ("penstock.commands.sql", "DuckDB SQL over the lake and, read-only, the registry."),
     "signals": ("penstock.commands.signals", "List the signals, or settle and compute what is new."),
-    "outcomes": ("penstock.commands.outcomes", "Bring outcomes in: tables, git, test reports."),
+    "outcomes": ("penstock.commands.outcomes", "Outcomes: list and rates; bring them in from tables, git, test reports."),
     "labels": ("penstock.commands.labels", "Show the label schemas, or label what has new signals."),
     "dataset": ("penstock.commands.dataset", "Freeze, import, list and explain training sets."),
     "train": ("penstock.commands.train", "Run a recipe on a frozen dataset."),

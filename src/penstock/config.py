@@ -17,7 +17,7 @@ import re2
 from msgspec import Struct
 
 from penstock.errors import ConfigurationError
-from penstock.outcome_settings import PullSettings, WebhookRule, WebhookSettings
+from penstock.outcome_settings import OutcomeSettings, PullSettings, WebhookRule, WebhookSettings
 from penstock.policy_settings import (
     NER_BACKENDS,
     REDACTION_KINDS,
@@ -49,6 +49,7 @@ NAMED_TABLES: dict[str, type[Struct]] = {
     "gateway.upstreams": UpstreamSettings,
     "contracts": ContractSettings,
     "prices": PriceSettings,
+    "outcomes": OutcomeSettings,
     "pulls": PullSettings,
     "webhooks": WebhookSettings,
     "policy.forward": ForwardSettings,
@@ -170,6 +171,7 @@ def _convert(tree: Mapping[str, Any]) -> Settings:
         ) from error
     _require_exact_origins(settings.edge.browser_origins)
     _require_plain_names("webhooks", settings.webhooks)
+    _require_plain_names("outcomes", settings.outcomes)
     _require_plain_names("pulls", settings.pulls)
     require_valid_redaction(settings.policy.redact)
     _require_sound_policy(settings.policy)

@@ -1,10 +1,30 @@
-"""The types of `[pulls]` and `[webhooks]`: where outcomes come from by themselves, and which of their fields mean what."""
+"""The types of `[outcomes]`, `[pulls]` and `[webhooks]`: what an outcome is about, where outcomes come from by themselves, and
+which of their fields mean what.
+"""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
 HEADER = "header:"  # begins the path of what stands in a request's header and not in its body
+
+
+class OutcomeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An outcome that comes by business key: reports named `outcome.NAME`."""
+
+    keys: Annotated[list[str], Meta(description="Business keys that it comes by, such as ticket_id.", min_length=1)]
+    window_h: Annotated[float, Meta(description="How long before the outcome an interaction may have begun.", gt=0)] = 168.0
+    rule: Annotated[
+        Literal["last", "first", "all", "decay"],
+        Meta(description="Which interactions of the window it is about: the last, the first, all alike, or all, less the older."),
+    ] = "last"
+    half_life_h: Annotated[float, Meta(description="With rule decay: the age at which an interaction weighs half.", gt=0)] = 24.0
+    value: Annotated[float | None, Meta(description="Value of a report that has none of its own.")] = None
+    mature_after_h: Annotated[
+        float,
+        Meta(description="Age at which no outcome means 0 in mean values; at 0 only outcomes that came are averaged.", ge=0),
+    ] = 0.0
+    good: Annotated[Literal["high", "low"], Meta(description="Whether a high value or a low one is good.")] = "high"
 
 
 class PullSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

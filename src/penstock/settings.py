@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from penstock.outcome_settings import PullSettings, WebhookSettings
+from penstock.outcome_settings import OutcomeSettings, PullSettings, WebhookSettings
 from penstock.policy_settings import PolicySettings
 
 
@@ -292,6 +292,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         dict[str, ContractSettings], Meta(description="What each application must say: [contracts.APPLICATION].")
     ] = field(default_factory=dict)
     prices: Annotated[dict[str, PriceSettings], Meta(description='Prices beside and over those shipped: [prices."MODEL"].')] = (
+        field(default_factory=dict)
+    )
+    outcomes: Annotated[dict[str, OutcomeSettings], Meta(description="Outcomes that come by business key: [outcomes.NAME].")] = (
         field(default_factory=dict)
     )
     pulls: Annotated[

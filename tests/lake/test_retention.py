@@ -55,6 +55,17 @@ def test_old_days_go_and_what_is_labelled_queued_or_in_a_dataset_stays(lake: Lak
     assert [_count(lake, table) for table in ("labels", "draws", "dataset_rows")] == [1, 1, 1]
 
 
+def test_an_outcome_of_several_interactions_stays_with_any_of_them_that_stays(lake: Lake) -> None:
+    labelled, other, *_ = _four_calls(lake)
+    lake.append("labels", [_label(labelled)])
+    shares = {labelled: 0.5, other: 0.5}
+    lake.append("feedback", [make_feedback("outcome.x", "key", "7", status="attributed", revision=1, attribution=shares)])
+    lake.append("feedback", [make_feedback("outcome.y", "key", "7", status="attributed", revision=1, attribution={other: 1.0})])
+    _maintain(lake)
+    names = lake.current("feedback").name.to_pyarrow().to_pylist()
+    assert sorted(names) == ["copy", "outcome.x"]
+
+
 def test_days_within_the_time_stay(lake: Lake) -> None:
     _four_calls(lake)
     assert _maintain(lake, days=-20) == {}

@@ -26,6 +26,7 @@ _COLUMNS: dict[str, pa.DataType] = {
     "known_at": pa.timestamp("us", "UTC"),
     "source": pa.string(),
     "response_text": pa.string(),
+    "weight": pa.float64(),
     "metadata": pa.map_(pa.string(), pa.string()),
 }
 
@@ -46,6 +47,7 @@ def findings(definition: Definition, *reports: dict[str, Any], turns: Sequence[I
         given = {
             "feedback_id": f"f{number}", "target_kind": "interaction", "target_id": "i", "interaction_id": "i", "session_id": "s",
             "value": None, "text": None, "occurred_at": moment, "known_at": moment, "source": "test", "response_text": None,
+            "weight": 1.0,
             "metadata": [],
         }  # fmt: skip
         rows.append({**given, **report})

@@ -65,3 +65,8 @@ def test_a_ticket_that_is_reopened_later_amends_what_was_found(lake: Lake, clock
     (row,) = [row for row in lake.to_records("signals", lake.current("signals")) if row.name == "completion"]
     assert (row.value, row.revision) == (0.0, 1)
     assert row.evidence["happened_at"].startswith("2026-03-02")
+
+
+def test_an_outcome_that_several_share_says_how_large_each_ones_share_is() -> None:
+    assert only({"name": "outcome.solved", "value": 1.0, "weight": 1 / 3}).evidence["weight"] == "0.333333"
+    assert only({"name": "outcome.solved", "value": 1.0, "weight": 0.00025}).evidence["weight"] == "0.000250"

@@ -74,6 +74,10 @@ def traffic(seed: int) -> tuple[list[Interaction], list[Feedback]]:
             "rating", "session", f"c{session}", value=1.0, status="matched", session_id=f"c{session}", revision=1
         )
         reports.append(rating)
+    for number in range(0, 230, 9):
+        shares = {rows[number].interaction_id: 0.25, rows[number + 5].interaction_id: 0.75}
+        given = {"key": "ticket", "value": 1.0, "status": "attributed", "revision": 1, "attribution": shares}
+        reports.append(make_feedback("outcome.solved", "key", str(number), **given))
     return rows, reports
 
 

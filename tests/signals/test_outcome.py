@@ -22,3 +22,8 @@ def test_the_outcome_that_happened_last_counts_whatever_the_order_of_arrival() -
 def test_an_outcome_without_a_value_is_kept_as_unknown_and_not_as_bad() -> None:
     (found,) = findings(OUTCOME, {"name": "outcome.ticket", "text": "closed"})
     assert (found.value, found.text) == (None, "closed")
+
+
+def test_an_outcome_that_several_share_keeps_its_value_and_says_how_large_each_ones_share_is() -> None:
+    (found,) = findings(OUTCOME, {"name": "outcome.solved", "value": 1.0, "weight": 0.25})
+    assert (found.value, found.evidence) == (1.0, {"reported_as": "outcome.solved", "weight": "0.250000"})

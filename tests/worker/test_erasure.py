@@ -208,6 +208,22 @@ def test_a_report_on_a_ticket_that_others_share_stays(office: Office) -> None:
     assert office.count("feedback") >= 1
 
 
+def test_of_an_outcome_that_others_share_only_the_erased_part_goes(office: Office) -> None:
+    calls = [office.call(user, keys={"ticket": "7"}) for user in (ALICE, ALICE, BOB)]
+    office.send(*calls)
+    office.flush()
+    office.refresh()
+    theirs, mine = [str(call.span_key) for call in calls[:2]], str(calls[2].span_key)
+    shared = dict.fromkeys([*theirs, mine], 1 / 3)
+    for name, shares in (("outcome.shared", shared), ("outcome.own", dict.fromkeys(theirs, 0.5))):
+        report = make_feedback(name, "key", "7", key="ticket", status="attributed", revision=1, attribution=shares)
+        office.lake.append("feedback", [report])
+    office.erase(ALICE)
+    assert find_left(office.home, [theirs[0], theirs[1]]) == []
+    (row,) = office.lake.to_records("feedback", office.lake.current("feedback"))
+    assert (row.name, row.attribution) == ("outcome.shared", {mine: 1 / 3})
+
+
 def test_a_spool_that_no_edge_holds_is_emptied_and_what_was_put_aside_in_it_goes(office: Office) -> None:
     dead = create_spool(office.home / "spool", 10**8)
     office.send(office.call(ALICE), office.call(BOB), spool=dead)

@@ -16,6 +16,7 @@ from penstock.errors import BadInputError, ConfigurationError, ConflictError, No
 from penstock.ingest.prices import load_prices
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
+from penstock.ingest.settle_outcomes import outcome_settling
 from penstock.lake.lake import Lake
 from penstock.records.clock import utc_now
 from penstock.settings import SignalSettings
@@ -103,7 +104,8 @@ def run(
         if settle:
             prices = load_prices(penstock.settings.prices)
             settle_interactions(penstock.lake, penstock.clock, price=prices.cost, sampling=penstock.sampling)
-            settle_feedback(penstock.lake, penstock.clock, penstock.settings.ingest.pending_expiry_h)
+            expiry_h, outcomes = penstock.settings.ingest.pending_expiry_h, outcome_settling(penstock.settings)
+            settle_feedback(penstock.lake, penstock.clock, expiry_h, outcomes=outcomes)
         with opened_engine(penstock.lake, engine, spark or []) as chosen:
             written = run_signals(penstock.lake, penstock.clock, definitions=definitions, engine=chosen)
     print_fields({**written, "total": sum(written.values())}, as_json=json)

@@ -6,7 +6,7 @@ session of their own, it is that session.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -133,8 +133,8 @@ def resolve(feedback: Feedback, directory: Directory, now: datetime, expiry: tim
     if feedback.status in (FeedbackStatus.MATCHED, FeedbackStatus.AMBIGUOUS):
         return None
     if feedback.status == FeedbackStatus.PENDING and now - feedback.known_at >= expiry:
-        hours = expiry.total_seconds() / 3600
-        return _next(feedback, now, status=FeedbackStatus.EXPIRED, reason=f"{_target(feedback)} named nothing for {hours:g} h")
+        reason = expired_reason(feedback.target_kind, feedback.target_key, feedback.target_id, expiry)
+        return _next(feedback, now, status=FeedbackStatus.EXPIRED, reason=reason)
     return None if feedback.status == FeedbackStatus.PENDING else _next(feedback, now, status=FeedbackStatus.PENDING)
 
 
@@ -147,8 +147,7 @@ def _decide(feedback: Feedback, found: list[str], directory: Directory, now: dat
         return _next(feedback, now, status=FeedbackStatus.MATCHED, interaction_id=found[0], session_id=session, reason=reason)
     if session := _own_session(feedback, found, directory):
         return _next(feedback, now, status=FeedbackStatus.MATCHED, session_id=session)
-    named = ", ".join(found[:_NAMED_IN_REASON]) + (", ..." if len(found) > _NAMED_IN_REASON else "")
-    names = f"{_target(feedback)} names {len(found)} interactions: {named}"
+    names = ambiguity(feedback.target_kind, feedback.target_key, feedback.target_id, found)
     return _next(feedback, now, status=FeedbackStatus.AMBIGUOUS, reason=names)
 
 
@@ -174,9 +173,19 @@ def follow_merge(feedback: Feedback, directory: Directory, now: datetime) -> Fee
     return _next(feedback, now, status=feedback.status, interaction_id=counts, session_id=session)
 
 
-def _target(feedback: Feedback) -> str:
-    key = f" {feedback.target_key}" if feedback.target_key else ""
-    return f"The {feedback.target_kind}{key} {feedback.target_id!r}"
+def ambiguity(kind: str, key: str | None, target: str, found: Sequence[str]) -> str:
+    """Why a report is ambiguous whose target names these interactions, given in order."""
+    named = ", ".join(found[:_NAMED_IN_REASON]) + (", ..." if len(found) > _NAMED_IN_REASON else "")
+    return f"{_described(kind, key, target)} names {len(found)} interactions: {named}"
+
+
+def expired_reason(kind: str, key: str | None, target: str, expiry: timedelta) -> str:
+    """Why a report has expired."""
+    return f"{_described(kind, key, target)} named nothing for {expiry.total_seconds() / 3600:g} h"
+
+
+def _described(kind: str, key: str | None, target: str) -> str:
+    return f"The {kind}{f' {key}' if key else ''} {target!r}"
 
 
 def _next(

@@ -1,4 +1,5 @@
 """Which files may hold an id: a hash per row of one column, kept in memory, so that a look-up opens the few files that matter.
+Of a column of maps it is a hash per key.
 
 A table's files never change under their names, so only new ones are read. Two ids may share a hash; that opens a file too many
 and never one too few. Ten million rows take some 120 MB.
@@ -21,10 +22,11 @@ _MOST_RECENT = 32  # files that are searched one by one before they are merged i
 class FileIndex:
     """One column of one table."""
 
-    def __init__(self, column: str, query: Callable[[str], pa.Table]) -> None:
+    def __init__(self, column: str, query: Callable[[str], pa.Table], empty_file: str, *, of_maps: bool = False) -> None:
         """`query` runs SQL on the connection that reads the table, whose hash function is the one used."""
-        self._column = column
         self._query = query
+        self._empty_file = empty_file  # gives files the columns that were declared after them
+        self._value = f"unnest(map_keys({quote(column)}))" if of_maps else quote(column)
         self._forget()
 
     def _forget(self) -> None:
@@ -61,9 +63,9 @@ class FileIndex:
             return
         first = len(self._numbers)
         self._numbers.update({file: first + place for place, file in enumerate(new)})
-        listed = ", ".join(literal(file) for file in new)
+        listed = ", ".join(literal(file) for file in (self._empty_file, *new))
         source = f"read_parquet([{listed}], hive_partitioning = false, union_by_name = true)"
-        rows = self._query(f"SELECT hash({quote(self._column)}), file_index FROM {source}")
+        rows = self._query(f"SELECT hash(id), file_index - 1 FROM (SELECT {self._value} AS id, file_index FROM {source})")
         hashes: Hashes = rows.column(0).to_numpy()
         places: Numbers = rows.column(1).to_numpy().astype(np.uint32) + np.uint32(first)
         for number in range(first, first + len(new)) if len(new) <= _MOST_RECENT else ():

@@ -160,17 +160,34 @@ class Lake:
 
         For who asks again and again: the first question reads the column of every file into memory.
         """
-        snapshot = self.snapshot(table, dates)
+        near = self._near(table, column, ids, dates)
         condition, kept = self._candidates.condition(column, ids)
-        index = self._indexes.setdefault((table, column), FileIndex(column, self.query))
-        wanted = ids if isinstance(ids, pa.Table) else pa.table({"id": pa.array(ids, pa.string())})
-        self._backend.con.register("wanted_ids", wanted.rename_columns(["id"]))
-        files = index.files_with(snapshot.files, "wanted_ids", len(self._open(table).snapshot().files))
-        self._backend.con.unregister("wanted_ids")
-        near = Snapshot(table=snapshot.table, version=snapshot.version, files=files, empty_file=snapshot.empty_file)
         expression = self._expression(table, f"SELECT * FROM ({revisions_sql(near)}) WHERE {condition}")
         self._candidates.keep(kept, expression.op())
         return expression
+
+    def ids_with_key(self, table: str, column: str, keys: Sequence[str] | pa.Table) -> pa.Table:
+        """The ids of the rows, superseded ones too, whose map in a column has one of these keys; rows_with() for maps."""
+        near = self._near(table, column, keys, None)
+        condition, kept = self._candidates.condition("key", keys)
+        name, rows = quote(near.table.id_column), source_sql(near)
+        found = self.query(
+            f"SELECT DISTINCT {name} FROM (SELECT {name}, unnest(map_keys({quote(column)})) AS key FROM {rows}) WHERE {condition}"
+        )
+        self._candidates.keep(kept, found)
+        return found
+
+    def _near(self, table: str, column: str, ids: Sequence[str] | pa.Table, dates: tuple[date, date] | None) -> Snapshot:
+        """The files that may hold one of these ids in a column, or as a key where it is a map."""
+        snapshot = self.snapshot(table, dates)
+        if (table, column) not in self._indexes:
+            of_maps = pa.types.is_map(arrow_schema(snapshot.table).field(column).type)
+            self._indexes[table, column] = FileIndex(column, self.query, snapshot.empty_file, of_maps=of_maps)
+        wanted = ids if isinstance(ids, pa.Table) else pa.table({"id": pa.array(ids, pa.string())})
+        self._backend.con.register("wanted_ids", wanted.rename_columns(["id"]))
+        files = self._indexes[table, column].files_with(snapshot.files, "wanted_ids", len(self._open(table).snapshot().files))
+        self._backend.con.unregister("wanted_ids")
+        return Snapshot(table=snapshot.table, version=snapshot.version, files=files, empty_file=snapshot.empty_file)
 
     def to_records(self, table: str, expression: ir.Table) -> list[Any]:
         """Run an expression and give its rows as records of the table."""

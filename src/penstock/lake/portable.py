@@ -13,7 +13,7 @@ def safe_element(array: ir.ArrayValue, index: int) -> ir.Value:
     return ibis.ifelse(array.length() > index, element, ibis.null(element.type()))
 
 
-def map_value(mapping: ir.MapValue, key: str, default: ir.Value | str | None = None) -> ir.Value:
+def map_value(mapping: ir.MapValue, key: ir.Value | str, default: ir.Value | str | None = None) -> ir.Value:
     """The value under a key; the default where there is none, also where the whole map is NULL."""
     value = mapping.get(key)
     found = ibis.ifelse(mapping.notnull(), value, ibis.null(value.type()))

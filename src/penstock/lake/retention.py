@@ -73,8 +73,9 @@ def _collect_held(connection: duckdb.DuckDBPyConnection, source: Source) -> None
         "WHERE interaction_id IN (SELECT id FROM held)"
     )
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE held_reports AS SELECT DISTINCT feedback_id FROM {source('feedback')} "
-        "WHERE interaction_id IN (SELECT id FROM held)"
+        "CREATE OR REPLACE TEMP TABLE held_reports AS SELECT DISTINCT feedback_id FROM ("
+        f"SELECT feedback_id, interaction_id AS id FROM {source('feedback')} UNION ALL "
+        f"SELECT feedback_id, unnest(map_keys(attribution)) FROM {source('feedback')}) WHERE id IN (SELECT id FROM held)"
     )
 
 

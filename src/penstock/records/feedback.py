@@ -19,13 +19,19 @@ class TargetKind(StrEnum):
 
 
 class FeedbackStatus(StrEnum):
-    """What has become of a report; only `received` and `pending` are looked at again."""
+    """What has become of a report; `expired` is the end, the others may change as rows arrive."""
 
     RECEIVED = "received"
     PENDING = "pending"  # no such target yet
     MATCHED = "matched"
     AMBIGUOUS = "ambiguous"  # the target names several interactions: recorded, never fanned out
+    ATTRIBUTED = "attributed"  # an outcome that its definition gave to an interaction, or to several with weights
+    SUPERSEDED = "superseded"  # a later report of the same outcome and key counts instead
     EXPIRED = "expired"
+
+
+# A report that counts, for the interaction or the session that it names.
+SETTLED = (FeedbackStatus.MATCHED, FeedbackStatus.ATTRIBUTED)
 
 
 class Feedback(Struct, frozen=True, kw_only=True):
@@ -48,4 +54,5 @@ class Feedback(Struct, frozen=True, kw_only=True):
     status: str = FeedbackStatus.RECEIVED
     interaction_id: str | None = None  # where it matched one
     session_id: str | None = None  # where it matched a session
+    attribution: dict[str, float] | None = None  # where it was given to several interactions: their weights, which sum to 1
     reason: str | None = None  # why it is ambiguous or expired, or by what it matched where not by its name

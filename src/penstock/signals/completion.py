@@ -1,7 +1,8 @@
 """completion: whether what was asked for got done, as was reported from outside. 1 done, 0 not, between them partly. Outcome.
 
 From the reports listed below, all named `outcome.<name>`; the one that happened last counts, so what was resolved and then
-reopened is not done. What a trace lets one expect is `predicted_completion`, a signal of its own, which never stands in for this.
+reopened is not done. Of an outcome that several interactions share, `weight` in the evidence is this one's share. What a trace
+lets one expect is `predicted_completion`, a signal of its own, which never stands in for this.
 """
 
 from typing import Any
@@ -10,7 +11,7 @@ import ibis
 
 from penstock.records.signal import SignalKind
 from penstock.signals.definition import EVIDENCE, ExpressionDefinition, Tables
-from penstock.signals.reports import OUTCOME_PREFIX, latest
+from penstock.signals.reports import OUTCOME_PREFIX, latest, weight_in_words
 
 # 1 says that it got done, 0 that it did not.
 DONE = (
@@ -38,7 +39,11 @@ def select(tables: Tables) -> ibis.Table:
         name=ibis.literal("completion"),
         kind=ibis.literal(SignalKind.OUTCOME.value),
         value=is_known.ifelse(value, None),
-        **{f"{EVIDENCE}reported_as": told.name, f"{EVIDENCE}reason": is_known.ifelse(None, reason)},
+        **{
+            f"{EVIDENCE}reported_as": told.name,
+            f"{EVIDENCE}reason": is_known.ifelse(None, reason),
+            f"{EVIDENCE}weight": weight_in_words(told),
+        },
     )  # fmt: skip
 
 

@@ -12,7 +12,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from penstock.lake.lake import Lake
-from penstock.records.feedback import FeedbackStatus
+from penstock.lake.portable import map_value
+from penstock.records.feedback import SETTLED
 from penstock.signals.definition import Definition, Tables
 from penstock.signals.scope import Scope
 
@@ -64,12 +65,29 @@ def tables_of(engine: Engine, scope: Scope, as_of: datetime, exposures: tuple[st
 
 
 def _reports(engine: Engine, scope: Scope) -> ir.Table:
-    """Matched feedback on what was reported on, each with the text of the response it is about."""
+    """Settled feedback on what was reported on, each with the text of the response it is about.
+
+    A report that is about several interactions stands here once for each, with its weight.
+    """
     reports = engine.current("feedback", scope.reports)
-    matched = reports.filter(reports.status == FeedbackStatus.MATCHED)
-    about = engine.current("interactions", scope.reported).select("interaction_id", "response_text")
-    joined = matched.left_join(about, "interaction_id").drop("interaction_id_right")
+    settled = reports.filter(reports.status.isin(SETTLED)).drop("target_key", "redactions", "date")
+    whole = settled.filter(settled.attribution.isnull()) if scope.shared.num_rows else settled
+    given = whole.mutate(weight=ibis.literal(1.0)).drop("attribution")
+    if scope.shared.num_rows:
+        given = given.union(_shares(settled).select(*given.columns))
+    turns = engine.current("interactions", scope.reported)
+    about = turns.select("interaction_id", "response_text", of_session=turns.session_id)
+    joined = given.left_join(about, "interaction_id").drop("interaction_id_right")
     return joined.mutate(
+        session_id=ibis.coalesce(joined.session_id, joined.of_session),
         target_kind=ibis.ifelse(joined.interaction_id.notnull(), "interaction", "session"),
         target_id=ibis.coalesce(joined.interaction_id, joined.session_id),
-    ).drop("target_key", "redactions", "date")
+    ).drop("of_session")
+
+
+def _shares(settled: ir.Table) -> ir.Table:
+    """Reports about several interactions, a row for each of them."""
+    several = settled.filter(settled.attribution.notnull())
+    each = several.mutate(shares_in=several.attribution.keys().unnest())  # by itself: Spark unfolds nothing within an expression
+    weighted = each.mutate(interaction_id=each.shares_in.nullif(""), weight=map_value(each.attribution, each.shares_in))
+    return weighted.drop("attribution", "shares_in")

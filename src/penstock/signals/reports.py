@@ -130,6 +130,15 @@ def findings_of(reports: ir.Table, kind: SignalKind, *, name: Any, value: Any, t
     return reports.select(*about, value=value, **written)
 
 
+def weight_in_words(reports: ir.Table) -> ir.Value:
+    """The share of an outcome that several interactions share, to six places, for evidence; NULL where it is whole.
+
+    Engines write floats as text each in its own way.
+    """
+    millionths = ibis.least((reports.weight * 1_000_000).round().cast("int64"), 999_999).cast("string")
+    return (reports.weight < 1.0).ifelse(ibis.literal("0.") + millionths.lpad(6, "0"), None)
+
+
 def _says_silent(reports: ir.Table) -> ir.BooleanValue:
     return (named(reports, STATE_IN_TEXT) & (reports.text.lower() == _SILENT_TEXT)).fill_null(False)
 

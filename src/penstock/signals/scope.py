@@ -4,6 +4,7 @@ An interaction that is new or amended touches its whole session, and the request
 session. Ids, people and times alone are read to find this out; a busy user costs what many quiet ones do.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -14,11 +15,11 @@ from msgspec import Struct
 
 from penstock.lake.lake import Lake
 from penstock.lake.selection import ids_of, ids_of_any
-from penstock.records.feedback import FeedbackStatus
+from penstock.records.feedback import SETTLED, FeedbackStatus
 from penstock.signals.definition import RETURN_WITHIN_S, SESSION_QUIET_S
 from penstock.signals.reports import acceptance_reports
 
-FEEDBACK_COLUMNS = ("feedback_id", "interaction_id", "session_id", "status", "revision")
+FEEDBACK_COLUMNS = ("feedback_id", "interaction_id", "session_id", "attribution", "status", "revision")
 INTERACTION_COLUMNS = ("interaction_id", "session_id", "user_id", "started_at", "revision")
 
 # How far around a changed interaction the rest of its session, and what its user asked before and after, may start.
@@ -42,6 +43,7 @@ class Scope(Struct, frozen=True, kw_only=True):
 
     reported: pa.Table  # id: interactions and sessions that reports may be about
     reports: pa.Table  # feedback_id: the reports on these
+    shared: pa.Table  # feedback_id: those among them that are about several interactions, each with a weight
     behaving: pa.Table  # id: interactions and sessions whose turns, or what came after them, may have changed
     turns: pa.Table  # interaction_id: the turns of these, and for each the next request of its user
     days: tuple[date, date]  # on which these turns started
@@ -54,10 +56,10 @@ def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table, as_of: da
     An offer without a verdict is judged by how its session went on, so it needs the session's turns; and turns that come when
     their session is over by `as_of` already, which is not looked at again later, touch the offers before them.
     """
-    matched = feedback.filter(pc.equal(feedback.column("status"), pa.scalar(FeedbackStatus.MATCHED.value)))
+    matched = feedback.filter(pc.is_in(feedback.column("status"), pa.array(SETTLED, pa.string())))
     amended = interactions.filter(pc.greater(interactions.column("revision"), pa.scalar(0)))
     of_sessions = matched.filter(pc.is_null(matched.column("interaction_id"))).column("session_id")
-    told = _ids(matched.column("interaction_id"), of_sessions, _left_behind(lake, feedback))
+    told = _ids(matched.column("interaction_id"), of_sessions, _shares(matched), *_left_behind(lake, feedback))
     # The first revision of an interaction has no report that is not new as well.
     reported = _ids(told.column(0), amended.column("interaction_id"))
     reports = _reports_on(lake, reported)
@@ -70,6 +72,7 @@ def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table, as_of: da
     return Scope(
         reported=reported,
         reports=reports,
+        shared=_shared_on(lake, reported),
         behaving=behaving,
         turns=turns,
         days=days,
@@ -84,6 +87,7 @@ def scope_of_turns(lake: Lake, turns: pa.Table, *, with_reports: bool = False) -
     return Scope(
         reported=reported,
         reports=_reports_on(lake, reported),
+        shared=_shared_on(lake, reported),
         behaving=behaving,
         turns=needed,
         days=days,
@@ -110,15 +114,21 @@ def _ids(*columns: Any) -> pa.Table:
     return pa.table([values], names=["id"])
 
 
-def _left_behind(lake: Lake, feedback: pa.Table) -> "pa.ChunkedArray[Any]":
+def _shares(feedback: pa.Table) -> "pa.ChunkedArray[Any]":
+    """The interactions of reports that are about several."""
+    chunks: list[Any] = feedback.column("attribution").chunks
+    return pa.chunked_array([chunk.keys for chunk in chunks if chunk.null_count < len(chunk)], pa.string())
+
+
+def _left_behind(lake: Lake, feedback: pa.Table) -> "Sequence[pa.ChunkedArray[Any]]":
     """What reports that were settled anew used to be about: signals found there may no longer hold."""
     anew = feedback.filter(pc.greater(feedback.column("revision"), pa.scalar(1)))
     if anew.num_rows == 0:
-        return pa.chunked_array([], pa.string())
+        return []
     revisions = lake.rows_with("feedback", "feedback_id", _ids(anew.column("feedback_id")))
-    before = revisions.filter(revisions.status == FeedbackStatus.MATCHED)
-    about: pa.Table = before.select(target=before.interaction_id.coalesce(before.session_id)).to_pyarrow()
-    return about.column("target")
+    before = revisions.filter(revisions.status.isin(SETTLED))
+    about: pa.Table = before.select("attribution", target=before.interaction_id.coalesce(before.session_id)).to_pyarrow()
+    return about.column("target"), _shares(about)
 
 
 def _together(first: pa.Table, second: pa.Table) -> pa.Table:
@@ -151,7 +161,15 @@ def _reports_on(lake: Lake, reported: pa.Table) -> pa.Table:
     on_interactions = lake.rows_with("feedback", "interaction_id", reported)
     on_sessions = lake.rows_with("feedback", "session_id", reported)
     on_sessions = on_sessions.filter(on_sessions.interaction_id.isnull())
-    return ids_of_any([on_interactions, on_sessions], "feedback_id")
+    whole, shared = ids_of_any([on_interactions, on_sessions], "feedback_id"), _shared_on(lake, reported)
+    return _ids(whole.column(0), shared.column(0)).rename_columns(["feedback_id"]) if shared.num_rows else whole
+
+
+def _shared_on(lake: Lake, reported: pa.Table) -> pa.Table:
+    """The reports that are, or were, about several interactions with one of these among them."""
+    if reported.num_rows == 0:
+        return pa.table({"feedback_id": pa.array([], pa.string())})
+    return lake.ids_with_key("feedback", "attribution", reported)
 
 
 def _turns(lake: Lake, seeds: pa.Table) -> tuple[pa.Table, pa.Table, tuple[date, date]]:

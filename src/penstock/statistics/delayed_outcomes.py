@@ -93,6 +93,14 @@ def delayed_rate(cases: OutcomeDelays, *, shape: Shape | None = None, confidence
     return _described(cases, fits[scores.index(max(scores))], unit, interval)
 
 
+def fitted_delays(fitted: DelayedRate, number: int) -> Floats:
+    """So many delays as the fit expects them, evenly spread over their distribution, for `rate_given_delays` of other cases."""
+    second = math.log(fitted.spread)
+    to_mature = fitted.mature_age / delay_quantile(fitted.shape, MATURE, 0.0, second)
+    shares = (numpy.arange(number) + 0.5) / number
+    return numpy.array([to_mature * delay_quantile(fitted.shape, float(share), 0.0, second) for share in shares])
+
+
 def rate_given_delays(cases: OutcomeDelays, known_delays: ArrayLike, confidence: float = 0.95) -> tuple[Estimate, Interval]:
     """The rate when delays are known from cases old enough to have all theirs: the outcomes over the sum of F(age).
 

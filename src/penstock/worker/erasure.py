@@ -6,6 +6,7 @@ that dies is finished by asking again, and nothing late slips in. The registry a
 
 import time
 from collections.abc import Callable, Collection
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -18,10 +19,12 @@ from penstock.evaluation.erase import erase_from_suites
 from penstock.ingest.scrub import Scrubber
 from penstock.ingest.spool import adopt_spools, scrubbed_path
 from penstock.ingest.tombstones import add_tombstones
+from penstock.lake.arrow_values import column_values
 from penstock.lake.lake import Lake
 from penstock.lake.place import Place
 from penstock.records.clock import utc_now
 from penstock.records.erasure import Erasure
+from penstock.records.feedback import Feedback
 from penstock.records.ids import random_id
 from penstock.records.training import TrainingRunState
 from penstock.worker.erasure_scope import ErasureScope, find_scope
@@ -40,7 +43,8 @@ CONDITIONS: dict[str, str] = {
     "draws": _BY_INTERACTION,
     "evaluation_items": _BY_INTERACTION,
     "signals": f"{_BY_INTERACTION} OR {_BY_SESSION}",
-    "feedback": "feedback_id IN (SELECT id FROM erased_feedback)",
+    "feedback": "feedback_id IN (SELECT id FROM erased_feedback)"
+    " OR list_has_any(map_keys(attribution), (SELECT list(id) FROM erased_interactions))",
     "interactions": _BY_INTERACTION,
     "spans": "span_key IN (SELECT id FROM erased_spans)",
 }
@@ -79,7 +83,8 @@ def erase_users(
         add_tombstones(lake.root, erasure_id, scope.tombstones())
         datasets = erase_from_datasets(lake, stores.registry, scope.interactions, erasure_id, stores.clock.known_at())
         suites = erase_from_suites(stores.registry, scope.interactions, scope.users, erasure_id, at)
-        rows = {table: _erase(lake, table, scope, say) for table in CONDITIONS}
+        known_at = stores.clock.known_at()
+        rows = {table: _erase(lake, table, scope, known_at, say) for table in CONDITIONS}
         say("Deleting files that no longer count")
         files = lake.purge()
     for user in users:
@@ -103,7 +108,7 @@ def erase_users(
     return report
 
 
-def _erase(lake: Lake, table: str, scope: ErasureScope, say: Callable[[str], None]) -> int:
+def _erase(lake: Lake, table: str, scope: ErasureScope, known_at: datetime, say: Callable[[str], None]) -> int:
     say(f"Erasing from {table}")
     given = {
         "erased_interactions": _ids(scope.interactions),
@@ -112,6 +117,7 @@ def _erase(lake: Lake, table: str, scope: ErasureScope, say: Callable[[str], Non
     }
     if table == "feedback":
         given["erased_feedback"] = _reports_on(lake, scope)
+        _let_go_of_shares(lake, scope, given["erased_feedback"], known_at)
     return lake.erase(table, CONDITIONS[table], given)
 
 
@@ -120,20 +126,36 @@ def _ids(values: Collection[str]) -> pa.Table:
 
 
 def _reports_on(lake: Lake, scope: ErasureScope) -> pa.Table:
-    """Reports that were matched with what goes, and those whose target is a name of nothing else."""
+    """Reports that were settled on what goes and on nothing that stays, and those whose target is a name of nothing else."""
     rows = lake.revisions("feedback").select(
-        "feedback_id", "target_kind", "target_key", "target_id", "interaction_id", "session_id"
+        "feedback_id", "target_kind", "target_key", "target_id", "interaction_id", "session_id", "attribution"
     )
     found = rows.to_pyarrow()
-    columns = (found.column(name).to_pylist() for name in found.column_names)
+    columns = (column_values(found.column(name)) for name in found.column_names)
     ids = {
         report
-        for report, kind, key, identifier, interaction, session in zip(*columns, strict=True)
+        for report, kind, key, identifier, interaction, session, shares in zip(*columns, strict=True)
         if interaction in scope.interactions
         or session in scope.sessions
+        or (shares and scope.interactions.issuperset(shares))
         or (interaction is None and session is None and (kind, key, identifier) in scope.targets)
     }
     return _ids(ids)
+
+
+def _let_go_of_shares(lake: Lake, scope: ErasureScope, erased: pa.Table, known_at: datetime) -> None:
+    """Say of outcomes that others have a share in what the others' is, before the rows that name an erased interaction go."""
+    named = lake.ids_with_key("feedback", "attribution", _ids(scope.interactions))
+    current = lake.current("feedback", ids=named)
+    reports: list[Feedback] = lake.to_records("feedback", current.filter(current.attribution.notnull()))
+    gone = set(erased.column("id").to_pylist())
+    left = []
+    for report in reports:
+        shares = {one: share for one, share in (report.attribution or {}).items() if one not in scope.interactions}
+        if report.feedback_id not in gone and len(shares) < len(report.attribution or {}):
+            after = {"attribution": shares, "revision": report.revision + 1, "known_at": known_at}
+            left.append(msgspec.structs.replace(report, **after))
+    lake.append("feedback", left)
 
 
 def _checkpoints_of(stores: Stores, datasets: Collection[str]) -> list[str]:

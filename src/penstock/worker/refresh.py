@@ -14,6 +14,7 @@ from penstock.ingest.prices import load_prices
 from penstock.ingest.sampling import Sampling
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
+from penstock.ingest.settle_outcomes import outcome_settling
 from penstock.labels.run import run_labels
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock, utc_now
@@ -121,6 +122,7 @@ class Stages:
         self._clock = clock
         self._definitions = all_definitions(settings.signals, settings.home_path)
         self._price = load_prices(settings.prices).cost
+        self._outcomes = outcome_settling(settings)
         self._sampling = Sampling(settings.policy.sample, load_key(settings.home_path))
 
     def run(self, lake: Lake) -> None:
@@ -131,7 +133,7 @@ class Stages:
     def settle(self, lake: Lake) -> None:
         """Bring interactions and the targets of feedback up to what there was when this began."""
         settle_interactions(lake, self._clock, price=self._price, sampling=self._sampling)
-        settle_feedback(lake, self._clock, self._settings.ingest.pending_expiry_h)
+        settle_feedback(lake, self._clock, self._settings.ingest.pending_expiry_h, outcomes=self._outcomes)
 
     def read(self, lake: Lake) -> None:
         """Bring signals and labels up to what was settled when this began."""

@@ -1,0 +1,155 @@
+"""Rates of an outcome by cohort: mature ones as they are, immature ones corrected for what has not come yet. Pure.
+
+The rate is the share of cases that get the outcome with a value above 0. How many of a cohort's outcomes have come follows from
+the delays of cases that are old enough to have all theirs or, where these are too few, from a distribution fitted to all.
+"""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy
+import pyarrow as pa
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from penstock.errors import BadInputError
+from penstock.lake.arrow_values import column_values
+from penstock.outcome_settings import OutcomeSettings
+from penstock.statistics.delayed_outcomes import FEWEST_OUTCOMES, MATURE, delayed_rate, fitted_delays, rate_given_delays
+from penstock.statistics.intervals import Interval, wilson_interval
+from penstock.statistics.outcome_delays import OutcomeDelays, outcome_delays
+
+COHORTS = ("day", "week", "all")
+ENOUGH_KNOWN = 100  # outcomes of mature cases, whose delays then need no fitted shape
+_FITTED = 1000  # delays that stand for a fitted distribution
+
+Floats = NDArray[numpy.float64]
+
+
+class CohortRate(Struct, frozen=True, kw_only=True):
+    """One cohort's rate."""
+
+    cohort: str  # its first day, or all
+    by: str | None  # the value of the dimension that cohorts were split by
+    cases: int
+    outcomes: int  # that have come, of any value
+    arrived: float | None  # the share of this cohort's outcomes that has come; None where nothing tells
+    naive: float  # as if nothing were to come any more
+    rate: float | None  # None where nothing tells
+    low: float | None
+    high: float | None
+    mean_value: float | None  # of the outcomes; with mature_after_h also of the cases of that age without one, as 0
+    provisional: bool  # corrected for what has not come; it will change
+
+
+def cohort_rates(cases: pa.Table, settings: OutcomeSettings, cohort: str, by: str | None = None) -> list[CohortRate]:
+    """The rate of each cohort (`day`, `week` or `all`) and each value of a dimension, oldest first.
+
+    `cases` are those of `outcome_cases.read_cases`. Raises BadInputError for another cohort.
+    """
+    if cohort not in COHORTS:
+        raise BadInputError(f"{cohort!r} is no cohort; use {', '.join(COHORTS)}.")
+    if cases.num_rows == 0:
+        return []
+    horizon = settings.mature_after_h or settings.window_h
+    all_of_them = _columns(cases, horizon)
+    known = _known_delays(all_of_them, horizon)
+    groups = _places(cases, cohort, by)
+    found = []
+    for (name, part), places in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or "")):
+        chosen = all_of_them.at(numpy.array(places))
+        rate = _rate(chosen, known, horizon, is_whole=len(groups) == 1)
+        mean = _mean_value(chosen, settings.mature_after_h)
+        outcomes = int(chosen.came.sum())
+        found.append(CohortRate(cohort=name, by=part, cases=len(places), outcomes=outcomes, mean_value=mean, **rate))
+    return found
+
+
+class _Cases(Struct, frozen=True, kw_only=True):
+    came: NDArray[numpy.bool_]  # whether an outcome has come, of any value
+    value: Floats  # of the outcome; NaN where none came, or came without one
+    age: Floats  # in hours, watched up to the horizon
+    delay: Floats  # of outcomes above 0 within the horizon; NaN where there is none
+
+    def at(self, places: NDArray[numpy.int64]) -> "_Cases":
+        """Some of them."""
+        return _Cases(came=self.came[places], value=self.value[places], age=self.age[places], delay=self.delay[places])
+
+
+def _columns(cases: pa.Table, horizon: float) -> _Cases:
+    came = numpy.array([moment is not None for moment in cases.column("happened_at").to_pylist()])
+    value = _floats(cases.column("value"))
+    age, delay = numpy.minimum(_floats(cases.column("age_h")), horizon), _floats(cases.column("delay_h"))
+    counts = came & (numpy.isnan(value) | (value > 0.0)) & (delay <= age)
+    return _Cases(came=came, value=value, age=age, delay=numpy.where(counts, delay, numpy.nan))
+
+
+def _floats(column: "pa.ChunkedArray[Any]") -> Floats:
+    return numpy.array(column.cast(pa.float64()).to_numpy(), dtype=float)
+
+
+def _places(cases: pa.Table, cohort: str, by: str | None) -> dict[tuple[str, str | None], list[int]]:
+    """Where the cases of each cohort and value of the dimension stand."""
+    labels = [_label(moment, cohort) for moment in column_values(cases.column("started_at"))]
+    split = cases.column(by).to_pylist() if by else [None] * cases.num_rows
+    groups: dict[tuple[str, str | None], list[int]] = {}
+    for place, group in enumerate(zip(labels, split, strict=True)):
+        groups.setdefault(group, []).append(place)
+    return groups
+
+
+def _label(moment: datetime, cohort: str) -> str:
+    day: date = moment.date()
+    if cohort == "all":
+        return "all"
+    return (day - timedelta(days=day.weekday()) if cohort == "week" else day).isoformat()
+
+
+def _known_delays(cases: _Cases, horizon: float) -> Floats | None:
+    """Delays as they are where all have come, or as a fit to all cases expects them, ascending; None where nothing tells."""
+    has_come = ~numpy.isnan(cases.delay)
+    of_old = cases.delay[(cases.age >= horizon) & has_come]
+    if len(of_old) >= ENOUGH_KNOWN:
+        return numpy.sort(of_old)
+    if int(has_come.sum()) < FEWEST_OUTCOMES:
+        return None
+    return fitted_delays(delayed_rate(outcome_delays(cases.delay, cases.age)), _FITTED)
+
+
+def _rate(cases: _Cases, known: Floats | None, horizon: float, *, is_whole: bool) -> dict[str, Any]:
+    number, came = len(cases.age), int((~numpy.isnan(cases.delay)).sum())
+    naive = came / number
+    is_over = cases.age >= horizon
+    if not bool(is_over.all()) and known is None:
+        return _told(None, naive, None, None, provisional=True)
+    seen = numpy.searchsorted(known, cases.age, side="right") / len(known) if known is not None else 1.0
+    arrived = float(numpy.where(is_over, 1.0, seen).mean())
+    if known is None or arrived >= MATURE:
+        return _told(arrived, naive, naive, wilson_interval(came, number), provisional=False)
+    delays = outcome_delays(cases.delay, cases.age)
+    if is_whole and came >= FEWEST_OUTCOMES:
+        fitted = delayed_rate(delays)
+        return _told(fitted.arrived, naive, fitted.rate, fitted.interval, provisional=True)
+    return _given(delays, known, arrived, naive)
+
+
+def _given(cases: OutcomeDelays, known: Floats, arrived: float, naive: float) -> dict[str, Any]:
+    try:
+        estimate, interval = rate_given_delays(cases, known)
+    except BadInputError:  # all cases are younger than the shortest delay: nothing can have come yet
+        return _told(0.0, naive, None, None, provisional=True)
+    return _told(arrived, naive, estimate.value, interval, provisional=True)
+
+
+def _told(
+    arrived: float | None, naive: float, rate: float | None, interval: Interval | None, *, provisional: bool
+) -> dict[str, Any]:
+    low, high = (interval.low, interval.high) if interval else (None, None)
+    return {"arrived": arrived, "naive": naive, "rate": rate, "low": low, "high": high, "provisional": provisional}
+
+
+def _mean_value(cases: _Cases, mature_after_h: float) -> float | None:
+    counting = cases.value[~numpy.isnan(cases.value)]
+    absent = int((~cases.came & (cases.age >= mature_after_h)).sum()) if mature_after_h else 0
+    number = len(counting) + absent
+    return float(counting.sum() / number) if number else None
