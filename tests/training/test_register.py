@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from penstock.errors import ConfigurationError, ConflictError, TrainingError
 from penstock.records.clock import utc_now
@@ -103,3 +104,18 @@ def test_a_hosted_model_is_no_parent(registry: Registry, settings: Settings, dat
     )
     with pytest.raises(ConfigurationError, match="hosted"):
         start(registry, settings, dataset, parent=hosted)
+
+
+def test_weights_that_another_run_has_made_before_are_its_checkpoint(
+    registry: Registry, settings: Settings, dataset: DatasetVersion
+) -> None:
+    rows = [{"features": {"a": number % 7}, "label": float(number % 7 > 4), "user": f"u{number}"} for number in range(200)]
+    tabular = structs.replace(
+        dataset, dataset_version_id="d_2", kind="tabular", uri=str(write_dataset(settings.home_path / "t", rows))
+    )
+    table, given = registry.datasets.put(tabular), {"recipe": "classifier", "overrides": {"rounds": 2}}
+    first = start(registry, settings, table, **given, run_id="run_1", name="first")
+    again = start(registry, settings, table, **given, run_id="run_2", name="second", parent=first)
+    assert again == first
+    run = registry.runs.get("run_2")
+    assert (run.state, run.checkpoint_id) == (TrainingRunState.SUCCEEDED, first.checkpoint_id)

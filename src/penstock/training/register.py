@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from penstock import __version__
-from penstock.errors import ConfigurationError, TrainingError
+from penstock.errors import ConfigurationError, NotFoundError, TrainingError
 from penstock.records.clock import utc_now
 from penstock.records.dataset import DatasetVersion
 from penstock.records.training import Checkpoint, TrainingRun, TrainingRunState
@@ -54,7 +54,8 @@ def train(
         raise
     checkpoint = _checkpoint(artifacts, files, manifest, run, name or recipe)
     with registry.transaction():
-        checkpoint = registry.checkpoints.put(checkpoint)
+        # Weights that are there already are that checkpoint, whoever made them again: its name and its origin stay.
+        checkpoint = _standing(registry, checkpoint) or registry.checkpoints.put(checkpoint)
         registry.runs.transition(run_id, TrainingRunState.SUCCEEDED, ended_at=utc_now(), checkpoint_id=checkpoint.checkpoint_id)
     return checkpoint
 
@@ -126,6 +127,14 @@ def _checkpoint(artifacts: Path, files: RunFiles, manifest: Manifest, run: Train
         dataset_version_id=run.dataset_version_id,
         created_at=utc_now(),
     )
+
+
+def _standing(registry: Registry, made: Checkpoint) -> Checkpoint | None:
+    try:
+        found = registry.checkpoints.get(made.checkpoint_id)
+    except NotFoundError:
+        return None
+    return found if found.content_hash == made.content_hash else None
 
 
 def code_revision() -> str:
