@@ -1,8 +1,16 @@
 """Whether a request is about what an earlier conversation was about."""
 
+import pyarrow as pa
 import pytest
 
-from penstock.signals.topic import same_topic, topic_of
+from penstock.signals.topic import Topic, same_topic, topics_of
+
+
+def topic_of(earlier: str | None, request: str | None) -> Topic | None:
+    requests = earlier.split("\n") if earlier else [None]
+    (topic,) = topics_of([pa.array([one], pa.string()) for one in requests], pa.array([request], pa.string()))
+    return topic
+
 
 EARLIER = "what is throat cancer\nis it treatable\ntell me about lung cancer"
 

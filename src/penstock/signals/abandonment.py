@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from penstock.records.signal import SignalKind
 from penstock.signals.definition import EVIDENCE, Source, Tables, with_evidence
-from penstock.signals.session_ends import conversation, last_turns
-from penstock.signals.topic import same_topic, topic_of
+from penstock.signals.session_ends import EARLIER_REQUESTS, last_turns
+from penstock.signals.topic import same_topic, topics_of
 
 # How likely a user who came back to the same topic had left unsatisfied, by how the session had ended.
 UNSATISFIED = {
@@ -37,7 +37,8 @@ _ENDINGS = (
     "unknown",
 )  # the first that applies, else finished
 _NATURAL = ("thanks", "finished")
-_ASKED, _TOLD = 1_000, 300  # characters: of each request, and of the end of the last answer
+_TOLD = 300  # characters of the end of the last answer
+_REQUESTS = ("asked", *(f"asked_{back}" for back in range(1, EARLIER_REQUESTS + 1)))
 _TOOL_CALLS = ("tool_call", "tool_calls", "tool-calls", "function_call")
 _FAILURES = ("error", "content_filter")
 _CUT_OFF = ("length", "max_tokens")
@@ -74,35 +75,23 @@ class Abandonment(Struct, frozen=True, kw_only=True):
 
 def select(tables: Tables) -> ibis.Table:
     """One row per session that is over."""
-    ends = last_turns(tables)
-    turns = conversation(tables.interactions)
-    words = turns.select("interaction_id", "session_id", asked=turns.prompt_text.left(_ASKED).replace("\n", " "))
-    told = turns.select(
-        "interaction_id",
-        told=turns.response_text.right(_TOLD),
-        finish_reason=turns.finish_reason.lower(),
-        is_failed=turns.error_type.notnull(),
-        has_calls=turns.tool_calls.notnull(),
-        is_thin=~turns.content_sampled.fill_null(True),
+    return last_turns(
+        tables,
+        {
+            "told": lambda turns: turns.response_text.right(_TOLD),
+            "finish_reason": lambda turns: turns.finish_reason.lower(),
+            "is_failed": lambda turns: turns.error_type.notnull(),
+            "has_calls": lambda turns: turns.tool_calls.notnull(),
+            "is_thin": lambda turns: ~turns.content_sampled.fill_null(True),
+        },
     )
-    returned = ends.filter(ends.next_interaction_id.notnull()).select("session_id", "next_interaction_id")
-    again = returned.inner_join(
-        words.select(next_interaction_id="interaction_id", asked_next="asked"), "next_interaction_id"
-    ).select("session_id", "asked_next")
-    before = words.semi_join(returned, "session_id")
-    topics = before.group_by("session_id").aggregate(topic=before.asked.group_concat("\n"))
-    last = ends.inner_join(told, "interaction_id").inner_join(words.drop("session_id"), "interaction_id")
-    return last.left_join(again, "session_id").drop("session_id_right").left_join(topics, "session_id").drop("session_id_right")
 
 
 def judge(batch: pa.RecordBatch) -> pa.RecordBatch:
     """What each session's end says."""
     rows = batch.num_rows
     ending = endings(batch)
-    topics = [
-        topic_of(earlier, request)
-        for earlier, request in zip(batch.column("topic").to_pylist(), batch.column("asked_next").to_pylist(), strict=True)
-    ]
+    topics = topics_of([batch.column(name) for name in _REQUESTS], batch.column("next_asked"))
     is_same = numpy.fromiter((same_topic(topic) for topic in topics), bool, rows)
     is_again = numpy.fromiter((topic is not None and topic.is_repeat for topic in topics), bool, rows)
     is_returned = _true(batch.column("next_interaction_id").is_valid())

@@ -4,6 +4,7 @@ A session is over when nothing has been heard of it for SESSION_QUIET_S; it may 
 while. Shadows and judges speak in no conversation.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,9 @@ from penstock.records.interaction import Exposure
 from penstock.signals.definition import RETURN_WITHIN_S, SESSION_QUIET_S, Tables
 
 _ASIDE = (Exposure.SHADOW.value, Exposure.JUDGE.value)
+ASKED_CHARACTERS = 1_000  # of each request
+EARLIER_REQUESTS = 3  # of a session, before the last one
+_OF_NEXT = ("interaction_id", "session_id", "started_at", "asked")
 _TURN = ("interaction_id", "session_id", "user_id", "started_at", "ended_at")
 
 
@@ -26,34 +30,40 @@ def conversation(interactions: ibis.Table) -> ibis.Table:
     )
 
 
-def last_turns(tables: Tables) -> ibis.Table:
-    """One row per session that is over: its last turn, how many (`turns`), when it ended (`over_at`), `next_*` of its user
-    within a day of the last request.
+def last_turns(tables: Tables, columns: Mapping[str, Callable[[ibis.Table], ibis.Value]]) -> ibis.Table:
+    """One row per session that is over: its last turn with these columns, how many `turns` it had, when it ended (`over_at`).
 
-    `next_interaction_id` and `next_started_at` are NULL where the user is not known or has not come back; a request to another
-    application, or for another prompt, is no return.
+    `next_*` are the id, start and words of what its user asked next, within a day of the last request and in another session;
+    NULL where the user is not known or has not come back. A request to another application, or for another prompt, is no
+    return. `asked` is the last request, `asked_1` the one before it, and so on.
     """
-    asked = conversation(tables.interactions)
-    same = [asked.user_id, asked.application.fill_null(""), asked.prompt_name.fill_null(""), asked.exposure]
-    of_user = ibis.window(group_by=same, order_by=[asked.started_at, asked.interaction_id])
-    of_session = ibis.window(group_by=asked.session_id, order_by=[asked.started_at.desc(), asked.interaction_id.desc()])
-    turns = asked.select(
+    turns = conversation(tables.interactions)
+    asked = turns.select(
         *_TURN,
-        place=ibis.row_number().over(of_session),
-        turns=asked.interaction_id.count().over(ibis.window(group_by=asked.session_id)),
-        over_at=asked.ended_at.max().over(ibis.window(group_by=asked.session_id)),
-        **{f"next_{name}": asked[name].lead(1).over(of_user) for name in ("interaction_id", "session_id", "started_at")},
+        "exposure",
+        application=turns.application.fill_null(""),
+        prompt_name=turns.prompt_name.fill_null(""),
+        asked=turns.prompt_text.left(ASKED_CHARACTERS),
+        **{name: column(turns) for name, column in columns.items()},
     )
-    over = turns.filter(turns.place == 0, turns.over_at <= quiet_since(tables))
+    same = ["user_id", "application", "prompt_name", "exposure"]
+    of_user = ibis.window(group_by=same, order_by=[asked.started_at, asked.interaction_id])
+    of_session = ibis.window(group_by="session_id", order_by=[asked.started_at.desc(), asked.interaction_id.desc()])
+    whole_session = ibis.window(group_by="session_id")
+    numbered = asked.mutate(
+        place=ibis.row_number().over(of_session),
+        turns=asked.interaction_id.count().over(whole_session),
+        over_at=asked.ended_at.max().over(whole_session),
+        **{f"asked_{back}": asked.asked.lead(back).over(of_session) for back in range(1, EARLIER_REQUESTS + 1)},
+        **{f"next_{name}": asked[name].lead(1).over(of_user) for name in _OF_NEXT},
+    )
+    over = numbered.filter(numbered.place == 0, numbered.over_at <= quiet_since(tables))
     within = ibis.interval(microseconds=int(RETURN_WITHIN_S * 1_000_000))
     is_return = (
         over.user_id.notnull() & (over.next_session_id != over.session_id) & (over.next_started_at <= over.started_at + within)
     ).fill_null(False)
-    return over.select(
-        *_TURN,
-        "over_at",
-        "turns",
-        **{f"next_{name}": is_return.ifelse(over[f"next_{name}"], None) for name in ("interaction_id", "started_at")},
+    return over.mutate(**{f"next_{name}": is_return.ifelse(over[f"next_{name}"], None) for name in _OF_NEXT}).drop(
+        "place", "exposure", "application", "prompt_name", "next_session_id"
     )
 
 
