@@ -37,9 +37,15 @@ REPORTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("retention", {"text": "use sorted", "metadata": {"delay_s": "120.0"}}), ("retention", {"value": 2.0}), ("offered", {}),
     ("sent", {"text": "“use” sorted(list)"}), ("sent", {}), ("dwell", {"value": 90_000.0}), ("rating", {"text": "too long"}),
     ("regenerate", {}), ("ignored", {}), ("partial", {"value": 0.25}), ("outcome.solved", {"value": 1.0}),
+    ("outcome.reopened", {"value": 1.0}),
     ("helpful", {"value": 2.0}),
     ("acceptance", {"text": "offered"}), ("score", {"value": 0.5, "metadata": {"minimum": "0", "maximum": "10"}}),
 )  # fmt: skip
+CALLS = (
+    '[{"id":"a","name":"look","arguments":{"at":"naïve 😀"}}]',
+    '[{"id":"b","name":"look","arguments":{}},{"id":"c","name":"look","arguments":{},"error":"timeout"}]',
+)
+TOLD = '[{"role":"tool","parts":[{"type":"tool_call_response","id":"a","response":"Error: no such 😀"}]}]'
 OWN = {
     "wordy": SignalSettings(sql="SELECT interaction_id, length(response_text) AS value, prompt_text AS asked FROM interactions"),
     "turns": SignalSettings(sql="SELECT session_id, count(*) AS value FROM interactions GROUP BY session_id", target="session"),
@@ -64,6 +70,9 @@ def traffic(seed: int) -> tuple[list[Interaction], list[Feedback]]:
             response_text=chance.choice(ANSWERS),
             finish_reason=chance.choice(("stop", "length", "tool_calls", None)),
             error_type=chance.choice((None, None, None, "timeout")),
+            tool_calls=chance.choice((None, None, None, *CALLS)),
+            parameters=chance.choice((None, None, '{"tools":[{"name":"look"}]}')),
+            input_messages=chance.choice((None, TOLD)),
             exposure=chance.choice(("served", "served", "replay")),
         )
         rows.append(row)
@@ -122,7 +131,9 @@ class EngineContract:
         for one, other in zip(held, expected, strict=True):
             assert comparable(one) == comparable(other)
             assert one.value == (None if other.value is None else pytest.approx(other.value, abs=1e-9))
-        assert {row.definition.partition("@")[0] for row in expected} >= {"copy", "edit", "retry", "outcome", "wordy", "turns"}
+        found_by = {row.definition.partition("@")[0] for row in expected}
+        assert found_by >= {"copy", "edit", "retry", "outcome", "wordy", "turns", "abandonment", "predicted_completion"}
+        assert {row.evidence["reading"] for row in expected if row.name == "abandonment"} == {"ambiguous", "good", "negative"}
 
     def test_nothing_to_read_is_no_signal(self, tmp_path: Path, definitions: dict[str, Definition]) -> None:
         assert self.signals(tmp_path / "empty", definitions, [], []) == []
