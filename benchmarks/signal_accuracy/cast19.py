@@ -39,7 +39,7 @@ def rewrites_of(data: Path) -> list[Pair]:
     """Every question with its other wording."""
     return [
         _pair(topic, typed, alone, is_same=True)
-        for topic, turns in _topics(data)
+        for topic, turns in conversations(data)
         for typed, alone in turns
         if typed.lower() != alone.lower()
     ]
@@ -49,12 +49,12 @@ def follow_ups(data: Path, *, alone: bool) -> list[Pair]:
     """Every question with the one after it, both as typed or both as rewritten."""
     return [
         _pair(topic, before[alone], after[alone], is_same=False)
-        for topic, turns in _topics(data)
+        for topic, turns in conversations(data)
         for before, after in pairwise(turns)
     ]
 
 
-def _topics(data: Path) -> list[tuple[int, list[tuple[str, str]]]]:
+def conversations(data: Path) -> list[tuple[int, list[tuple[str, str]]]]:
     """The number of each topic, and its questions as typed and as rewritten."""
     folder = data / "cast19"
     topics = json.loads(gzip.decompress((folder / "evaluation_topics_v1.0.json.gz").read_bytes()))

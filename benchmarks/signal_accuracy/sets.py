@@ -3,6 +3,7 @@
 Where a folder is measured on for several signals, the signal stands behind a colon.
 """
 
+from benchmarks.signal_accuracy.abandonment import measure as abandonment
 from benchmarks.signal_accuracy.cast19 import measure as cast19
 from benchmarks.signal_accuracy.cups import measure as cups
 from benchmarks.signal_accuracy.figures import Measure
@@ -15,6 +16,7 @@ from benchmarks.signal_accuracy.topical_chat import measure as topical_chat
 
 SETS: dict[str, Measure] = {
     "cast19": cast19,
+    "cast19:abandonment": abandonment,
     "taubench": taubench,
     "sts2016": sts2016,
     "realhumaneval": realhumaneval,

@@ -78,6 +78,9 @@ def traffic(seed: int) -> tuple[list[Interaction], list[Feedback]]:
         rows.append(row)
         for name, given in chance.sample(REPORTS, chance.randint(0, 3)):
             reports.append(matched(name, row, happened=chance.uniform(0, 90_000), **given))
+    for number in (240, 241):  # somebody who comes back to the same
+        asked = {"session_id": f"back{number}", "user_id": "back", "prompt_text": QUESTIONS[number - 240], "response_text": "?"}
+        rows.append(make_interaction(number, start=start + number * 10, **asked))
     for session in range(0, 60, 7):
         rating = make_feedback(
             "rating", "session", f"c{session}", value=1.0, status="matched", session_id=f"c{session}", revision=1

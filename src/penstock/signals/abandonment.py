@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from penstock.records.signal import SignalKind
 from penstock.signals.definition import EVIDENCE, Source, Tables, with_evidence
 from penstock.signals.session_ends import EARLIER_REQUESTS, last_turns
-from penstock.signals.topic import same_topic, topics_of
+from penstock.signals.topic import topics_of
 
 # How likely a user who came back to the same topic had left unsatisfied, by how the session had ended.
 UNSATISFIED = {
@@ -92,17 +92,15 @@ def judge(batch: pa.RecordBatch) -> pa.RecordBatch:
     rows = batch.num_rows
     ending = endings(batch)
     topics = topics_of([batch.column(name) for name in _REQUESTS], batch.column("next_asked"))
-    is_same = numpy.fromiter((same_topic(topic) for topic in topics), bool, rows)
-    is_again = numpy.fromiter((topic is not None and topic.is_repeat for topic in topics), bool, rows)
     is_returned = _true(batch.column("next_interaction_id").is_valid())
-    value, reading = readings(ending, is_same, is_again)
+    value, reading = readings(ending, topics.is_same, topics.is_repeat)
     returned = _choose(
         rows,
         ("user unknown", _true(batch.column("user_id").is_null())),
         ("no", ~is_returned),
-        ("same request", is_again),
-        ("same topic", is_same),
-        ("other topic", numpy.fromiter((topic is not None for topic in topics), bool, rows)),
+        ("same request", topics.is_repeat),
+        ("same topic", topics.is_same),
+        ("other topic", topics.is_compared),
         otherwise="topic unknown",
     )
     end = _choose(rows, ("natural", numpy.isin(ending, _NATURAL)), ("unknown", ending == "unknown"), otherwise="mid")
@@ -118,7 +116,7 @@ def judge(batch: pa.RecordBatch) -> pa.RecordBatch:
         f"{EVIDENCE}last_interaction_id": batch.column("interaction_id"),
         f"{EVIDENCE}next_interaction_id": batch.column("next_interaction_id"),
         f"{EVIDENCE}return_after_s": _seconds(batch),
-        f"{EVIDENCE}shared_words": pa.array([str(topic.shared) if topic else None for topic in topics], pa.string()),
+        f"{EVIDENCE}shared_words": pa.array(topics.shared, pa.int64(), mask=~topics.is_compared).cast(pa.string()),
     }
     is_told = is_returned | (ending != "finished") | (numpy.asarray(batch.column("turns")) > 1)
     return with_evidence(pa.RecordBatch.from_pydict(columns).filter(pa.array(is_told)))
