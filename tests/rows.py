@@ -10,6 +10,8 @@ from penstock.records.ids import digest, feedback_id, interaction_id, signal_id
 from penstock.records.interaction import Interaction
 from penstock.records.signal import Signal
 from penstock.records.span import Span
+from penstock.signals.definition import label
+from penstock.signals.definitions import DEFINITIONS
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = T0 + timedelta(hours=1)
@@ -73,11 +75,12 @@ def matched(name: str, interaction: Interaction, **fields: Any) -> Feedback:
 
 
 def make_signal(name: str, interaction: Interaction, value: float | None, **fields: Any) -> Signal:
-    """A signal of an interaction."""
+    """A signal of an interaction, by the definition in force."""
+    definition = label(DEFINITIONS[name]) if name in DEFINITIONS else f"{name}@1"
     target = interaction.interaction_id
     given: dict[str, Any] = {
         "signal_id": signal_id(name, target, name), "target_kind": "interaction", "target_id": target, "interaction_id": target,
         "session_id": interaction.session_id, "name": name, "kind": "implicit", "value": value, "source": "test",
-        "occurred_at": interaction.ended_at, "known_at": LATER, "definition": f"{name}@1",
+        "occurred_at": interaction.ended_at, "known_at": LATER, "definition": definition,
     }  # fmt: skip
     return Signal(**{**given, **fields})

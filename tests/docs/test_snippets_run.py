@@ -65,6 +65,9 @@ key = "ticket_id"
 target_path = "ticket.id"
 value_path = "ticket.status"
 values = {{ reopened = 0.0 }}
+
+[outcomes.solved]
+keys = ["ticket_id"]
 """
 
 

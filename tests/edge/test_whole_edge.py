@@ -148,7 +148,7 @@ def test_a_correction_sent_by_langfuses_client_is_an_edit_of_the_answer_that_cam
     settle_feedback(lake, clock, 24)
     run_signals(lake, clock)
     found = {row.name: row for row in rows("signals")}
-    assert (found["edit"].text, round(found["edit"].value, 3)) == ("It is A-1002.", 0.077)
+    assert (found["edit"].text, round(found["edit"].value, 3)) == ("It is A-1002.", 0.25)
     assert found["edit"].interaction_id == rows("interactions")[0].interaction_id
 
 

@@ -61,11 +61,11 @@ def signals_of(one: Interaction, is_good: bool, generator: numpy.random.Generato
         if generator.random() < share:
             says_good = is_good == (generator.random() < right)
             value = {"rating": (-1.0, 1.0), "edit": (0.9, 0.0)}.get(name, (0.0, 1.0))[says_good]
-            found.append(make_signal(name, one, value, definition=in_force(name)))
+            found.append(make_signal(name, one, value))
     if generator.random() < (0.4 if is_good else 0.1):
-        found.append(make_signal("copy", one, 1.0, definition=in_force("copy")))
+        found.append(make_signal("copy", one, 1.0))
     if generator.random() < (0.02 if is_good else 0.3):
-        found.append(make_signal("feedback", one, -1.0, evidence={"code": "UR3"}, definition=in_force("feedback")))
+        found.append(make_signal("feedback", one, -1.0, evidence={"code": "UR3"}))
     return found
 
 
