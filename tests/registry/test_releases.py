@@ -31,8 +31,10 @@ def test_every_step_leaves_an_event_with_its_evidence(registry: Registry) -> Non
 
 def test_a_forbidden_step_leaves_neither_state_nor_event(registry: Registry) -> None:
     registry.releases.create(a_release())
-    with pytest.raises(ConflictError, match="is proposed and cannot become live; from there it can become canary, refused"):
-        registry.releases.transition("rel_1", "live", at=NOON, evidence={})
+    with pytest.raises(
+        ConflictError, match="is proposed and cannot become rolled_back; from there it can become canary, live, refused"
+    ):
+        registry.releases.transition("rel_1", "rolled_back", at=NOON, evidence={})
     assert registry.releases.get("rel_1") == a_release()
     assert len(registry.releases.events("rel_1")) == 1
 
