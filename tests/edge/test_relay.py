@@ -128,6 +128,7 @@ def test_with_one_key_users_who_come_both_ways_are_the_same(home: Path, inside: 
     assert user.startswith("u_")
 
 
+@pytest.mark.slow
 def test_while_the_target_is_away_a_relay_keeps_everything_until_it_is_full(home: Path, inside: Path) -> None:
     """Answered 200 means kept, whatever happens to the relay; what would not fit is answered 503 and never half kept."""
     with socket.create_server(("127.0.0.1", 0)) as held:

@@ -52,7 +52,8 @@ def _penstock(home: Path, settings: Mapping[str, str], *arguments: str) -> str:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kills", [1, pytest.param(6, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [1, 6])
 def test_a_server_that_is_killed_costs_nothing_and_doubles_nothing(home: Path, server: S3Server, kills: int) -> None:
     lake_settings = server.new_settings()
     settings = {

@@ -28,6 +28,7 @@ def hours(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ArmResult]:
     return home, run_arm("hours", TINY, home)
 
 
+@pytest.mark.slow
 def test_a_turn_is_taken_behind_the_gate_and_figures_come_out_of_the_lake(hours: tuple[Path, ArmResult]) -> None:
     home, result = hours
     figures = read_figures(home)
@@ -36,6 +37,7 @@ def test_a_turn_is_taken_behind_the_gate_and_figures_come_out_of_the_lake(hours:
     assert [one.state for one in result.turns] in (["released"], ["refused"])
 
 
+@pytest.mark.slow
 def test_every_transaction_leads_from_its_score_to_its_label_and_no_personal_data_was_needed(
     hours: tuple[Path, ArmResult],
 ) -> None:
@@ -58,6 +60,7 @@ def test_every_transaction_leads_from_its_score_to_its_label_and_no_personal_dat
     assert unexplained["n"] == 0
 
 
+@pytest.mark.slow
 def test_what_was_passed_by_lot_keeps_its_probability(hours: tuple[Path, ArmResult]) -> None:
     home, _result = hours
     (lots,) = query(home, "SELECT count(*) AS n, min(probability) AS least FROM draws WHERE purpose LIKE 'pass-through%'")

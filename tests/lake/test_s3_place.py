@@ -87,6 +87,7 @@ def test_a_wrong_key_is_a_storage_error_that_says_so(s3_server: S3Server) -> Non
         Lake(root, settings).create()
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_fails_in_time_and_everything_goes_on_when_it_is_back() -> None:
     with running_s3() as server:
         root = server.new_root()

@@ -163,6 +163,7 @@ def test_a_shadow_of_the_last_turn_is_not_the_end() -> None:
     assert row.evidence["ending"] == "finished"
 
 
+@pytest.mark.slow
 def test_any_order_of_arrival_ends_in_the_same_signals(lake: Lake, clock: WriterClock) -> None:
     rows = [
         turn(number, number * 2_000.0, ASKED if number < 4 else "a recipe for soup", session_id=f"c{number // 2}")

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
@@ -193,6 +194,7 @@ def test_behaviour_of_other_exposures_is_left_out_when_asked(lake: Lake, clock: 
     assert run_signals(lake, clock, exposures=["served"]) == {}
 
 
+@pytest.mark.slow
 def test_any_order_of_arrival_in_any_chunks_ends_in_the_same_signals(lake: Lake, clock: WriterClock) -> None:
     rows = [
         asks(number, "sort a list" if number % 3 else "book a table", number * 20.0, session_id=f"c{number % 2}")

@@ -314,6 +314,7 @@ def test_an_unreadable_list_of_tombstones_keeps_everything_in_the_spool(office: 
     assert office.spool.waiting_rows() == 1
 
 
+@pytest.mark.slow
 def test_of_a_lake_on_s3_nothing_is_left_there_either(office_on_s3: Office, tmp_path: Path) -> None:
     office = office_on_s3
     _work(office)

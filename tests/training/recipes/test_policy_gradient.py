@@ -173,6 +173,7 @@ def accepted_or_rejected(base: Path, count: int) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 def test_the_same_seed_and_events_give_bitwise_the_same_weights_and_say_how_it_went(base: Path, tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "events", accepted_or_rejected(base, 128))
     rehearsal = write_dataset(tmp_path / "rehearsal", sft_rows(32))
