@@ -25,7 +25,7 @@ def draw_chart(arms: dict[str, Sequence[Mean]], days: Sequence[float], changes: 
         *(_band(place, days, COLOURS[name], means) for name, means in arms.items()),
         *(_line(place, days, name, means) for name, means in arms.items()),
         *_names(place, arms),
-        _text(LEFT, HEIGHT - 12, _footnote(seeds), size=12, colour="#555"),
+        _text(LEFT, HEIGHT - 6, _footnote(seeds), size=12, colour="#555"),
         "</svg>",
     ]
     return "\n".join(part for part in parts if part) + "\n"
@@ -53,7 +53,7 @@ def _axes(place: _Place, days: Sequence[float]) -> list[str]:
     for turn, day in enumerate(days):
         drawn.append(_text(place.x(day), HEIGHT - BOTTOM + 20, str(turn), anchor="middle"))
     drawn.append(
-        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - BOTTOM + 38, "turns of the wheel before (0: the first model)", anchor="middle")
+        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - BOTTOM + 38, "turns of the wheel so far (0: the first model)", anchor="middle")
     )
     return drawn
 
@@ -101,7 +101,7 @@ def _names(place: _Place, arms: dict[str, Sequence[Mean]]) -> list[str]:
 
 def _footnote(seeds: int) -> str:
     shown = f"means of {seeds} seeds with 95 % intervals" if seeds > 1 else "one seed"
-    return f"▼ attackers begin to use something new. Simulated; {shown}; measured by a truth that only the oracle saw."
+    return f"▼ attackers begin to use something new. Everything is simulated; {shown}."
 
 
 def _text(

@@ -86,7 +86,7 @@ FROM arrived
 def vote(functions: Sequence[Function], transactions: pa.Table, now: datetime) -> dict[str, list[str]]:
     """The ids that each function votes on, by its name; `transactions` are those of the last days as the lake has them."""
     engine = duckdb.connect()
-    engine.execute("SET TimeZone = 'UTC'")
+    engine.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
     engine.register("arrived", transactions)
     engine.execute(f"CREATE TEMP TABLE transactions AS {TRANSACTIONS}", {"now": now})
     found = {}
