@@ -129,4 +129,7 @@ def _listed(values: list[int]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # at an ordinary exit libraries list what they have not tidied up

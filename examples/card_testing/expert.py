@@ -23,7 +23,7 @@ class Task:
 
     interaction_id: str
     number: int
-    probability: float  # with which it was drawn
+    pass_probability: float  # with which its outcome could be seen at all; that of the draw is kept with the draw
     asked_at: float
 
 

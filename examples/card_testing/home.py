@@ -5,6 +5,7 @@ simulation's clock says so, so that every `known_at` is a time of the simulation
 """
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,7 +49,7 @@ QUESTIONS = LabelSchema(
 class Home:
     """The stores of one arm, and everything that goes into them."""
 
-    def __init__(self, folder: Path, *, test_share: float, threads: int) -> None:
+    def __init__(self, folder: Path, seed: int, *, test_share: float, threads: int) -> None:
         settings = Settings(
             home=str(folder),
             traffic=TrafficSettings(exposures=["simulated"]),
@@ -57,6 +58,9 @@ class Home:
             serving=ServingSettings(enabled=False),
         )
         self.at = 0.0  # seconds since the stream began
+        folder.mkdir(parents=True, exist_ok=True)
+        # Which cards are held out follows from their hashes, so every arm of a seed has the same key. A real home makes its own.
+        (folder / "secret.key").write_bytes(hashlib.sha256(f"card-testing {seed}".encode()).digest())
         self.penstock = Penstock(settings)
         self.penstock.clock = WriterClock(lambda: time_of(self.at))
         self.lake = self.penstock.lake

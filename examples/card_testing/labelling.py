@@ -146,7 +146,7 @@ class WeakLabels:
                 "expert",
                 float(truth.time[task.number]),
                 kind=AnnotatorKind.PERSON,
-                inclusion=task.probability,
+                inclusion=task.pass_probability,  # she is asked in order to learn, not to estimate, so her draws are no weights
             )
             labels.append(label)
         home.lake.append("labels", labels)
@@ -223,7 +223,8 @@ class WeakLabels:
     def _ask_expert(self, home: Home, rows: pa.Table, votes: dict[str, list[str]]) -> None:
         """Draw from what no function has said anything of, by how much it looks like something new that comes in numbers."""
         voted = {name for found in votes.values() for name in found}
-        everything = rows.select(["interaction_id", "request_id", "seconds", "decision", *NAMES])
+        everything = rows.select(["interaction_id", "request_id", "seconds", "decision", "pass_probability", *NAMES])
+        visible = numpy.array(everything.column("pass_probability"), dtype=float)
         seconds = numpy.array(everything.column("seconds"))
         names = numpy.array(everything.column("interaction_id").to_pylist(), dtype=object)
         explained = numpy.array([name in voted for name in names])
@@ -242,7 +243,7 @@ class WeakLabels:
         for row, probability, is_taken in zip(asked, chance, taken, strict=True):
             draws.append(_draw_row(home, str(names[row]), float(probability), bool(is_taken), "expert"))
             if is_taken:
-                self.expert.queue.append(Task(str(names[row]), numbers[row], float(probability), home.at))
+                self.expert.queue.append(Task(str(names[row]), numbers[row], float(visible[row]), home.at))
         home.lake.append("draws", draws)
 
 

@@ -116,7 +116,7 @@ class ArmRun:
         self._world = World(scenario.seed, scenario.daily)
         self._attackers = Attackers(self._world, scenario.attacks)
         self._platform = FeaturePlatform(self._world)
-        self._home = Home(folder, test_share=scenario.test_share, threads=1)
+        self._home = Home(folder, scenario.seed, test_share=scenario.test_share, threads=1)
         self._truth = Truth()
         self._alerts, self._disputes = Outcomes("issuer_alert", [], []), Outcomes("dispute", [], [])
         self._labeller: Labeller | None = None
