@@ -69,6 +69,7 @@ class Home:
         self._flusher = Flusher(self.penstock.open_lake(), self._spool, settings.edge.flush_max_rows)
         self.door = Door(self._spool, Redaction(self.penstock.redactor, []), self.penstock.clock, capture_queue=0)
         self._scorer: tuple[str, BoostedTrees] | None = None
+        self._reported = False  # whether outcomes have come since they were last settled
 
     def close(self) -> None:
         """Let go of everything."""
@@ -110,6 +111,7 @@ class Home:
             for number, at in zip(numbers, happened, strict=True)
         ]
         if reports:
+            self._reported = True
             asyncio.run(self.door.accept_feedback(reports))
 
     def settle(self) -> None:
@@ -118,8 +120,10 @@ class Home:
             pass
         clock = self.penstock.clock
         settle_interactions(self.lake, clock)
-        settle_feedback(self.lake, clock, 24.0 * 60)
-        run_signals(self.lake, clock, definitions={OUTCOME.name: OUTCOME}, as_of=time_of(self.at))
+        if self._reported:
+            settle_feedback(self.lake, clock, 24.0 * 60)
+            run_signals(self.lake, clock, definitions={OUTCOME.name: OUTCOME}, as_of=time_of(self.at))
+            self._reported = False
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,7 +31,8 @@ from penstock.worker.turn_steps import TurnSteps
 
 Arm = Literal["week", "hours", "oracle"]
 ARMS: tuple[Arm, ...] = ("week", "hours", "oracle")
-STEP, LABELLED_EVERY = 6 * HOUR, 12 * HOUR
+STEP = 6 * HOUR
+LABELLED_EVERY: dict[Arm, float] = {"week": DAY, "hours": 12 * HOUR, "oracle": DAY}
 PASS_THROUGH = 0.2  # of what would be blocked is passed by lot, so that something is learnt of it
 HONEST_DECLINED, VERIFICATION_DECLINED, ENUMERATION_DECLINED = 0.04, 0.5, 0.8
 ALERTED, ALERTED_WRONGLY = 0.45, 0.0005  # share of approved frauds that an issuer flags within hours, and of honest ones
@@ -129,7 +130,7 @@ class ArmRun:
             if at >= warm_up and (at - warm_up) % (scenario.turn_days * DAY) == 0:
                 self._begin() if at == warm_up else self._turn(at)
             self._step(float(at))
-            if (at + STEP) % LABELLED_EVERY == 0:
+            if (at + STEP) % LABELLED_EVERY[self._arm] == 0:
                 self._label(float(at + STEP))
             on_day((at + STEP) / DAY)
         frauds = numpy.nonzero(self._truth.pattern >= 0)[0]
@@ -214,7 +215,8 @@ class ArmRun:
     def _label(self, at: float) -> None:
         home = self._home
         home.at = at
-        for outcomes in (self._alerts, self._disputes):
+        listens_to = {"week": (self._disputes,), "hours": (self._alerts,), "oracle": ()}[self._arm]
+        for outcomes in listens_to:
             home.report(outcomes.name, *outcomes.due(at), "issuers")
         home.settle()
         if self._labeller is not None:
