@@ -63,7 +63,7 @@ def page_edge(door: RecordingDoor, registry: Registry, page_settings: Settings) 
 def page(chromium: Browser) -> Iterator[Page]:
     with chromium.new_context(viewport={"width": 800, "height": 600}) as context:
         page = context.new_page()
-        page.clock.install(time=NOON)
+        page.clock.install(time=NOON - timedelta(minutes=1))  # it runs until it is paused, and never goes back
         page.clock.pause_at(NOON)
         yield page
 
