@@ -16,7 +16,7 @@ def draw_chart(arms: dict[str, Sequence[Mean]], days: Sequence[float], changes: 
     """One line per arm; `days` are those on which each turn began to serve, `changes` those on which a new pattern appeared."""
     place = _Place(days)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" viewBox="0 0 {WIDTH} {HEIGHT}" style="max-width: 100%" '
         'font-family="Helvetica, Arial, sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         _text(LEFT, 24, f"Card testing found at {rate:.1%} false positives, by what served after each turn", size=16),

@@ -9,8 +9,7 @@ from penstock.commands.label_model import model
 from penstock.commands.printing import print_fields, print_rows, to_plain
 from penstock.labels.model_labels import ANNOTATOR
 from penstock.labels.run import current_labels, run_labels
-from penstock.signals.definition import label
-from penstock.signals.definitions import all_definitions
+from penstock.signals.definitions import in_force
 
 MODEL = ANNOTATOR.partition("@")[0]
 
@@ -48,7 +47,7 @@ def counts(home: options.Home = None, json: options.Json = False) -> None:
 def run(home: options.Home = None, json: options.Json = False) -> None:
     """Label what has new signals, once; a running worker does so by itself."""
     penstock = Penstock(options.load(home).settings)
-    in_force = [label(definition) for definition in all_definitions(penstock.settings.signals, penstock.home).values()]
+    definitions = in_force(penstock.settings.signals, penstock.home)
     with penstock.lake.writing():
-        done = run_labels(penstock.lake, penstock.registry, penstock.settings.reward, penstock.clock, definitions=in_force)
+        done = run_labels(penstock.lake, penstock.registry, penstock.settings.reward, penstock.clock, definitions=definitions)
     print_fields(to_plain(done), as_json=json)

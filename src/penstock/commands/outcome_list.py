@@ -5,9 +5,9 @@ from typing import Any
 from penstock.app import Penstock
 from penstock.commands import options
 from penstock.commands.printing import print_rows
-from penstock.ingest.attribution import OUTCOME_PREFIX, outcome_definitions
+from penstock.ingest.attribution import outcome_definitions
 from penstock.lake.lake import Lake
-from penstock.records.feedback import FeedbackStatus
+from penstock.records.feedback import OUTCOME_PREFIX, FeedbackStatus
 
 _SHOWN = (
     FeedbackStatus.ATTRIBUTED, FeedbackStatus.MATCHED, FeedbackStatus.SUPERSEDED, FeedbackStatus.PENDING,

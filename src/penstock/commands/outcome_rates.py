@@ -8,10 +8,11 @@ from penstock.app import Penstock
 from penstock.commands import options
 from penstock.commands.printing import print_rows, to_plain
 from penstock.errors import BadInputError, NotFoundError
-from penstock.ingest.attribution import OUTCOME_PREFIX, outcome_definitions
+from penstock.ingest.attribution import outcome_definitions
 from penstock.outcomes.cohort_rates import COHORTS, cohort_rates
 from penstock.outcomes.outcome_cases import DIMENSIONS, read_cases
 from penstock.records.clock import utc_now
+from penstock.records.feedback import OUTCOME_PREFIX
 
 
 def rates(

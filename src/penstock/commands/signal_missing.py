@@ -11,8 +11,7 @@ from penstock.commands import options
 from penstock.commands.printing import print_fields, print_rows, to_plain
 from penstock.commands.signal_quality import ExposureNames, Since, Until, parse_exposures, parse_time
 from penstock.signals.captive import Captive
-from penstock.signals.definition import label
-from penstock.signals.definitions import all_definitions
+from penstock.signals.definitions import in_force
 from penstock.signals.missing import Answer, Figure, Missing, MissingQuestion, Raters, who_is_missing
 from penstock.signals.readings import parse_readings
 from penstock.signals.traffic import SEGMENTED_BY, Period
@@ -48,7 +47,7 @@ def missing(
         period=Period(since=parse_time(since, "--since"), until=parse_time(until, "--until")),
         by=by,
         exposures=parse_exposures(exposure),
-        definitions=tuple(label(one) for one in all_definitions(penstock.settings.signals, penstock.home).values()),
+        definitions=tuple(in_force(penstock.settings.signals, penstock.home)),
         readings=parse_readings(reading or []),
     )
     found = who_is_missing(penstock.lake, question)

@@ -11,8 +11,7 @@ from penstock.commands import options
 from penstock.commands.printing import print_fields, print_rows, to_plain
 from penstock.errors import BadInputError
 from penstock.records.interaction import Exposure
-from penstock.signals.definition import label
-from penstock.signals.definitions import all_definitions
+from penstock.signals.definitions import in_force
 from penstock.signals.quality import DRIFT_DAYS, Quality, Question, Share, SignalQuality, signal_quality
 from penstock.signals.readings import parse_readings
 from penstock.signals.traffic import SEGMENTED_BY, Period
@@ -57,7 +56,7 @@ def quality(
         period=Period(since=parse_time(since, "--since"), until=parse_time(until, "--until")),
         by=by,
         exposures=parse_exposures(exposure),
-        definitions=tuple(label(one) for one in all_definitions(penstock.settings.signals, penstock.home).values()),
+        definitions=tuple(in_force(penstock.settings.signals, penstock.home)),
         dimension=dimension,
         good_from=good_from,
         readings=parse_readings(reading or []),

@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from penstock.errors import BadInputError
 from penstock.outcome_settings import OutcomeSettings
+from penstock.records.feedback import OUTCOME_PREFIX
 from penstock.records.ids import digest
 
-OUTCOME_PREFIX = "outcome."
 DECIDED = pa.schema(
     [
         ("feedback_id", pa.string()),

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+OUTCOME_PREFIX = "outcome."  # of the names of reports on what became of it later
+
 
 class TargetKind(StrEnum):
     """The ways in which the outside can name what it reports on."""

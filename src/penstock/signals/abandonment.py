@@ -12,11 +12,11 @@ import ibis
 import numpy
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from penstock.records.signal import SignalKind
-from penstock.signals.definition import EVIDENCE, Source, Tables, with_evidence
+from penstock.signals.definition import EVIDENCE, BatchDefinition, Tables
+from penstock.signals.next_turn import TOOL_CALLS
 from penstock.signals.session_ends import EARLIER_REQUESTS, last_turns
 from penstock.signals.topic import topics_of
 
@@ -39,7 +39,6 @@ _ENDINGS = (
 _NATURAL = ("thanks", "finished")
 _TOLD = 300  # characters of the end of the last answer
 _REQUESTS = ("asked", *(f"asked_{back}" for back in range(1, EARLIER_REQUESTS + 1)))
-_TOOL_CALLS = ("tool_call", "tool_calls", "tool-calls", "function_call")
 _FAILURES = ("error", "content_filter")
 _CUT_OFF = ("length", "max_tokens")
 
@@ -56,25 +55,8 @@ _POLITE = (
 )
 
 
-class Abandonment(Struct, frozen=True, kw_only=True):
-    """The definition: the engine finds how sessions ended and who came back, a batch at a time is read."""
-
-    name: str = "abandonment"
-    version: int = 1
-    source: Source = "interactions"
-    awaits_quiet: bool = True
-
-    def candidates(self, tables: Tables) -> ibis.Table:
-        """Every session that is over, with its last turn's words, and what its user asked next within a day."""
-        return select(tables)
-
-    def find(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """One finding per session."""
-        return judge(batch)
-
-
-def select(tables: Tables) -> ibis.Table:
-    """One row per session that is over."""
+def _select(tables: Tables) -> ibis.Table:
+    """Every session that is over, with its last turn's words, and what its user asked next within a day."""
     return last_turns(
         tables,
         {
@@ -87,7 +69,7 @@ def select(tables: Tables) -> ibis.Table:
     )
 
 
-def judge(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _judge(batch: pa.RecordBatch) -> pa.RecordBatch:
     """What each session's end says."""
     rows = batch.num_rows
     ending = endings(batch)
@@ -119,7 +101,7 @@ def judge(batch: pa.RecordBatch) -> pa.RecordBatch:
         f"{EVIDENCE}shared_words": pa.array(topics.shared, pa.int64(), mask=~topics.is_compared).cast(pa.string()),
     }
     is_told = is_returned | (ending != "finished") | (numpy.asarray(batch.column("turns")) > 1)
-    return with_evidence(pa.RecordBatch.from_pydict(columns).filter(pa.array(is_told)))
+    return pa.RecordBatch.from_pydict(columns).filter(pa.array(is_told))
 
 
 def endings(batch: pa.RecordBatch) -> NDArray[numpy.str_]:
@@ -130,7 +112,7 @@ def endings(batch: pa.RecordBatch) -> NDArray[numpy.str_]:
     of = {
         "thanks": _matches(asked, _THANKS),
         "failed": _true(batch.column("is_failed")) | _is_in(reason, _FAILURES),
-        "tool call": _is_in(reason, _TOOL_CALLS) | (_true(batch.column("has_calls")) & is_empty),
+        "tool call": _is_in(reason, TOOL_CALLS) | (_true(batch.column("has_calls")) & is_empty),
         "no answer": is_empty & ~is_thin,
         "cut off": _is_in(reason, _CUT_OFF),
         "question": _matches(told, _QUESTION) & ~_matches(told, _POLITE),
@@ -176,4 +158,6 @@ def _seconds(batch: pa.RecordBatch) -> "pa.Array[Any]":
     return text
 
 
-ABANDONMENT = Abandonment()
+ABANDONMENT = BatchDefinition(
+    name="abandonment", version=1, source="interactions", select=_select, judge=_judge, awaits_quiet=True
+)

@@ -9,9 +9,10 @@ from typing import Any
 
 import ibis
 
+from penstock.records.feedback import OUTCOME_PREFIX
 from penstock.records.signal import SignalKind
 from penstock.signals.definition import EVIDENCE, ExpressionDefinition, Tables
-from penstock.signals.reports import OUTCOME_PREFIX, latest, weight_in_words
+from penstock.signals.reports import latest, weight_in_words
 
 # 1 says that it got done, 0 that it did not.
 DONE = (

@@ -9,7 +9,7 @@ from penstock.signals.acceptance import ACCEPTANCE
 from penstock.signals.comment import COMMENT
 from penstock.signals.completion import COMPLETION
 from penstock.signals.copy import COPY
-from penstock.signals.definition import Definition
+from penstock.signals.definition import Definition, label
 from penstock.signals.dwell import DWELL
 from penstock.signals.edit import EDIT
 from penstock.signals.follow_up_depth import FOLLOW_UP_DEPTH
@@ -52,3 +52,8 @@ DEFINITIONS: dict[str, Definition] = {
 def all_definitions(declared: Mapping[str, SignalSettings], home: Path) -> dict[str, Definition]:
     """The built-in definitions and those that penstock.toml declares. Raises ConfigurationError."""
     return {**DEFINITIONS, **user_definitions(declared, DEFINITIONS, home)}
+
+
+def in_force(declared: Mapping[str, SignalSettings], home: Path) -> list[str]:
+    """The same as signals name them, `name@version`; what others have found counts no longer. Raises ConfigurationError."""
+    return [label(definition) for definition in all_definitions(declared, home).values()]

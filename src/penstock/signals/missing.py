@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from penstock.errors import BadInputError
 from penstock.lake.lake import Lake
+from penstock.records.feedback import OUTCOME_PREFIX
 from penstock.records.interaction import Exposure
 from penstock.signals.captive import Captive, find_captive
 from penstock.signals.covariates import COLUMNS, Cases, load_cases, session_values_of, sessions_of, values_of
 from penstock.signals.leavers import find_leavers
-from penstock.signals.rates import OUTCOME_PREFIX, RATING, RETRY, STAYS, Rate, find_rate, happened_in
+from penstock.signals.rates import RATING, RETRY, STAYS, Rate, find_rate, happened_in
 from penstock.signals.readings import READINGS, Reading
 from penstock.signals.traffic import (
     Period,

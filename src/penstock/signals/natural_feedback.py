@@ -11,10 +11,9 @@ from typing import Any
 import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import Struct
 
 from penstock.records.signal import SignalKind
-from penstock.signals.definition import Source, Tables, with_evidence
+from penstock.signals.definition import BatchDefinition, Tables
 from penstock.signals.feedback_cues import Code
 from penstock.signals.feedback_reading import read_feedback
 from penstock.signals.next_turn import next_turns
@@ -25,39 +24,32 @@ VALUES = {Code.REPEAT: -0.5, Code.CORRECTION: -1.0, Code.COMPLAINT: -1.0, Code.C
 UNSURE_SHARE = 0.5  # of the value, where the cue is unsure
 
 
-class NaturalFeedback(Struct, frozen=True, kw_only=True):
-    """The definition: every answer that the next message of its session says something of."""
+def _select(tables: Tables) -> ibis.Table:
+    """Every request with the next of its session."""
+    return next_turns(tables.interactions)
 
-    name: str = NAME
-    version: int = 2  # the first is what other_feedback is called now
-    source: Source = "interactions"
-    awaits_quiet: bool = False
 
-    def candidates(self, tables: Tables) -> ibis.Table:
-        """Every request with the next of its session."""
-        return next_turns(tables.interactions)
-
-    def find(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """What the next messages say, where they say something."""
-        reading = read_feedback(batch.column("prompt_text"), batch.column("next_prompt_text"))
-        found: Any = {
-            "target_kind": pa.repeat("interaction", batch.num_rows),
-            "target_id": batch.column("interaction_id"),
-            "interaction_id": batch.column("interaction_id"),
-            "session_id": batch.column("session_id"),
-            "name": pa.repeat(NAME, batch.num_rows),
-            "kind": pa.repeat(SignalKind.IMPLICIT.value, batch.num_rows),
-            "value": values_of(reading.code, reading.is_sure),
-            "occurred_at": batch.column("next_started_at"),
-            "source": pa.repeat("behaviour", batch.num_rows),
-            "evidence_code": reading.code,
-            "evidence_cue": reading.cue,
-            "evidence_certainty": pc.if_else(reading.is_sure, SURE, UNSURE),
-            "evidence_also": reading.also,
-            "evidence_next_interaction_id": batch.column("next_interaction_id"),
-        }
-        rows = pa.RecordBatch.from_arrays(list(found.values()), names=list(found))
-        return with_evidence(rows.filter(reading.code.is_valid()))
+def _judge(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """What the next messages say, where they say something."""
+    reading = read_feedback(batch.column("prompt_text"), batch.column("next_prompt_text"))
+    found: Any = {
+        "target_kind": pa.repeat("interaction", batch.num_rows),
+        "target_id": batch.column("interaction_id"),
+        "interaction_id": batch.column("interaction_id"),
+        "session_id": batch.column("session_id"),
+        "name": pa.repeat(NAME, batch.num_rows),
+        "kind": pa.repeat(SignalKind.IMPLICIT.value, batch.num_rows),
+        "value": values_of(reading.code, reading.is_sure),
+        "occurred_at": batch.column("next_started_at"),
+        "source": pa.repeat("behaviour", batch.num_rows),
+        "evidence_code": reading.code,
+        "evidence_cue": reading.cue,
+        "evidence_certainty": pc.if_else(reading.is_sure, SURE, UNSURE),
+        "evidence_also": reading.also,
+        "evidence_next_interaction_id": batch.column("next_interaction_id"),
+    }
+    rows = pa.RecordBatch.from_arrays(list(found.values()), names=list(found))
+    return rows.filter(reading.code.is_valid())
 
 
 def values_of(code: "pa.Array[Any]", is_sure: "pa.Array[Any]") -> "pa.Array[Any]":
@@ -68,4 +60,5 @@ def values_of(code: "pa.Array[Any]", is_sure: "pa.Array[Any]") -> "pa.Array[Any]
     return values
 
 
-FEEDBACK = NaturalFeedback()
+# The first version is what other_feedback is called now.
+FEEDBACK = BatchDefinition(name=NAME, version=2, source="interactions", select=_select, judge=_judge)

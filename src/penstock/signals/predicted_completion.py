@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from penstock.records.signal import SignalKind
-from penstock.signals.definition import EVIDENCE, Source, Tables, with_evidence
+from penstock.signals.definition import EVIDENCE, BatchDefinition, Tables
 from penstock.signals.session_ends import conversation, quiet_since
 
 # `length`, `declined` and `repeated` were fitted by benchmarks/signal_accuracy/fit_completion.py on 200 dialogues of tau-bench's
@@ -82,24 +82,7 @@ _calls = msgspec.json.Decoder(list[_Call]).decode
 _messages = msgspec.json.Decoder(list[_Message]).decode
 
 
-class PredictedCompletion(Struct, frozen=True, kw_only=True):
-    """The definition: the engine counts, and of sessions with tools the calls and what they gave back are read."""
-
-    name: str = "predicted_completion"
-    version: int = 1
-    source: Source = "interactions"
-    awaits_quiet: bool = True
-
-    def candidates(self, tables: Tables) -> ibis.Table:
-        """Every session that is over and in which tools were called, or offered to the model."""
-        return select(tables)
-
-    def find(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """One finding per session."""
-        return judge(batch)
-
-
-def select(tables: Tables) -> ibis.Table:
+def _select(tables: Tables) -> ibis.Table:
     """One row per session of an agent that is over: its counts, all its calls, and the messages that its last turn was given."""
     turns = conversation(tables.interactions)
     has_tools = turns.tool_calls.notnull() | turns.parameters.contains('"tools":').fill_null(False)
@@ -127,7 +110,7 @@ def select(tables: Tables) -> ibis.Table:
     return sessions.filter(sessions.over_at <= quiet_since(tables)).inner_join(last, "session_id")
 
 
-def judge(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _judge(batch: pa.RecordBatch) -> pa.RecordBatch:
     """What the trace of each session lets one expect."""
     rows = batch.num_rows
     read = [
@@ -149,7 +132,7 @@ def judge(batch: pa.RecordBatch) -> pa.RecordBatch:
         f"{EVIDENCE}last_interaction_id": batch.column("interaction_id"),
         **{f"{EVIDENCE}{name}": pa.array(numbers, pa.int64()).cast(pa.string()) for name, numbers in told.items()},
     }
-    return with_evidence(pa.RecordBatch.from_pydict(columns))
+    return pa.RecordBatch.from_pydict(columns)
 
 
 def measures(counts: Mapping[str, NDArray[numpy.int64]]) -> dict[str, NDArray[numpy.float64]]:
@@ -210,4 +193,6 @@ def _integers(batch: pa.RecordBatch, name: str) -> NDArray[numpy.int64]:
     return numpy.asarray(batch.column(name).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), dtype=numpy.int64)
 
 
-PREDICTED_COMPLETION = PredictedCompletion()
+PREDICTED_COMPLETION = BatchDefinition(
+    name="predicted_completion", version=1, source="interactions", select=_select, judge=_judge, awaits_quiet=True
+)

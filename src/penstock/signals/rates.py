@@ -10,6 +10,7 @@ import numpy
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from penstock.records.feedback import OUTCOME_PREFIX
 from penstock.signals.covariates import Cases
 from penstock.signals.definition import SESSION_QUIET_S
 from penstock.signals.readings import Reading
@@ -18,7 +19,6 @@ Floats = NDArray[numpy.float64]
 Bools = NDArray[numpy.bool_]
 
 RATING, RETRY = "rating", "retry"
-OUTCOME_PREFIX = "outcome."
 RATES, STAYS, REPORTS, COMES = "who rates", "who stays", "who reports", "whose outcome has come"
 _MEANS = {"rating": (-1.0, 1.0), "feedback": (-1.0, 1.0), "acceptance": (0.0, 1.0), "retention": (0.0, 1.0), "edit": (0.0, 1.0),
           "completion": (0.0, 1.0)}  # fmt: skip

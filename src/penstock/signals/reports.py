@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from penstock.lake.portable import map_value
+from penstock.records.feedback import OUTCOME_PREFIX
 from penstock.records.signal import SignalKind
 from penstock.signals.definition import EVIDENCE
 
@@ -28,7 +29,6 @@ SILENT_NAMES = ("silent", "silence")
 RETENTION_NAMES = ("retention", "retained")
 DWELL_NAMES = ("dwell",)
 REGENERATE_NAMES = ("regenerate", "regenerated", "regeneration")
-OUTCOME_PREFIX = "outcome."
 DELAY = "delay_s"  # in a retention's metadata: whole seconds since the suggestion was taken
 
 # A report named `acceptance` may say in its text that the model chose to offer nothing.

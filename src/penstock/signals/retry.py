@@ -14,7 +14,7 @@ from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
 
 from penstock.records.signal import SignalKind
-from penstock.signals.definition import RETRY_GAP_S, Source, Tables, with_evidence
+from penstock.signals.definition import RETRY_GAP_S, BatchDefinition, Tables
 from penstock.signals.next_turn import OF_NEXT, next_by, requests, speaks_of_an_answer
 from penstock.signals.request_pair import Model, read_pairs
 
@@ -100,47 +100,38 @@ def _is_soon(pairs: ibis.Table, who: str) -> ibis.Value:
     return (pairs[f"started_at_by_{who}"] <= pairs.ended_at + gap).fill_null(False)
 
 
-class RetryDefinition(Struct, frozen=True, kw_only=True):
-    """Pairs chosen in the engine, judged a batch at a time."""
+def _select(tables: Tables) -> ibis.Table:
+    return consecutive_requests(tables.interactions).select(
+        "interaction_id", "session_id", "prompt_text", "started_at", "ended_at", "answer",
+        "next_interaction_id", "next_prompt_text", "next_started_at", "found_by",
+    )  # fmt: skip
 
-    name: str = "retry"
-    version: int = 2
-    source: Source = "interactions"
-    awaits_quiet: bool = False
 
-    def candidates(self, tables: Tables) -> ibis.Table:
-        """Consecutive requests."""
-        pairs = consecutive_requests(tables.interactions)
-        return pairs.select(
-            "interaction_id", "session_id", "prompt_text", "started_at", "ended_at", "answer",
-            "next_interaction_id", "next_prompt_text", "next_started_at", "found_by",
-        )  # fmt: skip
-
-    def find(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """A finding about the first of every pair that may be a retry."""
-        gap_s = _seconds_between(batch.column("ended_at"), batch.column("next_started_at"))
-        apart_s = _seconds_between(batch.column("started_at"), batch.column("next_started_at"))
-        verdicts = judge_retries(batch.column("prompt_text"), batch.column("next_prompt_text"), apart_s)
-        found = numpy.flatnonzero(verdicts.probability > 0.0)
-        rows = batch.take(pa.array(found, pa.int64()))
-        columns: dict[str, Any] = {
-            "target_kind": pa.repeat("interaction", len(found)),
-            "target_id": rows.column("interaction_id"),
-            "interaction_id": rows.column("interaction_id"),
-            "session_id": rows.column("session_id"),
-            "name": pa.repeat("retry", len(found)),
-            "kind": pa.repeat(SignalKind.IMPLICIT.value, len(found)),
-            "value": pa.array(verdicts.probability[found].round(6)),
-            "occurred_at": rows.column("next_started_at"),
-            "source": pa.repeat("behaviour", len(found)),
-            "evidence_kind": pa.array(numpy.where(verdicts.is_exact[found], "exact", "rephrase").tolist(), pa.string()),
-            "evidence_next_interaction_id": rows.column("next_interaction_id"),
-            "evidence_similarity": _decimals(verdicts.word_set[found], 4),
-            "evidence_gap_s": _decimals(gap_s[found], 3),
-            "evidence_found_by": rows.column("found_by"),
-            "evidence_answer": rows.column("answer"),
-        }
-        return with_evidence(pa.RecordBatch.from_pydict(columns))
+def _judge(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A finding about the first of every pair that may be a retry."""
+    gap_s = _seconds_between(batch.column("ended_at"), batch.column("next_started_at"))
+    apart_s = _seconds_between(batch.column("started_at"), batch.column("next_started_at"))
+    verdicts = judge_retries(batch.column("prompt_text"), batch.column("next_prompt_text"), apart_s)
+    found = numpy.flatnonzero(verdicts.probability > 0.0)
+    rows = batch.take(pa.array(found, pa.int64()))
+    columns: dict[str, Any] = {
+        "target_kind": pa.repeat("interaction", len(found)),
+        "target_id": rows.column("interaction_id"),
+        "interaction_id": rows.column("interaction_id"),
+        "session_id": rows.column("session_id"),
+        "name": pa.repeat("retry", len(found)),
+        "kind": pa.repeat(SignalKind.IMPLICIT.value, len(found)),
+        "value": pa.array(verdicts.probability[found].round(6)),
+        "occurred_at": rows.column("next_started_at"),
+        "source": pa.repeat("behaviour", len(found)),
+        "evidence_kind": pa.array(numpy.where(verdicts.is_exact[found], "exact", "rephrase").tolist(), pa.string()),
+        "evidence_next_interaction_id": rows.column("next_interaction_id"),
+        "evidence_similarity": _decimals(verdicts.word_set[found], 4),
+        "evidence_gap_s": _decimals(gap_s[found], 3),
+        "evidence_found_by": rows.column("found_by"),
+        "evidence_answer": rows.column("answer"),
+    }
+    return pa.RecordBatch.from_pydict(columns)
 
 
 def _seconds_between(earlier: "pa.Array[Any]", later: "pa.Array[Any]") -> NDArray[numpy.float64]:
@@ -154,4 +145,4 @@ def _decimals(values: NDArray[numpy.float64], digits: int) -> "pa.Array[Any]":
     return pa.array([f"{value:.{digits}f}" for value in values.tolist()], pa.string())
 
 
-RETRY = RetryDefinition()
+RETRY = BatchDefinition(name="retry", version=2, source="interactions", select=_select, judge=_judge)

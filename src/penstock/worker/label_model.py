@@ -14,8 +14,7 @@ from penstock.records.clock import WriterClock, utc_now
 from penstock.records.label_model import LabelModel
 from penstock.registry.registry import Registry
 from penstock.settings import Settings
-from penstock.signals.definition import label
-from penstock.signals.definitions import all_definitions
+from penstock.signals.definitions import all_definitions, in_force
 
 RETRY = timedelta(minutes=10)  # after a look that found too few votes
 
@@ -40,7 +39,7 @@ def model_stage(
         of_dimension(functions_in_force(settings), dimension),
         chosen if method is None else msgspec.convert({**msgspec.to_builtins(chosen), "method": method}, type(chosen)),
         exposures=settings.traffic.exposures,
-        definitions=[label(one) for one in all_definitions(settings.signals, settings.home_path).values()],
+        definitions=in_force(settings.signals, settings.home_path),
     )
 
 
