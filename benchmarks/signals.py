@@ -163,7 +163,7 @@ def beside_pandas(lake: Lake) -> None:
     definitions = {name: DEFINITIONS[name] for name in ("copy", "retry", "follow_up_depth") if name in DEFINITIONS}
     engine = LakeEngine(lake)
     everything = lake.current("interactions").select(*INTERACTION_COLUMNS).to_pyarrow()
-    tables = tables_of(engine, scope_of_turns(lake, everything, with_reports=True), datetime.now(UTC), None)
+    tables = tables_of(engine, scope_of_turns(lake, everything), datetime.now(UTC), None)
     for name, definition in definitions.items():
         began = time.perf_counter()
         ours = sum(batch.num_rows for batch in engine.find(definition, tables))

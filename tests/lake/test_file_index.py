@@ -65,3 +65,18 @@ def test_only_the_days_asked_for_are_read(lake: Lake) -> None:
     lake.append("signals", [make_signal(0), make_signal(1, day=2)])
     day = make_signal(1, day=2).occurred_at.date()
     assert shown(lake, lake.rows_with("signals", "signal_id", ["s_0", "s_1"], dates=(day, day))) == [("s_1", 0)]
+
+
+def test_ids_are_found_once_each_and_superseded_rows_count(lake: Lake) -> None:
+    lake.append("signals", [make_signal(1, session_id="a"), make_signal(2, session_id="a"), make_signal(3, session_id="b")])
+    lake.append("signals", [make_signal(1, 1, session_id="b")])
+    assert sorted(lake.ids_with("signals", "session_id", ["a"]).column("signal_id").to_pylist()) == ["s_1", "s_2"]
+    assert sorted(lake.ids_with("signals", "session_id", ["a", "b"]).column("signal_id").to_pylist()) == ["s_1", "s_2", "s_3"]
+    assert lake.ids_with("signals", "session_id", []).num_rows == 0
+
+
+def test_current_rows_are_the_same_with_the_index_and_without(lake: Lake) -> None:
+    for number in range(4):
+        lake.append("signals", [make_signal(number), make_signal(1, number)])
+    for ids in ([], ["s_1"], ["s_1", "s_3", "s_none"]):
+        assert shown(lake, lake.current("signals", ids=ids, indexed=True)) == shown(lake, lake.current("signals", ids=ids))

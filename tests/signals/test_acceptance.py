@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from penstock.records.interaction import Interaction
@@ -97,3 +98,10 @@ def test_a_verdict_outranks_what_the_session_says() -> None:
 
 def test_silence_is_another_signal() -> None:
     assert findings(ACCEPTANCE, {"name": "acceptance", "text": "silent"}, {"name": "silent"}) == []
+
+
+def test_what_a_shadow_or_a_judge_said_is_not_how_a_session_went_on() -> None:
+    first, later = session(-5, 50_000)
+    for aside in ("shadow", "judge"):
+        (found,) = findings(ACCEPTANCE, {"name": "offered"}, turns=[first, msgspec.structs.replace(later, exposure=aside)])
+        assert found.evidence["state"] == "offered"

@@ -16,3 +16,9 @@ def test_a_page_that_was_left_open_counts_half_an_hour() -> None:
 def test_what_is_no_time_has_a_reason() -> None:
     (found,) = findings(DWELL, {"name": "dwell"}, {"name": "dwell", "value": -1.0})
     assert (found.value, found.evidence["reason"]) == (None, "no number of seconds, from 0 up")
+
+
+def test_the_sum_does_not_depend_on_the_order() -> None:
+    seconds = [0.1, 0.2, 0.3, 1.7]
+    sums = [findings(DWELL, *({"name": "dwell", "value": one} for one in order))[0].value for order in (seconds, seconds[::-1])]
+    assert sums == [2.3, 2.3]

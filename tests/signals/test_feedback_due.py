@@ -72,3 +72,15 @@ def test_questions_are_counted_from_rows_and_the_last_revision_counts() -> None:
     second = msgspec.structs.replace(first, revision=1, known_at=LATER + timedelta(days=1), evidence={"questions": "1"})
     assert (asked_since([first, second], LATER), asked_since([first, second], LATER + timedelta(hours=1))) == (3, 1)
     assert latest_of([second, first]) == {first.target_id: second}
+
+
+def test_a_message_that_was_answered_is_not_due_again_where_another_came_between_for_a_while(
+    lake: Lake, clock: WriterClock
+) -> None:
+    talk(lake, clock, "sort a list", "hmm")
+    between = asks(7, 5.0, "but why", response_text="x")
+    for one in (between, msgspec.structs.replace(between, session_id="elsewhere", revision=1)):
+        lake.append("interactions", [one])
+        run_signals(lake, clock)
+    assert due(lake) == ["hmm"]
+    assert due(lake, answer(lake, "hmm", 0.0, 1)) == []

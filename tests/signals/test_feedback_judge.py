@@ -48,7 +48,7 @@ def test_what_is_unsure_is_asked_about_and_the_answer_stands_beside_the_cue_s(la
     (row,) = judged(lake)
     assert (row.interaction_id, row.name, row.value, row.source) == (first.interaction_id, "feedback", -1.0, "judge:judge")
     assert row.evidence == {
-        "judge": "yes", "suspected": "UR3", "questions": "1", "attempts": "1", "code": "UR3",
+        "asked_at": LATER.isoformat(), "judge": "yes", "suspected": "UR3", "questions": "1", "attempts": "1", "code": "UR3",
         "next_interaction_id": second.interaction_id,
     }  # fmt: skip
     assert server.texts == [{"request": "sort a list", "assistant's answer": "sorted(x)", "user's next message": "hmm"}]
@@ -78,7 +78,7 @@ def test_an_answer_that_cannot_be_read_is_recorded_and_asked_for_a_few_times(lak
         ask(lake, clock, server)
     (row,) = judged(lake)
     assert (row.value, row.revision, row.evidence["attempts"]) == (None, MOST_ATTEMPTS - 1, str(MOST_ATTEMPTS))
-    assert row.evidence["judge"].startswith("failed: unreadable")
+    assert row.evidence["judge"] == "failed: unreadable: neither yes nor no"
     assert len(server.bodies) == MOST_ATTEMPTS
 
 

@@ -25,3 +25,10 @@ def test_a_programs_steps_are_one_turn_and_the_same_words_later_another() -> Non
 def test_a_session_that_may_go_on_has_no_depth_yet() -> None:
     turn = make_interaction(0, session_id="s", prompt_text="go", start=43_200 + 2 * 86_400 - 900)
     assert findings(FOLLOW_UP_DEPTH, turns=[turn]) == []
+
+
+def test_what_a_shadow_or_a_judge_said_is_no_turn() -> None:
+    turn = make_interaction(0, session_id="s", prompt_text="go")
+    aside = [make_interaction(1, session_id="s", prompt_text=name, exposure=name) for name in ("shadow", "judge")]
+    (found,) = findings(FOLLOW_UP_DEPTH, turns=[turn, *aside])
+    assert (found.value, found.evidence["calls"]) == (0.0, "1")

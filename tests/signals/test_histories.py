@@ -36,7 +36,7 @@ PROBES = {
 def row(chance: random.Random, number: int) -> Interaction:
     return make_interaction(
         number,
-        start=chance.choice((0, 1)) * 90_000 * chance.random() + chance.randint(0, 40) * 15.0,
+        start=chance.choice((0, 0, 1, 9)) * 90_000 * chance.random() + chance.randint(0, 40) * 15.0,
         session_id=chance.choice((f"c{chance.randint(0, 5)}", None)),
         user_id=chance.choice((f"u{chance.randint(0, 2)}", None)),
         application=chance.choice(("chat", "code")),
@@ -117,7 +117,9 @@ def run(lake: Lake, definitions: dict[str, Definition], chance: random.Random, *
 def test_any_history_ends_in_the_signals_of_one_run(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     everything = all_definitions(PROBES, tmp_path)
-    definitions = {name: everything[name] for name in (*PROBES, "retry", "copy", "acceptance", "rating", "abandonment")}
+    definitions = {
+        name: everything[name] for name in (*PROBES, "retry", "copy", "acceptance", "rating", "abandonment", "follow_up_depth")
+    }
     commits = history(chance)
     lake, once = new_lake(tmp_path / "history"), new_lake(tmp_path / "once")
     for day, commit in enumerate(commits):

@@ -51,3 +51,7 @@ def test_a_program_s_second_step_with_the_same_words_is_no_turn(lake: Lake) -> N
 def test_a_turn_whose_words_were_sampled_out_stands_between_two_others(lake: Lake) -> None:
     thin = msgspec.structs.replace(asks(1, 1), prompt_text=None, content_sampled=False, sample_probability=0.5)
     assert pairs(lake, asks(0, 0), thin, asks(2, 2)) == []
+
+
+def test_nothing_follows_where_it_is_not_known_who_asks(lake: Lake) -> None:
+    assert pairs(lake, asks(0, 0, session_id=None), asks(1, 1, session_id=None), asks(2, 2, session_id="")) == []

@@ -73,6 +73,15 @@ def test_a_session_that_may_still_go_on_has_none() -> None:
     assert findings_of(PREDICTED_COMPLETION, [turn(0, parameters=OFFERED)], at(1_800)) == []
 
 
+@pytest.mark.parametrize("error", [None, "", False, {}, []])
+def test_an_error_that_says_nothing_is_none(error: Any) -> None:
+    assert read_calls(encode_json([{**call(0), "error": error, "result": "ok"}]), None) == (1, 0, 0)
+
+
+def test_a_line_separator_within_a_call_ends_no_line() -> None:
+    assert read_calls(encode_json([call(0, text="a\u2028b\x85c")]), None) == (1, 0, 0)
+
+
 @pytest.mark.parametrize("name", ["length", "repeated", "failed", "broken"])
 def test_what_speaks_against_it_lowers_it(name: str) -> None:
     assert COEFFICIENTS[name] < 0

@@ -4,12 +4,12 @@ import numpy
 import pytest
 
 from penstock.errors import BadInputError
-from penstock.signals.readings import BAD, GOOD, READINGS, parse_readings
+from penstock.signals.readings import BAD, GOOD, READINGS, parse_readings, reading_of
 
 
 def test_directions_are_those_of_the_design():
     higher = {name for name, reading in READINGS.items() if reading.higher_is_better}
-    assert {"rating", "copy", "acceptance", "retention", "completion", "feedback"} == higher
+    assert {"rating", "copy", "acceptance", "retention.*", "completion", "feedback"} == higher
     assert {"edit", "retry", "abandonment"} <= READINGS.keys() - higher
 
 
@@ -33,3 +33,9 @@ def test_a_bound_holds_alike_in_sql_and_in_numbers():
 def test_what_is_no_reading_is_refused(text):
     with pytest.raises(BadInputError, match="write NAME:good"):
         parse_readings([text])
+
+
+def test_a_signal_of_a_family_is_read_as_the_family_unless_its_own_reading_is_stated():
+    assert reading_of("retention.30s", READINGS) == reading_of("retention", READINGS) == READINGS["retention.*"]
+    assert reading_of("retention.30s", parse_readings(["retention.30s:good>=0.9"])).good.threshold == 0.9
+    assert reading_of("outcome.tests", READINGS) is None

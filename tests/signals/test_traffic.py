@@ -89,3 +89,11 @@ def test_another_column_is_refused_by_name():
     check_segmented_by("segment")
     with pytest.raises(BadInputError, match=f"--by prompt_text.*{SEGMENTED_BY[-1]}"):
         check_segmented_by("prompt_text")
+
+
+def test_of_two_values_of_one_moment_the_one_that_was_known_last_counts_whatever_the_order(lake):
+    one = make_interaction(0)
+    lake.append("interactions", [one])
+    said = [make_signal("feedback", one, value, signal_id=str(value), known_at=at(7_000 + value)) for value in (-1.0, 0.5, 0.0)]
+    lake.append("signals", said)
+    assert [vote["value"] for vote in loaded(lake)[1]] == [0.5]

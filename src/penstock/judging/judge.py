@@ -26,8 +26,9 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """What became of one question."""
 
     is_yes: bool | None = None
-    failure: str | None = None  # why there is no answer
+    failure: str | None = None  # why there is no answer, in words of ours: what a server says may hold what it was sent
     is_away: bool = False  # the server failed, and not the answer
+    detail: str | None = None  # what the server said then: to be shown, and never kept
 
 
 class Judge(Struct, frozen=True, kw_only=True):
@@ -69,7 +70,8 @@ class Judge(Struct, frozen=True, kw_only=True):
             async with asyncio.timeout(self.settings.timeout_s):
                 answer = await client.chat(self._request(question))
         except UpstreamError as error:
-            return Verdict(failure=f"{error.kind}: {error}"[:_LONGEST_REASON], is_away=True)
+            failure = error.kind if error.status is None else f"{error.kind} {error.status}"
+            return Verdict(failure=failure, is_away=True, detail=f"{error.kind}: {error}"[:_LONGEST_REASON])
         except TimeoutError:
             return Verdict(failure=f"timeout: no answer in {self.settings.timeout_s:g} s", is_away=True)
         return read_verdict(answer)
@@ -90,7 +92,7 @@ def read_verdict(answer: Mapping[str, Any]) -> Verdict:
     except (KeyError, IndexError, TypeError):
         return Verdict(failure="unreadable: the server's answer has no choices[0].message.content")
     if not isinstance(text, str) or (is_yes := read_answer(text)) is None:
-        return Verdict(failure=f"unreadable: {str(text)!r}"[:_LONGEST_REASON])
+        return Verdict(failure="unreadable: neither yes nor no")
     return Verdict(is_yes=is_yes)
 
 

@@ -15,7 +15,7 @@ from penstock.labels.answer_file import TARGETS, PersonsAnswer, read_answers
 from penstock.labels.schema import AUDIT, GOOD
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
-from penstock.lake.selection import among, ids_of
+from penstock.lake.selection import among
 from penstock.records.clock import WriterClock
 from penstock.records.ids import label_id
 from penstock.records.label import AnnotatorKind, Label
@@ -96,7 +96,7 @@ def _turns(lake: Lake, column: str, values: Collection[str]) -> list[_Turn]:
     if column == "interaction_id":
         rows = lake.current("interactions", ids=sorted(values))
     else:
-        candidates = ids_of(lake.rows_with("interactions", column, sorted(values)), "interaction_id")
+        candidates = lake.ids_with("interactions", column, sorted(values))
         rows = among(lake.current("interactions", ids=candidates), column, values)
     return from_arrow(_Turn, rows.select(*_Turn.__struct_fields__).to_pyarrow())
 
@@ -136,7 +136,7 @@ def _standing(lake: Lake, targets: Sequence[str]) -> dict[tuple[str, str, str], 
     """What each person last answered about these targets."""
     if not targets:
         return {}
-    rows = lake.current("labels", ids=ids_of(lake.rows_with("labels", "target_id", targets), "label_id"))
+    rows = lake.current("labels", ids=lake.ids_with("labels", "target_id", targets))
     found: list[Label] = lake.to_records("labels", rows.filter(_.annotator_kind == AnnotatorKind.PERSON.value))
     superseded = {label.supersedes for label in found}
     return {(label.target_id, label.dimension, label.annotator): label for label in found if label.label_id not in superseded}

@@ -30,7 +30,6 @@ from penstock.labels.vote_rows import (
     votes_sql,
 )
 from penstock.lake.lake import Lake
-from penstock.lake.selection import ids_of, ids_of_any
 from penstock.lake.snapshot import current_sql
 from penstock.lake.tables import reader
 from penstock.lake.watermarks import Horizon, advancing
@@ -191,20 +190,18 @@ class ModelStage:
         # A turn that is new tells that the one before it was not the last; what is only settled anew changes nothing else.
         sessions = _named("session_id", [telling, settled.rows])
         ids = _named("interaction_id", [telling])
-        of_sessions = (
-            ids_of(lake.rows_with("interactions", "session_id", sessions), "interaction_id") if sessions.num_rows else ids
-        )
+        of_sessions = lake.ids_with("interactions", "session_id", sessions) if sessions.num_rows else ids
         reached = {self._marks["signals"]: signals.version, self._marks["interactions"]: settled.version}
         return _named("interaction_id", [ids, of_sessions]), reached
 
     def _labels_of(self, interactions: pa.Table, by: LabelledBy, as_of: datetime) -> pa.Table:
         lake = self._lake
         turns = lake.current("interactions", ids=interactions).select(*INTERACTION_COLUMNS).to_pyarrow()
-        about = [lake.rows_with("signals", "interaction_id", interactions)]
+        about = [lake.ids_with("signals", "interaction_id", interactions)]
         if (sessions := _named("session_id", [turns])).num_rows:
-            about.append(lake.rows_with("signals", "session_id", sessions))
-        signals = lake.current("signals", ids=ids_of_any(about, "signal_id")).select(*SIGNAL_COLUMNS).to_pyarrow()
-        given = lake.current("labels", ids=ids_of(lake.rows_with("labels", "interaction_id", interactions), "label_id"))
+            about.append(lake.ids_with("signals", "session_id", sessions))
+        signals = lake.current("signals", ids=_named("signal_id", about)).select(*SIGNAL_COLUMNS).to_pyarrow()
+        given = lake.current("labels", ids=lake.ids_with("labels", "interaction_id", interactions))
         engine = duckdb.connect()
         engine.execute("SET TimeZone = 'UTC'")
         for name, rows in (("signals", signals), ("interactions", turns), ("labels", given.to_pyarrow())):

@@ -18,7 +18,7 @@ from penstock.labels.rules import RULES, SIGNALS, Answer, Evidence, Rule
 from penstock.labels.schema import RESPONSE_QUALITY, register_schema
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
-from penstock.lake.selection import among, ids_of
+from penstock.lake.selection import among
 from penstock.lake.tables import reader
 from penstock.lake.watermarks import Horizon, advancing
 from penstock.records.clock import WriterClock
@@ -107,7 +107,7 @@ def _of_sessions(lake: Lake, settled: pa.Table) -> set[str]:
     sessions = [item for item in pc.unique(there.column("session_id")).to_pylist() if item]
     if not sessions:
         return set()
-    candidates = ids_of(lake.rows_with("interactions", "session_id", sessions), "interaction_id")
+    candidates = lake.ids_with("interactions", "session_id", sessions)
     current = lake.current("interactions", ids=candidates)
     return _names(among(current.filter(current.application.isin(sorted(copying))), "session_id", sessions))
 
@@ -158,7 +158,7 @@ def _labellable(lake: Lake, touched: Sequence[str]) -> list[Labellable]:
 def _signals_of(lake: Lake, touched: Sequence[str], definitions: Collection[str] | None) -> dict[str, dict[str, Signal]]:
     """Per interaction the latest signal of each name; one without a value is no evidence."""
     found: dict[str, dict[str, Signal]] = defaultdict(dict)
-    candidates = ids_of(lake.rows_with("signals", "interaction_id", touched), "signal_id")
+    candidates = lake.ids_with("signals", "interaction_id", touched)
     rows = lake.current("signals", ids=candidates).filter(_.value.notnull(), _.name.isin(sorted(SIGNALS)))
     if definitions is not None:
         rows = rows.filter(rows.definition.isin(sorted(definitions)))
@@ -174,7 +174,7 @@ def _moved_on(lake: Lake, interactions: Iterable[Labellable], copying: Collectio
     sessions = {item.session_id for item in interactions if item.session_id and item.application in copying}
     if not sessions:
         return set()
-    candidates = ids_of(lake.rows_with("interactions", "session_id", sorted(sessions)), "interaction_id")
+    candidates = lake.ids_with("interactions", "session_id", sorted(sessions))
     rows = among(lake.current("interactions", ids=candidates), "session_id", sessions)
     last: dict[str, datetime] = {}
     for row in rows.select("session_id", "started_at").to_pyarrow().to_pylist():
@@ -189,7 +189,7 @@ def _moved_on(lake: Lake, interactions: Iterable[Labellable], copying: Collectio
 def _standing(lake: Lake, touched: Sequence[str]) -> Mapping[tuple[str, str], Label]:
     """The label that each rule last gave each interaction."""
     rules = [rule.annotator for rule in RULES]
-    labels = lake.current("labels", ids=ids_of(lake.rows_with("labels", "interaction_id", touched), "label_id"))
+    labels = lake.current("labels", ids=lake.ids_with("labels", "interaction_id", touched))
     labels = labels.filter(labels.annotator.isin(rules), labels.annotator_kind == AnnotatorKind.PROGRAM.value)
     standing: dict[tuple[str, str], Label] = {}
     superseded: set[str] = set()

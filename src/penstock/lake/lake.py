@@ -133,15 +133,19 @@ class Lake:
         *,
         ids: Sequence[str] | pa.Table | None = None,
         dates: tuple[date, date] | None = None,
+        indexed: bool = False,
     ) -> ir.Table:
         """The rows that count, as known at a time: per id the highest revision with known_at <= at.
 
-        To look rows up by something that changes, find candidate ids among the revisions() first and give them as `ids`;
-        `dates` reads the partitions from one day to another only.
+        To look rows up by something that changes, find candidate ids with ids_with() first and give them as `ids`; `dates`
+        reads the partitions from one day to another only. `indexed` opens only files that may hold the ids: for who asks again
+        and again, since the first question reads the ids of every file into memory.
         """
         if at is not None:
             require_answerable(self._open(table), at)
         snapshot = self.snapshot(table, dates)
+        if indexed and ids is not None:
+            snapshot = self._near(table, snapshot.table.id_column, ids, dates)
         condition, kept = self._candidates.condition(snapshot.table.id_column, ids) if ids is not None else (None, None)
         expression = self._expression(table, current_sql(snapshot, at, condition))
         self._candidates.keep(kept, expression.op())
@@ -166,14 +170,24 @@ class Lake:
         self._candidates.keep(kept, expression.op())
         return expression
 
-    def ids_with_key(self, table: str, column: str, keys: Sequence[str] | pa.Table) -> pa.Table:
-        """The ids of the rows, superseded ones too, whose map in a column has one of these keys; rows_with() for maps."""
-        near = self._near(table, column, keys, None)
-        condition, kept = self._candidates.condition("key", keys)
-        name, rows = quote(near.table.id_column), source_sql(near)
-        found = self.query(
-            f"SELECT DISTINCT {name} FROM (SELECT {name}, unnest(map_keys({quote(column)})) AS key FROM {rows}) WHERE {condition}"
+    def ids_with(
+        self, table: str, column: str, ids: Sequence[str] | pa.Table, *, dates: tuple[date, date] | None = None
+    ) -> pa.Table:
+        """The ids of rows_with(), each once: the candidates among which current() finds the rows that count."""
+        near = self._near(table, column, ids, dates)
+        return self._distinct_ids(
+            near, f"SELECT {quote(near.table.id_column)}, {quote(column)} AS key FROM {source_sql(near)}", ids
         )
+
+    def ids_with_key(self, table: str, column: str, keys: Sequence[str] | pa.Table) -> pa.Table:
+        """The ids of the rows, superseded ones too, whose map in a column has one of these keys; ids_with() for maps."""
+        near = self._near(table, column, keys, None)
+        unfolded = f"SELECT {quote(near.table.id_column)}, unnest(map_keys({quote(column)})) AS key FROM {source_sql(near)}"
+        return self._distinct_ids(near, unfolded, keys)
+
+    def _distinct_ids(self, near: Snapshot, keyed: str, keys: Sequence[str] | pa.Table) -> pa.Table:
+        condition, kept = self._candidates.condition("key", keys)
+        found = self.query(f"SELECT DISTINCT {quote(near.table.id_column)} FROM ({keyed}) WHERE {condition}")
         self._candidates.keep(kept, found)
         return found
 

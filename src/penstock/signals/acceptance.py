@@ -7,8 +7,6 @@ client says `ignored`, it is 0. A verdict that still comes takes its place. That
 `silent`. What is neither clear nor consistent is kept without a value, with the reason.
 """
 
-from datetime import timedelta
-
 import ibis
 import ibis.expr.types as ir
 import numpy
@@ -16,8 +14,9 @@ import pyarrow as pa
 
 from penstock.records.signal import SignalKind
 from penstock.signals.compared_texts import numbers_of, text_pairs, texts_of, with_found
-from penstock.signals.definition import EVIDENCE, SESSION_QUIET_S, BatchDefinition, Tables
+from penstock.signals.definition import EVIDENCE, BatchDefinition, Tables
 from penstock.signals.reports import STATE_IN_TEXT, acceptance_reports, findings_of, named
+from penstock.signals.session_ends import in_sessions, quiet_since
 from penstock.signals.text_edit import kept_shares
 
 _STATE, _REASON, _OFFERED, _FINAL = (f"{EVIDENCE}{name}" for name in ("state", "reason", "offered", "final"))
@@ -53,11 +52,11 @@ def _select(tables: Tables) -> ir.Table:
 
 def _sessions_over(tables: Tables) -> ir.Table:
     """Sessions that have been quiet for long, with when their last turn started."""
-    turns = tables.interactions
+    turns = in_sessions(tables.interactions)
     sessions = turns.group_by(of_session=turns.session_id).aggregate(
         last_started=turns.started_at.max(), last_ended=turns.ended_at.max()
     )
-    return sessions.filter(sessions.last_ended <= tables.as_of - timedelta(seconds=SESSION_QUIET_S)).drop("last_ended")
+    return sessions.filter(sessions.last_ended <= quiet_since(tables)).drop("last_ended")
 
 
 def _judge(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -69,4 +68,4 @@ def _judge(batch: pa.RecordBatch) -> pa.RecordBatch:
     return with_found(batch, value, {_REASON: reasons}, without=[_OFFERED, _FINAL])
 
 
-ACCEPTANCE = BatchDefinition(name="acceptance", version=2, source="reports", select=_select, judge=_judge, awaits_quiet=True)
+ACCEPTANCE = BatchDefinition(name="acceptance", version=3, source="reports", select=_select, judge=_judge, awaits_quiet=True)

@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from penstock.lake.arrow_schema import arrow_schema, from_arrow
 from penstock.lake.arrow_values import column_values
 from penstock.lake.lake import Lake
-from penstock.lake.selection import ids_of
 from penstock.lake.tables import TABLES
 from penstock.records.ids import signal_ids
 from penstock.records.signal import Signal
@@ -54,7 +53,9 @@ def definition_key(definition: Definition) -> str:
 def standing_signals(lake: Lake, definitions: Iterable[Definition], targets: pa.Table, since: date) -> pa.Table:
     """The current signals that these definitions have found of these targets, none of which happened before a day."""
     days = (since, date.max)
-    candidates = ids_of(lake.rows_with("signals", "target_id", targets, dates=days), "signal_id")
+    candidates = lake.ids_with("signals", "target_id", targets, dates=days)
+    if candidates.num_rows == 0:
+        return NO_SIGNALS
     current = lake.current("signals", ids=candidates, dates=days)
     by_these = current.filter(current.definition.isin([label(definition) for definition in definitions]))
     rows: pa.Table = by_these.drop("date").to_pyarrow()

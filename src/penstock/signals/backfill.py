@@ -11,7 +11,6 @@ import duckdb
 import pyarrow as pa
 
 from penstock.lake.lake import Lake
-from penstock.lake.selection import ids_of
 from penstock.records.ids import signal_id
 from penstock.signals.amend import NO_SIGNALS, WITHDRAWN, definition_key
 from penstock.signals.definition import Definition, label
@@ -49,7 +48,7 @@ def no_longer_found(
 ) -> pa.Table:
     """Rows without a value for what other versions of a definition have found of these targets and this one has not."""
     days = (since, date.max)
-    candidates = ids_of(lake.rows_with("signals", "target_id", targets, dates=days), "signal_id")
+    candidates = lake.ids_with("signals", "target_id", targets, dates=days)
     if candidates.num_rows == 0:
         return NO_SIGNALS
     current = lake.current("signals", ids=candidates, dates=days)

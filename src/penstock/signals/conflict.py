@@ -10,7 +10,7 @@ import numpy
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from penstock.signals.readings import BAD, GOOD, Reading
+from penstock.signals.readings import BAD, GOOD, Reading, reading_of
 from penstock.signals.traffic import ALL, fetch
 
 Bools = NDArray[numpy.bool_]
@@ -29,7 +29,8 @@ def load_said(connection: duckdb.DuckDBPyConnection, names: Sequence[str], readi
     """The table `said` (n, code, is_good): what each signal says of each target, by its reading."""
     connection.execute("CREATE TABLE said (n BIGINT, code INTEGER, is_good BOOLEAN)")
     for code, name in enumerate(names):
-        for says, bound in readings[name].bounds() if name in readings else ():
+        reading = reading_of(name, readings)
+        for says, bound in reading.bounds() if reading is not None else ():
             connection.execute(
                 f"INSERT INTO said SELECT n, code, {says == GOOD} FROM votes WHERE code = {code} AND {bound.sql('value')}"
             )

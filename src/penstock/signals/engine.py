@@ -18,6 +18,7 @@ from penstock.signals.definition import Definition, Tables
 from penstock.signals.scope import Scope
 
 BATCH_ROWS = 10_000
+KEPT_TURNS = 50_000  # so few are worth holding in memory, with their words, for all definitions
 
 
 class Engine(Protocol):
@@ -44,7 +45,7 @@ class LakeEngine:
 
     def current(self, table: str, ids: pa.Table, days: tuple[date, date] | None = None) -> ir.Table:
         """The current rows with these ids."""
-        return self._lake.current(table, ids=ids, dates=days)
+        return self._lake.current(table, ids=ids, dates=days, indexed=days is None)
 
     def keep(self, rows: ir.Table) -> ir.Table:
         """The same rows in memory."""
@@ -61,7 +62,10 @@ def tables_of(engine: Engine, scope: Scope, as_of: datetime, exposures: tuple[st
     turns = engine.current("interactions", scope.turns, scope.days)
     if exposures is not None:
         turns = turns.filter(turns.exposure.isin(exposures))
-    return Tables(reports=engine.keep(_reports(engine, scope)), interactions=turns, as_of=as_of)
+    if scope.turns.num_rows <= KEPT_TURNS:
+        turns = engine.keep(turns)
+    reports = _reports(engine, scope)
+    return Tables(reports=engine.keep(reports) if scope.reports.num_rows else reports, interactions=turns, as_of=as_of)
 
 
 def _reports(engine: Engine, scope: Scope) -> ir.Table:

@@ -23,7 +23,7 @@ from penstock.signals.natural_feedback import FEEDBACK, NAME, UNSURE
 JUDGED = "feedback_judge@1"  # the definition on the signals that a judge gives
 LOOK_BACK = timedelta(days=7)  # how long after a message it is still put to the judge
 MOST_ATTEMPTS = 3  # at answers that could not be had, or read, from a server that answered others
-NEXT, ATTEMPTS, ASKED = "next_interaction_id", "attempts", "questions"
+NEXT, ATTEMPTS, ASKED, ASKED_AT = "next_interaction_id", "attempts", "questions", "asked_at"
 _PAGE = 1_000
 _A_DAY = timedelta(days=1)
 
@@ -82,13 +82,19 @@ def stale(standing: Mapping[str, Signal], cues: Mapping[str, Signal]) -> list[Si
 def find_due(lake: Lake, now: datetime, standing: Mapping[str, Signal], exposures: Collection[str], most: int) -> list[Due]:
     """Up to so many unsure readings that have no answer, newest first."""
     done = [row for row in standing.values() if _is_done(row)]
-    found: list[Due] = []
+    found: dict[str, Due] = {}  # a target that was unsure of one message, and then of another, may stand on several pages
     for page in range(1_000):
         targets = _page(lake, now, done, page)
-        found += _with_texts(lake, now, still_unsure(lake, now, targets), standing, exposures)
+        unsure = {target: cue for target, cue in still_unsure(lake, now, targets).items() if not _is_answered(cue, standing)}
+        found.update({due.cue.target_id: due for due in _with_texts(lake, now, unsure, standing, exposures)})
         if len(found) >= most or len(targets) < _PAGE:
             break
-    return sorted(found, key=lambda due: due.cue.occurred_at, reverse=True)[:most]
+    return sorted(found.values(), key=lambda due: due.cue.occurred_at, reverse=True)[:most]
+
+
+def _is_answered(cue: Signal, standing: Mapping[str, Signal]) -> bool:
+    before = standing.get(cue.target_id)
+    return before is not None and _is_done(before) and before.evidence[NEXT] == cue.evidence[NEXT]
 
 
 def _is_done(row: Signal) -> bool:

@@ -18,6 +18,7 @@ from penstock.records.signal import Signal, SignalKind
 from penstock.signals.amend import NO_SIGNALS, amend
 from penstock.signals.feedback_due import (
     ASKED,
+    ASKED_AT,
     ATTEMPTS,
     JUDGED,
     NEXT,
@@ -114,8 +115,8 @@ def _ask(judge: Judge, chunk: Sequence[Due]) -> tuple[list[_Answer], str | None]
     said = judge.ask([[due.doubt.question(code) for code in due.doubt.suspicions] for due in chunk])
     answers = [_Answer(due=due, verdicts=verdicts) for due, verdicts in zip(chunk, said, strict=True) if verdicts]
     given_up = len(answers) < len(chunk) or all(answer.verdicts[-1].is_away for answer in answers)
-    failures = [answer.verdicts[-1].failure for answer in answers if answer.verdicts[-1].is_away]
-    return answers, failures[-1] if given_up and failures else None
+    last = [answer.verdicts[-1] for answer in answers if answer.verdicts[-1].is_away]
+    return answers, (last[-1].detail or last[-1].failure) if given_up and last else None
 
 
 def _write(lake: Lake, judge: Judge, clock: WriterClock, now: datetime, answers: Sequence[_Answer], *, is_away: bool) -> None:
@@ -123,7 +124,7 @@ def _write(lake: Lake, judge: Judge, clock: WriterClock, now: datetime, answers:
     with lake.writing():
         cues = still_unsure(lake, now, [answer.due.cue.target_id for answer in answers])
         found = [
-            _signal(judge, clock, answer, attempts=answer.due.attempts + (not is_away))
+            _signal(judge, clock, answer, now, attempts=answer.due.attempts + (not is_away))
             for answer in answers
             if (cue := cues.get(answer.due.cue.target_id)) is not None and cue.evidence[NEXT] == answer.due.cue.evidence[NEXT]
         ]
@@ -131,7 +132,7 @@ def _write(lake: Lake, judge: Judge, clock: WriterClock, now: datetime, answers:
         _append(lake, clock, found, [standing[row.target_id] for row in found if row.target_id in standing])
 
 
-def _signal(judge: Judge, clock: WriterClock, answer: _Answer, attempts: int) -> Signal:
+def _signal(judge: Judge, clock: WriterClock, answer: _Answer, now: datetime, attempts: int) -> Signal:
     cue, verdicts = answer.due.cue, answer.verdicts
     finding = finding_of(answer.due.doubt, verdicts)
     evidence = {
@@ -139,6 +140,7 @@ def _signal(judge: Judge, clock: WriterClock, answer: _Answer, attempts: int) ->
         "suspected": ",".join(code.value for code in answer.due.doubt.suspicions[: len(verdicts)]),
         ASKED: str(len(verdicts)),
         ATTEMPTS: str(attempts),
+        ASKED_AT: now.isoformat(),  # by which every question is a row of its own, and counts, however often it fails alike
         NEXT: cue.evidence[NEXT],
         **({} if finding.code is None else {"code": finding.code}),
     }

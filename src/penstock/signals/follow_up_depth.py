@@ -4,22 +4,19 @@ Steps of a program within one turn, which share trace and words, count once. 0 i
 end or a bad one, this does not say.
 """
 
-from datetime import timedelta
-
 import ibis
 import ibis.expr.types as ir
 
 from penstock.records.signal import SignalKind
-from penstock.signals.definition import SESSION_QUIET_S, ExpressionDefinition, Tables
+from penstock.signals.definition import ExpressionDefinition, Tables
+from penstock.signals.session_ends import conversation, quiet_since
 
 
 def _select(tables: Tables) -> ir.Table:
-    turns = tables.interactions
-    is_thin = ~turns.content_sampled.fill_null(True)
-    asked = turns.filter(turns.session_id.notnull(), turns.prompt_text.notnull() | is_thin)
+    asked = conversation(tables.interactions)
     words = asked.trace_id.concat(asked.prompt_text.fill_null("")).hexdigest("md5")
     sessions = asked.group_by("session_id").aggregate(turns=words.nunique(), calls=asked.count(), last=asked.ended_at.max())
-    over = sessions.filter(sessions["last"] <= tables.as_of - timedelta(seconds=SESSION_QUIET_S))
+    over = sessions.filter(sessions["last"] <= quiet_since(tables))
     return over.select(
         "session_id",
         target_kind=ibis.literal("session"),
@@ -34,5 +31,5 @@ def _select(tables: Tables) -> ir.Table:
 
 
 FOLLOW_UP_DEPTH = ExpressionDefinition(
-    name="follow_up_depth", version=1, source="interactions", select=_select, awaits_quiet=True
+    name="follow_up_depth", version=2, source="interactions", select=_select, awaits_quiet=True
 )

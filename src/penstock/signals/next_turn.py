@@ -5,6 +5,8 @@ Within one trace the same words are a program's second step, not a person's. A r
 the same, only with nothing to read. An answer that failed, or asked for a tool, is none that anybody speaks of.
 """
 
+from collections.abc import Sequence
+
 import ibis
 
 from penstock.signals.definition import RETURN_WITHIN_S
@@ -39,11 +41,13 @@ def requests(interactions: ibis.Table) -> ibis.Table:
     return interactions.filter(interactions.prompt_text.notnull() | is_thin)
 
 
-def next_by(asked: ibis.Table, who: str) -> dict[str, ibis.Value]:
-    """The columns OF_NEXT of the next request of the same `who`, a column of these requests."""
-    same = [asked[who], asked.application.fill_null(""), asked.prompt_name.fill_null(""), asked.exposure]
+def next_by(asked: ibis.Table, who: str, columns: Sequence[str] = OF_NEXT) -> dict[str, ibis.Value]:
+    """Columns of the next request of the same `who`, a column of these requests; NULL where that is unknown."""
+    # Without this all requests of unknown people would be one partition, which is sorted as a whole.
+    known = ibis.ifelse(asked[who].notnull(), asked[who], asked.interaction_id)
+    same = [known, asked[who].isnull(), asked.application.fill_null(""), asked.prompt_name.fill_null(""), asked.exposure]
     window = ibis.window(group_by=same, order_by=[asked.started_at, asked.interaction_id])
-    return {name: asked[name].lead(1).over(window) for name in OF_NEXT}
+    return {name: asked[name].lead(1).over(window) for name in columns}
 
 
 def speaks_of_an_answer(pairs: ibis.Table) -> list[ibis.Value]:

@@ -51,6 +51,7 @@ _FAILED = re.compile(
 )
 _READ_OF_RESULT = 400
 _NULL = msgspec.Raw(b"null")
+_NO_ERROR = (b"null", b'""', b"false", b"{}", b"[]")
 
 
 class _Call(Struct):
@@ -158,7 +159,7 @@ def predict(
 
 def read_calls(calls: str | None, messages: str | None) -> tuple[int, int, int]:
     """How many calls, how many repeat another with the same arguments, how many failed; `calls` has a JSON list per line."""
-    made = [call for line in (calls or "").splitlines() for call in _read_line(line)]
+    made = [call for line in (calls or "").split("\n") if line for call in _read_line(line)]
     different = {(str(call.name), bytes(call.arguments)) for call in made}
     failed = {str(call.id) for call in made if call.id is not None and _has_failed(call.result, call.error)}
     unnamed = sum(call.id is None and _has_failed(call.result, call.error) for call in made)
@@ -184,7 +185,7 @@ def _answers(messages: str | None) -> list[_Part]:
 
 
 def _has_failed(result: msgspec.Raw, error: msgspec.Raw = _NULL) -> bool:
-    if bytes(error) not in (b"null", b'""', b"false"):
+    if bytes(error) not in _NO_ERROR:
         return True
     return _FAILED.search(bytes(result)[:_READ_OF_RESULT].decode("utf-8", "replace")) is not None
 
@@ -194,5 +195,5 @@ def _integers(batch: pa.RecordBatch, name: str) -> NDArray[numpy.int64]:
 
 
 PREDICTED_COMPLETION = BatchDefinition(
-    name="predicted_completion", version=1, source="interactions", select=_select, judge=_judge, awaits_quiet=True
+    name="predicted_completion", version=2, source="interactions", select=_select, judge=_judge, awaits_quiet=True
 )

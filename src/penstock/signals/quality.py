@@ -21,7 +21,7 @@ from penstock.signals.audit import Audited, graded_auc, load_audit, measure, sha
 from penstock.signals.conflict import Conflict, find_conflicts, load_said
 from penstock.signals.coverage import Key, coverage_sums, load_counts, said_shares
 from penstock.signals.drift import NO_DRIFT, Drift, find_drift
-from penstock.signals.readings import GOOD, READINGS, Bound, Reading
+from penstock.signals.readings import GOOD, READINGS, Bound, Reading, reading_of
 from penstock.signals.traffic import (
     ALL,
     Period,
@@ -159,7 +159,7 @@ def _tell(connection: duckdb.DuckDBPyConnection, question: Question, audited: Au
         learning=audited.learning,
         homeless=audited.homeless,
         unmeasured=tuple(_unmeasured(connection, rows)),
-        unread=tuple(sorted({names[key[2]] for key in sums if names[key[2]] not in question.readings})),
+        unread=tuple(sorted({names[key[2]] for key in sums if reading_of(names[key[2]], question.readings) is None})),
     )
 
 
@@ -179,7 +179,7 @@ def _rows(facts: _Facts, key: Key) -> list[SignalQuality]:
     """One for each thing that a signal says, and one for a signal that says nothing of itself."""
     segment, kind, code = key
     name, audited, sums = facts.names[code], facts.audited, facts.sums[key]
-    reading = facts.readings.get(name)
+    reading = reading_of(name, facts.readings)
     among = (audited.kind == kind) & ((audited.segment == segment) | (segment == ALL))
     value = audited.values.get(code, numpy.full(len(among), numpy.nan))
     auc = graded_auc(audited, among, value, reading is None or reading.higher_is_better)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from penstock.records.feedback import OUTCOME_PREFIX
 from penstock.signals.covariates import Cases
 from penstock.signals.definition import SESSION_QUIET_S
-from penstock.signals.readings import Reading
+from penstock.signals.readings import Reading, reading_of
 
 Floats = NDArray[numpy.float64]
 Bools = NDArray[numpy.bool_]
@@ -46,11 +46,11 @@ def find_rate(name: str, values: Floats, cases: Cases, readings: Mapping[str, Re
     there = numpy.isfinite(values)
     if not there.any():
         return None
-    reading = readings.get(name)
+    reading = reading_of(name, readings)
     reporting = numpy.isin(cases.application, numpy.unique(cases.application[there]))
     is_retry = name == RETRY
     among = reporting & (there | ~_may_go_on(cases)) if is_retry else reporting
-    is_share = name not in _MEANS and _is_there_or_not(name, values[there], reading)
+    is_share = _mean_of(name) is None and _is_there_or_not(name, values[there], reading)
     if is_share:
         seen = there | (cases.has_next & cases.has_words) if is_retry else reporting
         outcome, (lowest, highest, note) = _happened(values, reading).astype(float), (0.0, 1.0, "")
@@ -75,13 +75,18 @@ def find_rate(name: str, values: Floats, cases: Cases, readings: Mapping[str, Re
 
 def happened_in(name: str, values: Floats, readings: Mapping[str, Reading]) -> Bools:
     """The cases in which a signal says what it is there to say."""
-    return _happened(values, readings.get(name))
+    return _happened(values, reading_of(name, readings))
 
 
 def _is_there_or_not(name: str, values: Floats, reading: Reading | None) -> bool:
     """Whether a signal is an event: it says only one thing, or has only one value."""
     one_sided = reading is not None and (reading.good is None or reading.bad is None)
     return one_sided or bool((values == values[0]).all() and values[0] > 0.0 and not name.startswith(OUTCOME_PREFIX))
+
+
+def _mean_of(name: str) -> tuple[float, float] | None:
+    """Between what a signal lies that is known by its mean: by its name or that of its family, as retention.30s."""
+    return _MEANS.get(name.partition(".")[0])
 
 
 def _happened(values: Floats, reading: Reading | None) -> Bools:
@@ -96,8 +101,9 @@ def _happened(values: Floats, reading: Reading | None) -> Bools:
 def _range(name: str, values: Floats) -> tuple[float, float, str]:
     """The lowest and the highest that a value can be, and what to say where that is not known."""
     low, high = float(values.min()), float(values.max())
-    if name in _MEANS and _MEANS[name][0] <= low and high <= _MEANS[name][1]:
-        return (*_MEANS[name], "")
+    whole = _mean_of(name)
+    if whole is not None and whole[0] <= low and high <= whole[1]:
+        return (*whole, "")
     if low >= 0.0 and high <= 1.0:
         return 0.0, 1.0, ""
     return low, high if high > low else low + 1.0, f"bounds are of the values seen, {low:g} to {high:g}"

@@ -93,7 +93,7 @@ READINGS: Mapping[str, Reading] = {
     "rating": _reading("good>0,bad<0"),
     "copy": _reading("good>0"),
     "acceptance": _reading("good>=0.5,bad<0.5"),
-    "retention": _reading("good>=0.67,bad<=0.33"),
+    "retention.*": _reading("good>=0.67,bad<=0.33"),
     "completion": _reading("good>=0.5,bad<0.5"),
     "feedback": _reading("good>0,bad<-0.2"),  # a question what it means is neither
     "edit": _reading("good<0.2,bad>0.5"),
@@ -101,6 +101,11 @@ READINGS: Mapping[str, Reading] = {
     "regenerate": _reading("bad>0"),
     "abandonment": _reading("bad>=0.5"),
 }
+
+
+def reading_of(name: str, readings: Mapping[str, Reading]) -> Reading | None:
+    """How a signal is read: by its name, or that of its family, as `retention.*` for retention.30s; None for not at all."""
+    return readings.get(name, readings.get(f"{name.partition('.')[0]}.*"))
 
 
 def parse_readings(texts: Iterable[str]) -> dict[str, Reading]:

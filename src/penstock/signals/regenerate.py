@@ -10,11 +10,11 @@ import ibis.expr.types as ir
 
 from penstock.records.signal import SignalKind
 from penstock.signals.definition import SESSION_QUIET_S, ExpressionDefinition, Tables
-from penstock.signals.next_turn import TOOL_CALLS
+from penstock.signals.next_turn import OF_NEXT, TOOL_CALLS, next_by, requests
 from penstock.signals.reports import findings_of, regenerate_reports
 
 LEAST_GAP_S = 2.0  # a person has to see the answer first
-_NEXT = ("interaction_id", "trace_id", "prompt_text", "started_at", "input_tokens", "response_model")
+_NEXT = (*OF_NEXT, "input_tokens", "response_model")
 
 
 def _from_reports(tables: Tables) -> ir.Table:
@@ -24,15 +24,11 @@ def _from_reports(tables: Tables) -> ir.Table:
 
 
 def _from_behaviour(tables: Tables) -> ir.Table:
-    turns = tables.interactions
-    is_thin = ~turns.content_sampled.fill_null(True)
-    asked = turns.filter(turns.session_id.notnull(), turns.prompt_text.notnull() | is_thin)
-    same = [asked.session_id, asked.application.fill_null(""), asked.prompt_name.fill_null(""), asked.exposure]
-    window = ibis.window(group_by=same, order_by=[asked.started_at, asked.interaction_id])
+    asked = requests(tables.interactions)
     pairs = asked.select(
         "interaction_id", "session_id", "trace_id", "prompt_text", "ended_at", "error_type", "finish_reason",
         "input_tokens", "response_model",
-        **{f"next_{name}": asked[name].lead(1).over(window) for name in _NEXT},
+        **{f"next_{name}": value for name, value in next_by(asked, "session_id", _NEXT).items()},
     )  # fmt: skip
     is_counted_alike = (pairs.response_model == pairs.next_response_model).fill_null(False)
     has_grown = is_counted_alike & (pairs.input_tokens != pairs.next_input_tokens).fill_null(False)

@@ -15,7 +15,7 @@ from penstock.records.signal import SignalKind
 from penstock.signals.compared_texts import numbers_of, text_pairs, with_found
 from penstock.signals.definition import EVIDENCE, BatchDefinition, Tables
 from penstock.signals.reports import findings_of, retention_reports
-from penstock.signals.text_edit import kept_shares, measure_edits, plain
+from penstock.signals.text_edit import changed_characters, kept_shares
 
 MOSTLY_UNCHANGED_BELOW = 0.33
 _OFFERED, _READING, _REASON = (f"{EVIDENCE}{name}" for name in ("offered", "reading", "reason"))
@@ -39,8 +39,7 @@ def _judge(batch: pa.RecordBatch) -> pa.RecordBatch:
     pairs, share = text_pairs(batch, _OFFERED, "text"), numbers_of(batch, "value")
     share[pairs.is_there] = kept_shares(pairs.offered, pairs.final)
     changed = 1.0 - share
-    edits = measure_edits([plain(text) for text in pairs.offered], [plain(text) for text in pairs.final])
-    changed[pairs.is_there] = edits.character_share
+    changed[pairs.is_there] = changed_characters(pairs.offered, pairs.final)
     evidence = {_READING: [_read(one) for one in changed.tolist()], _REASON: [_ask(one) for one in changed.tolist()]}
     return with_found(batch, share, evidence, without=[_OFFERED])
 

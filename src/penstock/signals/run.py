@@ -25,13 +25,21 @@ from penstock.signals.backfill import COMPLETE, incomplete, no_longer_found, tur
 from penstock.signals.definition import Definition, Tables, label
 from penstock.signals.definitions import DEFINITIONS
 from penstock.signals.engine import Engine, LakeEngine, tables_of
-from penstock.signals.scope import FEEDBACK_COLUMNS, INTERACTION_COLUMNS, Scope, find_scope, quiet_sessions, scope_of_turns
+from penstock.signals.scope import (
+    FEEDBACK_COLUMNS,
+    INTERACTION_COLUMNS,
+    Scope,
+    find_scope,
+    quiet_sessions,
+    scope_of_quiet,
+    scope_of_turns,
+)
 
 INTERACTIONS_WATERMARK = reader("interactions", "signals")
 FEEDBACK_WATERMARK = reader("feedback", "signals")
 QUIET_UNTIL = "signals:quiet"  # seconds since 1970 until when sessions that have gone quiet have been looked at
 QUIET_INTERVAL_S = 60  # how often they are looked for
-MAX_ROWS = 100_000
+MAX_ROWS = 250_000
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +101,7 @@ class Run:
         if self._lake.transaction_version("signals", INTERACTIONS_WATERMARK) is not None:
             definitions, reached = [one for one, _ in behind.values()], min(day for _, day in behind.values())
             for day, turns in turns_after(self._lake, reached, max_rows):
-                scope = scope_of_turns(self._lake, turns, with_reports=True)
+                scope = scope_of_turns(self._lake, turns)
                 written += self._append(self._signals(scope, definitions, anew=True), dict.fromkeys(behind, day))
         self._append(NO_SIGNALS, dict.fromkeys(behind, COMPLETE))
         return written
@@ -115,14 +123,13 @@ class Run:
         now, before = int(self._as_of.timestamp()), self._lake.transaction_version("signals", QUIET_UNTIL)
         waiting = [definition for definition in self._definitions if definition.awaits_quiet]
         if before is None:
-            return self._append(NO_SIGNALS, {QUIET_UNTIL: now}) and None
+            self._append(NO_SIGNALS, {QUIET_UNTIL: now})
+            return None
         if not waiting or now - before < QUIET_INTERVAL_S:
             return None
         until = min(now, before + _MOST_QUIET_S)
         turns = quiet_sessions(self._lake, datetime.fromtimestamp(before, UTC), datetime.fromtimestamp(until, UTC))
-        with_reports = any(definition.source == "reports" for definition in waiting)
-        scope = scope_of_turns(self._lake, turns, with_reports=with_reports)
-        signals = self._signals(scope, waiting) if turns.num_rows else NO_SIGNALS
+        signals = self._signals(scope_of_quiet(self._lake, turns), waiting) if turns.num_rows else NO_SIGNALS
         return self._append(signals, {QUIET_UNTIL: until})
 
     def _append(self, signals: pa.Table, reached: dict[str, int]) -> Counter[str]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.lake.lake import Lake
-from penstock.lake.selection import ids_of, ids_of_any
+from penstock.lake.selection import ids_of
 from penstock.records.feedback import SETTLED, FeedbackStatus
 from penstock.signals.definition import RETURN_WITHIN_S, SESSION_QUIET_S
 from penstock.signals.reports import acceptance_reports
@@ -22,7 +22,9 @@ from penstock.signals.reports import acceptance_reports
 FEEDBACK_COLUMNS = ("feedback_id", "interaction_id", "session_id", "attribution", "status", "revision")
 INTERACTION_COLUMNS = ("interaction_id", "session_id", "user_id", "started_at", "revision")
 
-# How far around a changed interaction the rest of its session, and what its user asked before and after, may start.
+# A session counts as one for so long from a changed turn; what lies further off is neither read nor judged anew.
+LONGEST_SESSION = timedelta(days=14)
+# How far around a session what its user asked before and after may start.
 NEIGHBOURHOOD = timedelta(seconds=RETURN_WITHIN_S)
 
 _TURN_COLUMNS = ("interaction_id", "session_id", "user_id", "application", "prompt_name", "exposure", "started_at")
@@ -62,17 +64,18 @@ def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table, as_of: da
     told = _ids(matched.column("interaction_id"), of_sessions, _shares(matched), *_left_behind(lake, feedback))
     # The first revision of an interaction has no report that is not new as well.
     reported = _ids(told.column(0), amended.column("interaction_id"))
-    reports = _reports_on(lake, reported)
+    reports, shared = _reports_on(lake, reported)
     offers = _open_offers(lake, reports)
     turns, behaving, days = _turns(lake, _together(interactions, offers))
     if _come_late(interactions, as_of):
-        passed_over = _open_offers(lake, _reports_on(lake, behaving))
-        reported = _ids(reported.column(0), passed_over.column("interaction_id"))
-        reports = _reports_on(lake, reported)
+        passed_over = _open_offers(lake, _reports_on(lake, behaving)[0])
+        if passed_over.num_rows:
+            reported = _ids(reported.column(0), passed_over.column("interaction_id"))
+            reports, shared = _reports_on(lake, reported)
     return Scope(
         reported=reported,
         reports=reports,
-        shared=_shared_on(lake, reported),
+        shared=shared,
         behaving=behaving,
         turns=turns,
         days=days,
@@ -80,16 +83,30 @@ def find_scope(lake: Lake, interactions: pa.Table, feedback: pa.Table, as_of: da
     )
 
 
-def scope_of_turns(lake: Lake, turns: pa.Table, *, with_reports: bool = False) -> Scope:
-    """The sessions of these turns; with what was reported on either, or without."""
-    needed, behaving, days = _turns(lake, turns)
-    reported = behaving if with_reports else _ids()
+def scope_of_turns(lake: Lake, turns: pa.Table) -> Scope:
+    """The sessions of these turns, with what was reported on either."""
+    found = _turns(lake, turns)
+    _, behaving, _ = found
+    return _scope_of(lake, found, behaving)
+
+
+def scope_of_quiet(lake: Lake, turns: pa.Table) -> Scope:
+    """Sessions that have gone quiet, of which these are the last turns; with the offers in them that have no verdict."""
+    found = _turns(lake, turns)
+    _, behaving, _ = found
+    offers = _open_offers(lake, _reports_on(lake, behaving)[0])
+    return _scope_of(lake, found, _ids(offers.column("interaction_id")))
+
+
+def _scope_of(lake: Lake, found: tuple[pa.Table, pa.Table, tuple[date, date]], reported: pa.Table) -> Scope:
+    turns, behaving, days = found
+    reports, shared = _reports_on(lake, reported)
     return Scope(
         reported=reported,
-        reports=_reports_on(lake, reported),
-        shared=_shared_on(lake, reported),
+        reports=reports,
+        shared=shared,
         behaving=behaving,
-        turns=needed,
+        turns=turns,
         days=days,
         since=days[0] - _DAY,
     )
@@ -138,10 +155,12 @@ def _together(first: pa.Table, second: pa.Table) -> pa.Table:
 
 def _open_offers(lake: Lake, reports: pa.Table) -> pa.Table:
     """The interactions that were offered, by these reports, and have no verdict."""
-    feedback = lake.current("feedback", ids=reports)
-    told = feedback.filter(feedback.status == FeedbackStatus.MATCHED, feedback.interaction_id.notnull())
-    fates = acceptance_reports(told.mutate(target_id=told.interaction_id))
-    offered = ids_of(fates.filter(fates.state == "offered"), "interaction_id")
+    offered = pa.table({"interaction_id": pa.array([], pa.string())})
+    if reports.num_rows:
+        feedback = lake.current("feedback", ids=reports)
+        told = feedback.filter(feedback.status == FeedbackStatus.MATCHED, feedback.interaction_id.notnull())
+        fates = acceptance_reports(told.mutate(target_id=told.interaction_id))
+        offered = ids_of(fates.filter(fates.state == "offered"), "interaction_id")
     found: pa.Table = lake.current("interactions", ids=offered).select(*INTERACTION_COLUMNS).to_pyarrow()
     return found
 
@@ -154,22 +173,17 @@ def _come_late(interactions: pa.Table, as_of: datetime | None) -> bool:
     return first <= as_of - timedelta(seconds=SESSION_QUIET_S)
 
 
-def _reports_on(lake: Lake, reported: pa.Table) -> pa.Table:
-    """The reports that are, or were, about these targets."""
+def _reports_on(lake: Lake, reported: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The reports that are, or were, about these targets; and those among them that are about several interactions."""
     if reported.num_rows == 0:
-        return pa.table({"feedback_id": pa.array([], pa.string())})
-    on_interactions = lake.rows_with("feedback", "interaction_id", reported)
+        none = pa.table({"feedback_id": pa.array([], pa.string())})
+        return none, none
+    on_interactions = lake.ids_with("feedback", "interaction_id", reported)
     on_sessions = lake.rows_with("feedback", "session_id", reported)
-    on_sessions = on_sessions.filter(on_sessions.interaction_id.isnull())
-    whole, shared = ids_of_any([on_interactions, on_sessions], "feedback_id"), _shared_on(lake, reported)
-    return _ids(whole.column(0), shared.column(0)).rename_columns(["feedback_id"]) if shared.num_rows else whole
-
-
-def _shared_on(lake: Lake, reported: pa.Table) -> pa.Table:
-    """The reports that are, or were, about several interactions with one of these among them."""
-    if reported.num_rows == 0:
-        return pa.table({"feedback_id": pa.array([], pa.string())})
-    return lake.ids_with_key("feedback", "attribution", reported)
+    whole_sessions = ids_of(on_sessions.filter(on_sessions.interaction_id.isnull()), "feedback_id")
+    shared = lake.ids_with_key("feedback", "attribution", reported)
+    reports = _ids(on_interactions.column(0), whole_sessions.column(0), shared.column(0))
+    return reports.rename_columns(["feedback_id"]), shared
 
 
 def _turns(lake: Lake, seeds: pa.Table) -> tuple[pa.Table, pa.Table, tuple[date, date]]:
@@ -199,7 +213,8 @@ def _turns(lake: Lake, seeds: pa.Table) -> tuple[pa.Table, pa.Table, tuple[date,
         "SELECT DISTINCT user_id AS id FROM turns WHERE user_id IS NOT NULL AND session_id IN (SELECT id FROM sessions)"
     ).to_arrow_table()
     # A session that goes on for long is read whole, and what its user asked after its end.
-    span = (span[0] - NEIGHBOURHOOD, span[1] + NEIGHBOURHOOD)
+    reach = _reach(lake, sessions, bounds["min"].as_py(), bounds["max"].as_py())
+    span = (min([span[0], *reach]) - NEIGHBOURHOOD, max([span[1], *reach]) + NEIGHBOURHOOD)
     engine.unregister("turns")
     engine.register("turns", _of_people(lake, sessions, users, span, seeds))
     engine.execute(f"CREATE OR REPLACE TABLE following AS {_NEXT}")
@@ -226,6 +241,16 @@ def _former_sessions(lake: Lake, seeds: pa.Table, span: tuple[datetime, datetime
     return _ids(revisions.select("session_id").distinct().to_pyarrow().column(0))
 
 
+def _reach(lake: Lake, sessions: pa.Table, first: datetime, last: datetime) -> list[datetime]:
+    """When the turns of these sessions began, the first and the last of all; none where there is no turn."""
+    if sessions.num_rows == 0:
+        return []
+    days = ((first - LONGEST_SESSION).date(), (last + LONGEST_SESSION).date())
+    rows = lake.rows_with("interactions", "session_id", sessions, dates=days)
+    extent = rows.aggregate(first=rows.started_at.min(), last=rows.started_at.max()).to_pyarrow().to_pylist()[0]
+    return [at for at in extent.values() if at is not None]
+
+
 def _column(rows: pa.Table, name: str) -> pa.Table:
     return _ids(rows.column(name))
 
@@ -237,11 +262,11 @@ def _of_people(lake: Lake, sessions: pa.Table, users: pa.Table, span: tuple[date
     """
     days = (span[0].date(), span[1].date())
     found = [
-        lake.rows_with("interactions", who, ids, dates=days)
+        lake.ids_with("interactions", who, ids, dates=days).column(0)
         for who, ids in (("session_id", sessions), ("user_id", users))
         if ids.num_rows
     ]
-    rows = lake.current("interactions", ids=ids_of_any(found, "interaction_id"), dates=days)
+    rows = lake.current("interactions", ids=_ids(*found), dates=days)
     rows = rows.filter(rows.started_at.between(*span))
     is_thin = ~rows.content_sampled.fill_null(True)  # its words were sampled out, but it was a turn
     turns: pa.Table = rows.select(*_TURN_COLUMNS, is_request=rows.prompt_text.notnull() | is_thin).to_pyarrow()

@@ -12,6 +12,7 @@ import ibis
 
 from penstock.records.interaction import Exposure
 from penstock.signals.definition import RETURN_WITHIN_S, SESSION_QUIET_S, Tables
+from penstock.signals.next_turn import requests
 
 _ASIDE = (Exposure.SHADOW.value, Exposure.JUDGE.value)
 ASKED_CHARACTERS = 1_000  # of each request
@@ -20,14 +21,14 @@ _OF_NEXT = ("interaction_id", "session_id", "started_at", "asked")
 _TURN = ("interaction_id", "session_id", "user_id", "started_at", "ended_at")
 
 
+def in_sessions(interactions: ibis.Table) -> ibis.Table:
+    """What belongs to a session, without what shadows and judges said beside it."""
+    return interactions.filter(interactions.session_id.notnull(), ~interactions.exposure.isin(_ASIDE))
+
+
 def conversation(interactions: ibis.Table) -> ibis.Table:
     """The turns of sessions in which somebody asked something, with their words or without."""
-    is_thin = ~interactions.content_sampled.fill_null(True)
-    return interactions.filter(
-        interactions.session_id.notnull(),
-        ~interactions.exposure.isin(_ASIDE),
-        interactions.prompt_text.notnull() | is_thin,
-    )
+    return requests(in_sessions(interactions))
 
 
 def last_turns(tables: Tables, columns: Mapping[str, Callable[[ibis.Table], ibis.Value]]) -> ibis.Table:

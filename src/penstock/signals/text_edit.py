@@ -111,6 +111,12 @@ def kept_shares(offered: Sequence[str], final: Sequence[str]) -> npt.NDArray[num
     return numpy.maximum(in_words, _ratio(numpy.minimum(around, numpy.minimum(whole, _lengths(final))), whole))
 
 
+def changed_characters(offered: Sequence[str], final: Sequence[str]) -> npt.NDArray[numpy.float64]:
+    """Characters changed over the characters of the longer text, formatting aside."""
+    offered, final = [plain(text) for text in offered], [plain(text) for text in final]
+    return _ratio(_pairwise(offered, final, Levenshtein.distance), numpy.maximum(_lengths(offered), _lengths(final)))
+
+
 def plain(text: str) -> str:
     """A text without what only formats it."""
     text = unicodedata.normalize("NFC", text[:MOST_CHARACTERS]).translate(_QUOTES).translate(_DASHES)

@@ -121,16 +121,16 @@ def load_votes(connection: duckdb.DuckDBPyConnection, lake: Lake, selected: Sele
     if selected.definitions is not None:
         rows = rows.filter(rows.definition.isin(selected.definitions))
     load(
-        connection, "said", rows.select("target_kind", "target_id", "name", "value", "occurred_at"),
-        "target_kind AS kind, target_id AS id, name, value, occurred_at", "isfinite(value)",
+        connection, "said", rows.select("target_kind", "target_id", "name", "value", "occurred_at", "known_at", "definition"),
+        "target_kind AS kind, target_id AS id, name, value, occurred_at, known_at, definition", "isfinite(value)",
     )  # fmt: skip
     connection.execute(
         "CREATE TABLE names AS SELECT (row_number() OVER (ORDER BY name) - 1)::INTEGER AS code, name FROM "
         "(SELECT DISTINCT name FROM said)"
     )
     connection.execute(
-        "CREATE TABLE votes AS SELECT n, code, arg_max(value, occurred_at) AS value, max(occurred_at) AS said_at FROM said "
-        "JOIN targets USING (kind, id) JOIN names USING (name) GROUP BY ALL"
+        "CREATE TABLE votes AS SELECT n, code, arg_max(value, (occurred_at, known_at, definition)) AS value, "
+        "max(occurred_at) AS said_at FROM said JOIN targets USING (kind, id) JOIN names USING (name) GROUP BY ALL"
     )
     connection.execute("DROP TABLE said")
 

@@ -28,7 +28,7 @@ class Trial(Struct, frozen=True, kw_only=True):
 def try_definition(lake: Lake, definition: Definition, sample: int, as_of: datetime, examples: int = 10) -> Trial:
     """Run a definition over the newest interactions, so many at least where there are as many."""
     seeds = _newest(lake, sample)
-    scope = scope_of_turns(lake, seeds, with_reports=True)
+    scope = scope_of_turns(lake, seeds)
     engine = LakeEngine(lake)
     batches = list(engine.find(definition, tables_of(engine, scope, as_of, None)))
     found = pa.Table.from_batches(batches, FINDINGS)
