@@ -1,3 +1,7 @@
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
 import pyarrow.parquet as pq
 import pytest
 from msgspec import Struct, defstruct
@@ -7,10 +11,12 @@ from penstock.lake.arrow_schema import arrow_schema, to_arrow
 from penstock.lake.creation import create_table, empty_file
 from penstock.lake.delta import open_delta
 from penstock.lake.lake import Lake
+from penstock.lake.local_place import LocalPlace
 from penstock.lake.open_table import OpenTable
 from penstock.lake.place import Place
 from penstock.lake.snapshot import current_sql
 from penstock.lake.tables import TABLES, Table, find_table
+from penstock.settings import LakeSettings
 from tests.lake.on_disk import only_on_disk
 from tests.lake.rows import NOON, make_signal, shown
 
@@ -77,3 +83,32 @@ def test_a_column_that_changes_its_type_is_an_error(root: Place) -> None:
     create_table(root, _declare(("size", int)))
     with pytest.raises(StorageError, match=r"holds size with another type"):
         create_table(root, _declare(("size", str)))
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_many_that_make_a_lake_at_the_same_time_all_find_it_made(tmp_path: Path, attempt: int) -> None:
+    barrier = Barrier(8)
+
+    def make(number: int) -> None:
+        lake = Lake(tmp_path, LakeSettings())
+        barrier.wait()
+        lake.create()
+        lake.append("signals", [make_signal(number)])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(make, range(8)))
+    assert len(shown(Lake(tmp_path, LakeSettings()))) == 8
+
+
+def test_many_that_add_a_column_at_the_same_time_all_find_it_added(tmp_path: Path) -> None:
+    create_table(LocalPlace(tmp_path), _declare())
+    wider, barrier = _declare(("note", str | None), ("more", str | None)), Barrier(8)
+
+    def widen(_: int) -> None:
+        barrier.wait()
+        create_table(LocalPlace(tmp_path), wider)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(widen, range(8)))
+    names = [field.name for field in open_delta(LocalPlace(tmp_path) / "things").schema().fields]
+    assert sorted(names) == sorted(arrow_schema(wider).names)

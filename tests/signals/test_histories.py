@@ -1,4 +1,7 @@
-"""Whatever the history, what stands in the end is what one run over the final rows finds."""
+"""Whatever the history, what stands in the end is what one run over the final rows finds.
+
+A probe may look as far as a definition is promised to see: its session whole, and the next request of its user within a day.
+"""
 
 import random
 from datetime import timedelta
@@ -25,9 +28,10 @@ PROBES = {
     "following": SignalSettings(
         sql="""
         SELECT interaction_id, value, next FROM (
-          SELECT interaction_id, 1 AS value, lead(interaction_id) OVER (PARTITION BY user_id, application ORDER BY started_at,
-            interaction_id) AS next
-          FROM interactions WHERE user_id IS NOT NULL AND prompt_text IS NOT NULL AND prompt_name IS NULL AND exposure = 'served')
+          SELECT interaction_id, 1 AS value, CASE WHEN lead(started_at) OVER asked <= started_at + INTERVAL 1 DAY
+            THEN lead(interaction_id) OVER asked END AS next
+          FROM interactions WHERE user_id IS NOT NULL AND prompt_text IS NOT NULL AND prompt_name IS NULL AND exposure = 'served'
+          WINDOW asked AS (PARTITION BY user_id, application ORDER BY started_at, interaction_id))
         """
     ),
 }
@@ -113,7 +117,7 @@ def run(lake: Lake, definitions: dict[str, Definition], chance: random.Random, *
     run_signals(lake, clock, definitions=definitions, as_of=as_of, max_rows=chance.choice((1, 3, None)))
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 40))])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 20))])
 def test_any_history_ends_in_the_signals_of_one_run(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     everything = all_definitions(PROBES, tmp_path)

@@ -1,8 +1,11 @@
 """Making a table, or bringing an older one up to the columns declared now; columns are only ever added, and may be empty."""
 
+import time
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import Field, Schema
+from deltalake.exceptions import DeltaError
 
 from penstock.errors import StorageError
 from penstock.lake.arrow_schema import arrow_schema
@@ -13,6 +16,8 @@ from penstock.lake.place import Place
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import PARTITION, Table
 from penstock.lake.transaction_log import list_versions, log_folder
+
+_ATTEMPTS = 5
 
 
 def create_table(root: Place, table: Table) -> None:
@@ -26,9 +31,14 @@ def create_table(root: Place, table: Table) -> None:
         if log_folder(path).is_dir() and list_versions(path) and _is_written(empty_file(root, table), schema):
             return
         path.make_folder()
-        if not log_folder(path).is_dir() or not list_versions(path):
-            create_delta(path, schema, mode="ignore", configuration=table_configuration(table))
-        _add_missing_columns(path, schema)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                _make(path, table, schema)
+                break
+            except DeltaError:  # most likely another process is making it too
+                if attempt == _ATTEMPTS:
+                    raise
+                time.sleep(0.05 * attempt)
         make_log_durable(path, list_versions(path)[-2:])
         path.synchronise()
         _write_empty_file(empty_file(root, table), schema)
@@ -37,6 +47,12 @@ def create_table(root: Place, table: Table) -> None:
 def empty_file(root: Place, table: Table) -> Place:
     """A Parquet file with every declared column and no row; every read begins with it."""
     return root / "_schema" / table.name / f"{PARTITION}=1970-01-01" / "empty.parquet"
+
+
+def _make(path: Place, table: Table, schema: pa.Schema) -> None:
+    if not log_folder(path).is_dir() or not list_versions(path):
+        create_delta(path, schema, mode="ignore", configuration=table_configuration(table))
+    _add_missing_columns(path, schema)
 
 
 def _add_missing_columns(path: Place, schema: pa.Schema) -> None:
