@@ -4,12 +4,13 @@ import numpy
 import pytest
 
 from penstock.errors import BadInputError
+from penstock.labels.labelling_functions import FUNCTIONS
 from penstock.signals.readings import BAD, GOOD, READINGS, parse_readings, reading_of
 
 
 def test_directions_are_those_of_the_design():
     higher = {name for name, reading in READINGS.items() if reading.higher_is_better}
-    assert {"rating", "copy", "acceptance", "retention.*", "completion", "feedback"} == higher
+    assert {"rating", "copy", "acceptance", "retention.*", "completion", "predicted_completion", "feedback"} == higher
     assert {"edit", "retry", "abandonment"} <= READINGS.keys() - higher
 
 
@@ -39,3 +40,7 @@ def test_a_signal_of_a_family_is_read_as_the_family_unless_its_own_reading_is_st
     assert reading_of("retention.30s", READINGS) == reading_of("retention", READINGS) == READINGS["retention.*"]
     assert reading_of("retention.30s", parse_readings(["retention.30s:good>=0.9"])).good.threshold == 0.9
     assert reading_of("outcome.tests", READINGS) is None
+
+
+def test_every_signal_that_a_built_in_labelling_function_reads_has_a_reading():
+    assert [name for name in {function.signal for function in FUNCTIONS.values()} if reading_of(name, READINGS) is None] == []

@@ -52,6 +52,11 @@ def test_a_follow_up_that_shares_most_words_is_no_retry(first: str, second: str)
     assert probability(first, second, 90.0) < 0.5
 
 
+@pytest.mark.parametrize("said", ["go on", "Continue.", "next page", "yes please", "ok", "more", "please continue"])
+def test_going_on_twice_is_no_retry(said: str) -> None:
+    assert probability(said, said, 30.0) == 0.0
+
+
 def test_another_request_is_not_even_a_candidate() -> None:
     assert probability("how do I sort a list", "book a table for two") == 0.0
     assert probability("", "anything") == 0.0
@@ -103,6 +108,16 @@ def test_a_finding_says_what_spoke_for_it() -> None:
         "found_by": "session_id",
         "answer": "cut_off",
     }
+
+
+@pytest.mark.parametrize(("gap_s", "kind", "value"), [(-5.0, "network", None), (1.9, "network", None), (2.0, "exact", 0.95)])
+def test_a_second_try_before_anybody_can_have_read_is_a_program_s_and_has_no_value(
+    gap_s: float, kind: str, value: float | None
+) -> None:
+    (row,) = pairs([("sort a list", "sort a list")]).to_pylist()
+    batch = pa.RecordBatch.from_pylist([{**row, "next_started_at": row["ended_at"] + timedelta(seconds=gap_s)}])
+    (found,) = RETRY.find(batch).to_pylist()
+    assert (dict(found["evidence"])["kind"], found["value"]) == (kind, value)
 
 
 def test_what_is_unlikely_is_no_finding() -> None:

@@ -11,6 +11,7 @@ import ibis
 
 from penstock.signals.definition import RETURN_WITHIN_S
 
+LEAST_GAP_S = 2.0  # a person has to see the answer before asking again
 MOST_CHARACTERS = 4_000  # of a request that are read
 TOOL_CALLS = ("tool_call", "tool_calls", "tool-calls", "function_call")
 OF_NEXT = ("interaction_id", "trace_id", "prompt_text", "started_at")

@@ -95,6 +95,7 @@ READINGS: Mapping[str, Reading] = {
     "acceptance": _reading("good>=0.5,bad<0.5"),
     "retention.*": _reading("good>=0.67,bad<=0.33"),
     "completion": _reading("good>=0.5,bad<0.5"),
+    "predicted_completion": _reading("good>=0.7,bad<=0.3"),  # from where its labelling functions vote
     "feedback": _reading("good>0,bad<-0.2"),  # a question what it means is neither
     "edit": _reading("good<0.2,bad>0.5"),
     "retry": _reading("bad>=0.5"),

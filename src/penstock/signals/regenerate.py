@@ -10,10 +10,9 @@ import ibis.expr.types as ir
 
 from penstock.records.signal import SignalKind
 from penstock.signals.definition import SESSION_QUIET_S, ExpressionDefinition, Tables
-from penstock.signals.next_turn import OF_NEXT, TOOL_CALLS, next_by, requests
+from penstock.signals.next_turn import LEAST_GAP_S, OF_NEXT, TOOL_CALLS, next_by, requests
 from penstock.signals.reports import findings_of, regenerate_reports
 
-LEAST_GAP_S = 2.0  # a person has to see the answer first
 _NEXT = (*OF_NEXT, "input_tokens", "response_model")
 
 

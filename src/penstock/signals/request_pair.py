@@ -37,7 +37,7 @@ _MANY_WORDS = 8.0
 class Pairs(Struct, frozen=True, kw_only=True):
     """Pairs of requests by column, in the order given."""
 
-    is_exact: Flags  # the same text but for case and spacing, and not empty
+    is_exact: Flags  # the same text but for case and spacing, neither empty nor a mere "go on"
     is_near: Flags  # a word in common, or a cue that the first was not understood; others are other requests
     word_set: Floats  # 0 to 1; 0 for what is not near
     features: Floats  # pairs by FEATURES; 0 for what is not near
@@ -50,7 +50,7 @@ def read_pairs(first: "pa.Array[Any]", second: "pa.Array[Any]", apart_s: ArrayLi
     codes = numpy.asarray(texts.indices)
     before, after = codes[: len(first)], codes[len(first) :]
     is_said = numpy.asarray(pc.not_equal(requests.text, pa.scalar("")), dtype=bool)
-    spoken = is_said[before] & is_said[after]
+    spoken = is_said[before] & is_said[after] & ~requests.continues[after]
     taken: Any = requests.text.take(pa.array(before))
     is_exact = spoken & numpy.asarray(pc.equal(taken, requests.text.take(pa.array(after))), dtype=bool)
     shared = numpy.asarray(requests.content[before].multiply(requests.content[after]).sum(axis=1)).ravel()

@@ -36,6 +36,11 @@ _DENIAL = (
 _MOST_COMPLAINT_WORDS = 40
 _QUESTION = r"^\W*(?:how|what|why|when|where|who|which|is|are|does|do|did|can|could|will|would|should|has|have|was|were|if)\b"
 _FOLLOW_UP = r"^\W*(?:and|also|what about|how about|then|but|okay|ok|thanks|thank you|great|next|now)\b"
+# Said twice, what goes on is no retry; the whole of a request.
+_CONTINUATION = (
+    r"^\W*(?:(?:please|ok|okay|yes|and|now)\W+)?(?:go on|continue|keep going|carry on|proceed|go ahead|more|next(?: one| page"
+    r"| step| question)?|another(?: one)?|yes|yeah|yep|ok|okay|thanks|thank you)(?:\W+please)?\W*$"
+)
 _REFERENCE = r"\b(?:it|its|they|them|their|this|that|these|those|he|she|his|her|above|one|ones|there)\b"
 # Endings, one after the other, as in Porter's stemmer cut short; last, of a doubled letter at the end one is left.
 _ENDINGS = (
@@ -58,6 +63,7 @@ class RequestWords(Struct, frozen=True, kw_only=True):
     complains: Flags  # says so of the answer, as it seems
     follows: Flags  # opens as one that goes on from the answer
     refers: Flags  # has a word that stands for something said before
+    continues: Flags  # only says that it is to go on
 
 
 def read_requests(texts: "pa.Array[Any]") -> RequestWords:
@@ -76,6 +82,7 @@ def read_requests(texts: "pa.Array[Any]") -> RequestWords:
         complains=denies & (words < _MOST_COMPLAINT_WORDS) & ~_matches(text, _QUESTION),
         follows=_matches(text, _FOLLOW_UP),
         refers=_matches(text, _REFERENCE),
+        continues=_matches(text, _CONTINUATION),
     )
 
 

@@ -1,8 +1,9 @@
 """retry: the probability that the next request asks for the same again, because this answer did not do. Implicit.
 
 Worked out from behaviour: two consecutive requests of one session, or of one user, within 90 s of the answer. The same words
-again are `exact`, a regenerate button or a network's second try; others go through a logistic model and are `rephrase`. An answer
-that failed or asked for a tool is no answer to be dissatisfied with; whether it was empty or cut off is evidence.
+again are `exact`; sooner than two seconds after the answer, or before its end, they are `network`, a program's second try, which
+says nothing of the answer and has no value. Others go through a logistic model and are `rephrase`. An answer that failed or asked
+for a tool is no answer to be dissatisfied with; whether it was empty or cut off is evidence.
 """
 
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from penstock.records.signal import SignalKind
 from penstock.signals.definition import RETRY_GAP_S, BatchDefinition, Tables
-from penstock.signals.next_turn import OF_NEXT, next_by, requests, speaks_of_an_answer
+from penstock.signals.next_turn import LEAST_GAP_S, OF_NEXT, next_by, requests, speaks_of_an_answer
 from penstock.signals.request_pair import Model, read_pairs
 
 EXACT_PROBABILITY = 0.95
@@ -113,6 +114,8 @@ def _judge(batch: pa.RecordBatch) -> pa.RecordBatch:
     apart_s = _seconds_between(batch.column("started_at"), batch.column("next_started_at"))
     verdicts = judge_retries(batch.column("prompt_text"), batch.column("next_prompt_text"), apart_s)
     found = numpy.flatnonzero(verdicts.probability > 0.0)
+    is_exact = verdicts.is_exact[found]
+    is_network = is_exact & (gap_s[found] < LEAST_GAP_S)
     rows = batch.take(pa.array(found, pa.int64()))
     columns: dict[str, Any] = {
         "target_kind": pa.repeat("interaction", len(found)),
@@ -121,10 +124,10 @@ def _judge(batch: pa.RecordBatch) -> pa.RecordBatch:
         "session_id": rows.column("session_id"),
         "name": pa.repeat("retry", len(found)),
         "kind": pa.repeat(SignalKind.IMPLICIT.value, len(found)),
-        "value": pa.array(verdicts.probability[found].round(6)),
+        "value": pa.array(verdicts.probability[found].round(6), mask=is_network),
         "occurred_at": rows.column("next_started_at"),
         "source": pa.repeat("behaviour", len(found)),
-        "evidence_kind": pa.array(numpy.where(verdicts.is_exact[found], "exact", "rephrase").tolist(), pa.string()),
+        "evidence_kind": pa.array(numpy.select([is_network, is_exact], ["network", "exact"], "rephrase").tolist(), pa.string()),
         "evidence_next_interaction_id": rows.column("next_interaction_id"),
         "evidence_similarity": _decimals(verdicts.word_set[found], 4),
         "evidence_gap_s": _decimals(gap_s[found], 3),
@@ -145,4 +148,4 @@ def _decimals(values: NDArray[numpy.float64], digits: int) -> "pa.Array[Any]":
     return pa.array([f"{value:.{digits}f}" for value in values.tolist()], pa.string())
 
 
-RETRY = BatchDefinition(name="retry", version=2, source="interactions", select=_select, judge=_judge)
+RETRY = BatchDefinition(name="retry", version=3, source="interactions", select=_select, judge=_judge)
