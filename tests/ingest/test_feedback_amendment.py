@@ -33,3 +33,10 @@ def test_of_several_deliveries_at_once_the_last_content_counts_whatever_their_or
     for rows in ([REPORT, later], [later, REPORT], [REPORT, REPORT, later]):
         assert fold_repeats(rows)[REPORT.feedback_id].value == 0.0
     assert fold_repeats([REPORT, REPORT]) == {REPORT.feedback_id: REPORT}
+
+
+def test_what_it_was_shared_by_is_forgotten() -> None:
+    shared = msgspec.structs.replace(SETTLED, interaction_id=None, status="attributed", attribution={"i_1": 0.5, "i_2": 0.5})
+    amended = amend(shared, msgspec.structs.replace(REPORT, name="other", known_at=at(9_000)))
+    assert amended is not None
+    assert amended.attribution is None

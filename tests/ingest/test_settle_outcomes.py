@@ -156,3 +156,28 @@ def test_chunks_of_any_size_give_the_same(lake: Lake, clock: WriterClock) -> Non
         1.0: ("superseded", {}), 3.0: ("superseded", {}), 5.0: ("superseded", {}),
         7.0: ("attributed", {0: 0.25, 1: 0.25, 2: 0.25, 3: 0.25}),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("between", [by("all"), OutcomeSettling()])
+def test_a_definition_that_is_put_back_as_it_was_is_applied_to_everything_again(
+    lake: Lake, clock: WriterClock, between: OutcomeSettling
+) -> None:
+    lake.append("interactions", [touch(0, 0.0), touch(1, 5.0)])
+    lake.append("feedback", [solved(10.0)])
+    settle(lake, clock, by())
+    settle(lake, clock, between)
+    lake.append("feedback", [solved(11.0, ticket="8")])
+    settle(lake, clock, between)
+    lake.append("interactions", [touch(2, 10.5, ticket="8"), touch(3, 9.0, ticket="8")])
+    settle(lake, clock, between)
+    settle(lake, clock, by())
+    assert given_to(lake) == {10.0: ("attributed", {1: 1.0}), 11.0: ("attributed", {2: 1.0})}
+    version = lake.version("feedback")
+    assert settle(lake, clock, by()) == SettledFeedback()
+    assert lake.version("feedback") == version
+
+
+def test_without_definitions_nothing_is_committed_for_them(lake: Lake, clock: WriterClock) -> None:
+    version = lake.version("feedback")
+    assert settle(lake, clock, OutcomeSettling()) == SettledFeedback()
+    assert lake.version("feedback") == version

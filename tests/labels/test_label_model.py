@@ -108,3 +108,12 @@ def test_a_pattern_without_votes_or_silence_has_the_share_of_good_ones():
         times=numpy.ones(1),
     )
     assert probabilities(silent, ORDERED, parameters) == pytest.approx([parameters.prevalence])
+
+
+def test_an_audit_of_a_function_that_has_given_one_answer_so_far_makes_it_no_worse():
+    names = [name for name in ALL if name != "not_completed"]
+    blind, _, _ = judged(Simulated(functions=names))
+    told, _, _ = judged(Simulated(functions=names, audited=0.2))
+    before, after = (next(one for one in fit.parameters.groups if one.voters == ("completion",)) for fit in (blind, told))
+    assert (before.only_answer, after.only_answer) == ("good", "good")
+    assert (after.in_good, after.in_bad) == (pytest.approx(before.in_good, abs=0.1), pytest.approx(before.in_bad, abs=0.1))

@@ -88,7 +88,7 @@ def test_a_signal_about_a_session_counts_for_its_last_interaction_beside_its_own
     turns = [interaction("i", minutes=0), interaction("j", minutes=1), interaction("k", session=None)]
     rows, _ = votes(turns, [signal("rating", 0.9, None, "c"), signal("retry", 1.0, "j", evidence=[("kind", "exact")])])
     assert {name: row["fired"] for name, row in rows.items()} == {"i": 0, "j": 0b110, "k": 0}
-    assert rows["j"]["signal_ids"] == ["retry1.0", "rating0.9"]
+    assert rows["j"]["signal_ids"] == ["rating0.9", "retry1.0"]
     assert {name: row["went_on"] for name, row in rows.items()} == {"i": True, "j": False, "k": False}
 
 
@@ -134,3 +134,10 @@ def test_patterns_count_interactions_that_are_alike():
         ("chat", 0, 3.0, True),
         ("chat", 4, 2.0, True),
     ]
+
+
+def test_signals_behind_a_vote_stand_in_one_order_whatever_they_are_about():
+    turns = [interaction("i")]
+    signals = [signal("rating", 0.9, "i", signal_id="b"), signal("retry", 1.0, None, "c", signal_id="a")]
+    rows, _ = votes(turns, signals)
+    assert rows["i"]["signal_ids"] == sorted(rows["i"]["signal_ids"])

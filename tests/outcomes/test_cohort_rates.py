@@ -95,3 +95,23 @@ def test_no_cases_give_no_rates_and_another_cohort_is_refused() -> None:
     assert cohort_rates(drawn(2, 0.5, 1.0, 2.0).slice(0, 0), SETTINGS, "day") == []
     with pytest.raises(BadInputError, match="month"):
         cohort_rates(drawn(2, 0.5, 1.0, 2.0), SETTINGS, "month")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("young_h", [24.0, 168.0])
+def test_what_comes_after_the_window_is_no_part_of_the_rate(seed: int, young_h: float) -> None:
+    rng = numpy.random.default_rng(seed)
+    number, window_h = 4_000, 168.0
+    delay = numpy.where(rng.random(number) < 0.5, rng.exponential(200.0, number), numpy.inf)
+    within = 0.5 * (1.0 - numpy.exp(-window_h / 200.0))
+    settings = OutcomeSettings(keys=["k"], window_h=window_h)
+    age = rng.uniform(0.0, young_h, number)
+    age[:100] = 400.0  # too few to know the delays by
+    late = numpy.where(delay <= window_h, delay, numpy.inf)  # never attributed
+    (whole,) = cohort_rates(cases(age, late), settings, "all")
+    assert whole.provisional
+    assert whole.low is not None
+    assert whole.high is not None
+    assert whole.low - 0.01 < within < whole.high + 0.01
+    if young_h == window_h:
+        assert whole.rate == pytest.approx(within, abs=0.03)

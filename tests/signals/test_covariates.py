@@ -73,3 +73,12 @@ def test_values_stand_at_their_cases_and_those_of_sessions_at_their_sessions(lak
     assert numpy.isnan(values["completion"]).all()
     assert sessions.number == 2
     assert sorted(sessions.started_s) == [rows[0].started_at.timestamp(), rows[2].started_at.timestamp()]
+
+
+def test_rare_categories_go_together_and_not_with_the_most_common_one(lake):
+    segments = [name for place in range(12) for name in [f"s{place:02}"] * (20 - place)]
+    lake.append("interactions", [make_interaction(number, segment=name) for number, name in enumerate(segments)])
+    cases, *_ = loaded(lake)
+    columns = [place for place, name in enumerate(cases.origin) if name == "segment"]
+    is_common = cases.matrix[:, columns].sum(axis=1) == 0
+    assert int(is_common.sum()) == 20

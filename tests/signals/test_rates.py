@@ -3,7 +3,7 @@
 import numpy
 
 from penstock.signals.rates import COMES, RATES, REPORTS, STAYS, find_rate, happened_in
-from penstock.signals.readings import READINGS
+from penstock.signals.readings import READINGS, parse_readings
 from tests.signals.made_cases import make_cases
 
 NAN = numpy.nan
@@ -55,3 +55,10 @@ def test_ratings_outside_their_scale_are_bounded_by_what_was_seen():
 def test_a_signal_that_is_nowhere_has_no_rate():
     assert find_rate("copy", numpy.array([NAN, NAN]), make_cases(2), READINGS) is None
     assert happened_in("retry", numpy.array([NAN, 0.4, 0.6]), READINGS).tolist() == [False, False, True]
+
+
+def test_an_outcome_that_has_not_come_is_not_one_that_did_not_happen_however_it_is_read():
+    readings = parse_readings(["outcome.resolved:good>=1"])
+    rate = find_rate("outcome.resolved", numpy.array([1.0, NAN, 0.0, NAN]), make_cases(4), readings)
+    assert (rate.is_share, rate.heard) == (False, COMES)
+    assert numpy.isfinite(rate.outcome).tolist() == [True, False, True, False]

@@ -59,7 +59,7 @@ def model(
         raise BadInputError("--truth and --output go with --votes FILE; the lake's truth are the labels of people.")
     penstock = Penstock(loaded)
     stage = model_stage(penstock.lake, penstock.registry, loaded, penstock.clock, dimension, chosen)
-    with penstock.lake.writing():
+    with penstock.lake.alone():  # a worker that labels meanwhile would supersede the same labels
         run = stage.fit(utc_now())
     _print_run(run, as_json=json)
 
@@ -145,7 +145,7 @@ def _fit_file(votes: Path, truth: Path | None, output: Path | None, method: Meth
         "converged": fitted.converged,
         "merged": _merged(file.annotators, fitted.groups),
         "prevalence": prevalence,
-        **_accuracy(fitted, known),
+        **_accuracy(fitted, known, len(file.answers)),
     }
     rows = _annotators(file, fitted)
     if as_json:
@@ -162,17 +162,20 @@ def _merged(annotators: Sequence[str], groups: Sequence[Sequence[int]]) -> list[
     return [[annotators[one] for one in group] for group in groups if len(group) > 1]
 
 
-def _accuracy(fitted: LabelModel, truth: Indexes | None) -> dict[str, float | int]:
+def _accuracy(fitted: LabelModel, truth: Indexes | None, classes: int) -> dict[str, float | int]:
+    """Against what is known; F1 is of the last answer, which is the positive one where there are two."""
     if truth is None:
         return {}
     known = truth != ABSTAIN
     right = float(numpy.mean(fitted.answer[known] == truth[known]))
-    return {"with_truth": int(known.sum()), "accuracy": round(right, 4), "f1": round(_f1(fitted.answer[known], truth[known]), 4)}
+    return {
+        "with_truth": int(known.sum()),
+        "accuracy": round(right, 4),
+        "f1": round(_f1(fitted.answer[known], truth[known], classes - 1), 4),
+    }
 
 
-def _f1(answer: Indexes, truth: Indexes) -> float:
-    """Of the last answer, which is the positive one where there are two."""
-    positive = int(max(answer.max(), truth.max()))
+def _f1(answer: Indexes, truth: Indexes, positive: int) -> float:
     both = int(((answer == positive) & (truth == positive)).sum())
     return 2.0 * both / max(1, int((answer == positive).sum() + (truth == positive).sum()))
 

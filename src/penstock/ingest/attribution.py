@@ -34,8 +34,13 @@ class OutcomeDefinition(Struct, frozen=True, kw_only=True):
     settings: OutcomeSettings
 
     @property
+    def counter(self) -> str:
+        """The transaction that counts how often the settings have changed."""
+        return f"outcomes:{self.name}"
+
+    @property
     def mark(self) -> str:
-        """The transaction that says that all reports were attributed by these very settings; those of rates are left out."""
+        """The transaction that says when all reports were attributed by these very settings; those of rates are left out."""
         of = self.settings
         parts = (*sorted(of.keys), repr(of.window_h), of.rule, repr(of.half_life_h), repr(of.value))
         return f"outcomes:{self.name}:{digest(*parts)}"

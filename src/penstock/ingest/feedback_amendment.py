@@ -19,7 +19,7 @@ def amend(before: Feedback, after: Feedback) -> Feedback | None:
     changes = {name: getattr(after, name) for name in _CONTENT if getattr(after, name) != getattr(before, name)}
     if not changes:
         return None
-    settled = {"status": FeedbackStatus.RECEIVED, "interaction_id": None, "session_id": None, "reason": None}
+    settled = {"status": FeedbackStatus.RECEIVED, "interaction_id": None, "session_id": None, "reason": None, "attribution": None}
     return msgspec.structs.replace(before, **changes, redactions=after.redactions, known_at=after.known_at, **settled)
 
 

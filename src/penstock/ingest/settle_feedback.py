@@ -149,8 +149,10 @@ def _waiting(lake: Lake, named: Iterable[Named], expired_before: datetime) -> li
     named = list(named)
     traces = {row.trace_id for row in named}
     revisions = lake.revisions("feedback")
-    waited = revisions.filter(revisions.status == FeedbackStatus.PENDING)
-    on_spans = waited.filter(waited.target_kind == TargetKind.SPAN)  # hexadecimal, and may be given in capitals
+    pending = revisions.filter(revisions.status == FeedbackStatus.PENDING)
+    # What several interactions answered is clear once these turn out to be the same call.
+    waited = revisions.filter(revisions.status.isin((FeedbackStatus.PENDING, FeedbackStatus.AMBIGUOUS)))
+    on_spans = pending.filter(pending.target_kind == TargetKind.SPAN)  # hexadecimal, and may be given in capitals
     settled = revisions.filter(revisions.status.isin((FeedbackStatus.PENDING, FeedbackStatus.MATCHED, FeedbackStatus.AMBIGUOUS)))
     above = settled.filter(
         revisions.target_kind.isin((TargetKind.TRACE, TargetKind.RUN))
@@ -166,7 +168,7 @@ def _waiting(lake: Lake, named: Iterable[Named], expired_before: datetime) -> li
         ),
         among(above.mutate(trace=above.target_id.lower().split(":")[0].replace("-", "")), "trace", traces),
     ]
-    overdue = waited.filter(waited.known_at <= expired_before)
+    overdue = pending.filter(pending.known_at <= expired_before)
     candidates = ids_of_any([*(answered if named else ()), overdue], "feedback_id")
     if candidates.num_rows == 0:
         return []
@@ -180,6 +182,8 @@ def _waiting(lake: Lake, named: Iterable[Named], expired_before: datetime) -> li
 def _is_to_be_looked_at(row: Feedback, directory: Directory, traces: set[str], expired_before: datetime) -> bool:
     is_pending = row.status == FeedbackStatus.PENDING
     if is_pending and (row.known_at <= expired_before or directory.find(row)):
+        return True
+    if row.status == FeedbackStatus.AMBIGUOUS and directory.find(row):
         return True
     return _trace_of(row) in traces and (is_pending or row.target_kind != TargetKind.SPAN or row.reason is not None)
 

@@ -19,8 +19,10 @@ from penstock.ingest.plain_reports import REPORTS, as_reports, next_revision
 from penstock.lake.lake import Lake
 from penstock.lake.selection import ids_of
 from penstock.records.feedback import Feedback, FeedbackStatus, TargetKind
+from penstock.records.ids import digest
 from penstock.settings import Settings
 
+DECLARED = "outcomes:declared"  # counts how often other outcomes were defined than before
 KEYS = pa.schema([("target_key", pa.string()), ("target_id", pa.string())])
 
 
@@ -29,6 +31,11 @@ class OutcomeSettling(Struct, frozen=True, kw_only=True):
 
     definitions: Sequence[OutcomeDefinition] = ()
     exposures: Sequence[str] = ("served",)  # whose interactions an outcome may be about
+
+    @property
+    def mark(self) -> str:
+        """The transaction that says when outcomes of these names were defined, and no others."""
+        return f"{DECLARED}:{digest(*sorted(one.name for one in self.definitions))}"
 
     def is_defined(self, report: Feedback) -> bool:
         """Whether a report is attributed, and not merely matched."""
@@ -87,8 +94,8 @@ def settle_outcomes(
     for one in settling.definitions:
         own = given.filter(pc.equal(given.column("name"), pa.scalar(one.name)))
         touched = pa.concat_tables([own.select(KEYS.names), _only(carried, one)])
-        is_fresh = lake.transaction_version("feedback", one.mark) is None
-        reports = _reports(lake, one, None if is_fresh else distinct_keys(touched))
+        is_settled = _is_in_force(lake, one.mark, one.counter) and _is_in_force(lake, settling.mark, DECLARED)
+        reports = _reports(lake, one, distinct_keys(touched) if is_settled else None)
         changed = overlay.filter(pc.equal(overlay.column("name"), pa.scalar(one.name)))
         settled.append(_settle(lake, one, _overlaid(reports, changed), settling.exposures, now, expiry))
     return pa.concat_tables(settled)
@@ -197,5 +204,19 @@ def _reasons(rows: pa.Table, status: "pa.ChunkedArray[Any]", expiry: timedelta) 
 
 
 def marks(lake: Lake, settling: OutcomeSettling) -> Mapping[str, int]:
-    """The marks of definitions by which nothing was attributed yet, to be committed with what they give."""
-    return {one.mark: 1 for one in settling.definitions if lake.transaction_version("feedback", one.mark) is None}
+    """The marks of definitions by which reports are attributed from now on, to be committed with what they give.
+
+    A definition that is changed, or taken out, and put back as it was is as good as new: others have counted meanwhile.
+    """
+    if not settling.definitions and lake.transaction_version("feedback", DECLARED) is None:
+        return {}
+    found: dict[str, int] = {}
+    for mark, counter in ((settling.mark, DECLARED), *((one.mark, one.counter) for one in settling.definitions)):
+        if not _is_in_force(lake, mark, counter):
+            found[mark] = found[counter] = (lake.transaction_version("feedback", counter) or 0) + 1
+    return found
+
+
+def _is_in_force(lake: Lake, mark: str, counter: str) -> bool:
+    number = lake.transaction_version("feedback", mark)
+    return number is not None and number == lake.transaction_version("feedback", counter)

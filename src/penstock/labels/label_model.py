@@ -86,7 +86,7 @@ def fit_model(patterns: Patterns, functions: Sequence[LabellingFunction], method
     cast = merged(apart, groups)
     is_both = _knows_both(cast)
     silence_as_votes = not _is_enough(cast, is_both, patterns.times)
-    fit = _audited(_fit(cast, is_both, patterns, method, silence_as_votes), cast, patterns)
+    fit = _audited(_fit(cast, is_both, patterns, method, silence_as_votes), cast, patterns, is_both | silence_as_votes)
     rates = tuple(
         _rates(tuple(voters[one].name for one in group), fit.confusion[place], None if both else int(only))
         for place, (group, both, only) in enumerate(zip(groups, is_both, _single_answers(cast), strict=True))
@@ -151,8 +151,11 @@ def _fit(cast: Cast, is_both: Flags, patterns: Patterns, method: Method, silence
     return _Fit(prevalence=float(prevalence[GOOD]), confusion=confusion, converged=converged)
 
 
-def _audited(fit: _Fit, cast: Cast, patterns: Patterns) -> _Fit:
-    """The fit with its rates, and its share of good, pulled to what people's labels say."""
+def _audited(fit: _Fit, cast: Cast, patterns: Patterns, by_votes: Flags) -> _Fit:
+    """The fit with its rates, and its share of good, pulled to what people's labels say.
+
+    Rates not `by_votes` are of how often one speaks at all, which is what is counted only of who can give but one answer.
+    """
     if not bool((patterns.truth != ABSTAIN).any()):
         return fit
     votes = votes_from_matrix(cast.counted, classes=2, times=patterns.times)
@@ -162,7 +165,9 @@ def _audited(fit: _Fit, cast: Cast, patterns: Patterns) -> _Fit:
     number = float(patterns.times[asked].sum())
     good = float(weight @ (patterns.truth[asked] == GOOD)) / float(weight.sum()) if number else 0.0
     prevalence = (good * number + MODEL_WORTH * fit.prevalence) / (number + MODEL_WORTH)
-    return _Fit(prevalence=prevalence, confusion=nearer_the_audit(fit.confusion, noise), converged=fit.converged)
+    is_alike = (by_votes | (cast.only != ABSTAIN))[:, None, None]
+    confusion = numpy.where(is_alike, nearer_the_audit(fit.confusion, noise), fit.confusion)
+    return _Fit(prevalence=prevalence, confusion=confusion, converged=fit.converged)
 
 
 def _shares(answers: Indexes, times: Floats) -> Floats:

@@ -61,7 +61,7 @@ def votes_sql(sources: Sources, functions: Sequence[LabellingFunction], counting
       FROM {sources.interactions} WHERE {_in("exposure", counting.exposures)}{since}
     ), people AS ({_people(sources.labels, functions[0].dimension)})
     SELECT turns.*, coalesce(one.fired, 0) | coalesce(whole.fired, 0) AS fired,
-      list_concat(coalesce(one.signal_ids, []), coalesce(whole.signal_ids, [])) AS signal_ids,
+      list_sort(list_concat(coalesce(one.signal_ids, []), coalesce(whole.signal_ids, []))) AS signal_ids,
       coalesce(people.truth, -1) AS truth, coalesce(people.drawn, 1.0) AS drawn
     FROM turns LEFT JOIN judged AS one ON one.target = turns.interaction_id
       LEFT JOIN judged AS whole ON whole.target = turns.session_id AND NOT turns.went_on

@@ -113,7 +113,9 @@ def _known_delays(cases: _Cases, horizon: float) -> Floats | None:
         return numpy.sort(of_old)
     if int(has_come.sum()) < FEWEST_OUTCOMES:
         return None
-    return fitted_delays(delayed_rate(outcome_delays(cases.delay, cases.age)), _FITTED)
+    fitted = fitted_delays(delayed_rate(outcome_delays(cases.delay, cases.age)), _FITTED)
+    within = fitted[fitted <= horizon]  # what would come later is never attributed
+    return within if len(within) else None
 
 
 def _rate(cases: _Cases, known: Floats | None, horizon: float, *, is_whole: bool) -> dict[str, Any]:
@@ -128,9 +130,17 @@ def _rate(cases: _Cases, known: Floats | None, horizon: float, *, is_whole: bool
         return _told(arrived, naive, naive, wilson_interval(came, number), provisional=False)
     delays = outcome_delays(cases.delay, cases.age)
     if is_whole and came >= FEWEST_OUTCOMES:
-        fitted = delayed_rate(delays)
-        return _told(fitted.arrived, naive, fitted.rate, fitted.interval, provisional=True)
+        return _fitted(delays, horizon, naive)
     return _given(delays, known, arrived, naive)
+
+
+def _fitted(cases: OutcomeDelays, horizon: float, naive: float) -> dict[str, Any]:
+    """By the distribution that is fitted to these very cases, as far as it lies within the horizon."""
+    fitted = delayed_rate(cases)
+    within = float((fitted_delays(fitted, _FITTED) <= horizon).mean())
+    interval = Interval(low=fitted.interval.low * within, high=fitted.interval.high * within)
+    arrived = min(1.0, fitted.arrived / within) if within else 0.0
+    return _told(arrived, naive, max(fitted.rate * within, naive), interval, provisional=True)
 
 
 def _given(cases: OutcomeDelays, known: Floats, arrived: float, naive: float) -> dict[str, Any]:

@@ -80,6 +80,7 @@ def load_cases(connection: duckdb.DuckDBPyConnection) -> Cases:
     for name in _CATEGORIES:
         most = min(int(codes[name].max(initial=0)), _MOST_CATEGORIES)
         named += [(name, (codes[name] == code).astype(float)) for code in range(1, most + 1)]
+        named.append((name, (codes[name] > most).astype(float)))  # all rarer ones together
     for name in _NUMBERS:
         missing = numpy.isnan(column[name])
         known = numpy.where(missing, 0.0, numpy.maximum(column[name], 0.0))

@@ -190,7 +190,9 @@ def _rows(facts: _Facts, key: Key) -> list[SignalQuality]:
         "targets": sums.count,
         "coverage": _share(share_of_sums(sums)),
         "audited": int(among.sum()),
-        "auc": None if auc is None else Share(value=auc.value, interval=auc.interval, effective_number=float(among.sum())),
+        "auc": None
+        if auc is None
+        else Share(value=auc.value, interval=auc.interval, effective_number=float((among & numpy.isfinite(value)).sum())),
         "drift": facts.drifts.get(key, NO_DRIFT),
     }
     if reading is None:

@@ -81,7 +81,9 @@ def happened_in(name: str, values: Floats, readings: Mapping[str, Reading]) -> B
 def _is_there_or_not(name: str, values: Floats, reading: Reading | None) -> bool:
     """Whether a signal is an event: it says only one thing, or has only one value."""
     one_sided = reading is not None and (reading.good is None or reading.bad is None)
-    return one_sided or bool((values == values[0]).all() and values[0] > 0.0 and not name.startswith(OUTCOME_PREFIX))
+    if name.startswith(OUTCOME_PREFIX):
+        return False  # where none has come, that says nothing yet
+    return one_sided or bool((values == values[0]).all() and values[0] > 0.0)
 
 
 def _mean_of(name: str) -> tuple[float, float] | None:

@@ -18,7 +18,7 @@ from penstock.errors import BadInputError
 from penstock.lake.lake import Lake
 from penstock.lake.snapshot import instant
 
-ALL = "all"  # the row of all segments together
+ALL = "(all)"  # the row of all segments together
 NONE, OTHERS = "(none)", "(others)"
 SEGMENTED_BY = (
     "segment", "application", "model_version", "checkpoint_id", "release_arm", "tenant", "request_model", "prompt_name",

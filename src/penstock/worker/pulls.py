@@ -95,8 +95,9 @@ class PullThread:
         try:
             pause_s = wait_s(self._file.load(), self._source.settings.every_s, self._clock())
         except PenstockError as error:
+            has_failed_before = self.failure is not None
             self._note(error)
-            return LONGEST_RETRY_S if self.failure else FIRST_RETRY_S
+            return LONGEST_RETRY_S if has_failed_before else FIRST_RETRY_S
         return pause_s if self.failure is None else max(pause_s, FIRST_RETRY_S)
 
     def _note(self, error: Exception) -> None:
