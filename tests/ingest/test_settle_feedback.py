@@ -77,6 +77,17 @@ def test_a_target_that_names_several_is_ambiguous(lake: Lake, clock: WriterClock
     assert settle(lake, clock) == SettledFeedback(ambiguous=1)
 
 
+def test_what_was_ambiguous_is_matched_once_the_interactions_turn_out_to_be_one(lake: Lake, clock: WriterClock) -> None:
+    first, second = make_interaction(0, response_id="r"), make_interaction(1, response_id="r")
+    lake.append("interactions", [first, second])
+    lake.append("feedback", [make_feedback("copy", "response", "r")])
+    assert settle(lake, clock) == SettledFeedback(ambiguous=1)
+    lake.append("interactions", [msgspec.structs.replace(second, merged_into=first.interaction_id, revision=1)])
+    assert settle(lake, clock) == SettledFeedback(matched=1)
+    assert [row.interaction_id for row in feedback(lake)] == [first.interaction_id]
+    assert settle(lake, clock) == SettledFeedback()
+
+
 def test_a_report_sent_twice_is_one_report(lake: Lake, clock: WriterClock) -> None:
     lake.append("interactions", [make_interaction(0, request_id="q")])
     report = make_feedback("copy", "request", "q")
