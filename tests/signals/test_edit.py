@@ -84,3 +84,12 @@ def test_without_anything_to_compare_there_is_no_edit() -> None:
 def test_of_huge_texts_the_beginning_is_compared() -> None:
     found = edit("word " * 40_000 + "end", response_text="word " * 40_000)
     assert (found.value, found.evidence["compared"]) == (0.0, "the first 20000 characters")
+
+
+def test_what_was_taken_out_as_personal_is_no_edit_however_it_is_numbered() -> None:
+    offered = "Write to [EMAIL_171] and [EMAIL_9] or call [PHONE_12]"
+    same = edit("Write to [EMAIL_8020] and [EMAIL_4] or call [PHONE_3]", response_text=offered)
+    assert (same.value, same.evidence["class"], same.evidence["characters"]) == (0.0, "verbatim", "0")
+    other = edit("Write to [EMAIL_8020] and [PHONE_4] or call [PHONE_3]", response_text=offered)
+    assert other.value is not None
+    assert other.value > 0.0

@@ -9,6 +9,7 @@ import pyarrow as pa
 from msgspec import Struct
 
 from penstock.lake.arrow_values import column_values
+from penstock.text.placeholders import without_numbers
 
 
 class TextPairs(Struct, frozen=True, kw_only=True):
@@ -20,15 +21,15 @@ class TextPairs(Struct, frozen=True, kw_only=True):
 
 
 def text_pairs(batch: pa.RecordBatch, offered: str, final: str) -> TextPairs:
-    """The texts in two columns, row by row."""
+    """The texts in two columns, row by row; what was taken out of both as personal counts as the same where its kind is."""
     columns = pa.Table.from_batches([batch])
     rows = zip(column_values(columns.column(offered)), column_values(columns.column(final)), strict=True)
     both = [None if one is None or other is None else (one, other) for one, other in rows]
     found = [pair for pair in both if pair is not None]
     return TextPairs(
         is_there=numpy.array([pair is not None for pair in both], numpy.bool_),
-        offered=[one for one, _ in found],
-        final=[other for _, other in found],
+        offered=[without_numbers(one) for one, _ in found],
+        final=[without_numbers(other) for _, other in found],
     )
 
 

@@ -82,4 +82,4 @@ def _spread(
     return spread
 
 
-EDIT = BatchDefinition(name="edit", version=2, source="reports", select=_select, judge=_judge)
+EDIT = BatchDefinition(name="edit", version=3, source="reports", select=_select, judge=_judge)

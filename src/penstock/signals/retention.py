@@ -54,4 +54,4 @@ def _ask(changed: float) -> str | None:
     return "neither a share of 0 to 1 nor the text that stands, with the one offered" if math.isnan(changed) else None
 
 
-RETENTION = BatchDefinition(name="retention", version=1, source="reports", select=_select, judge=_judge)
+RETENTION = BatchDefinition(name="retention", version=2, source="reports", select=_select, judge=_judge)

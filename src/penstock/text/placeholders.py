@@ -13,7 +13,13 @@ _NUMBERS = 10_000  # four digits are never a phone number
 _HASH_LETTERS = 24  # of sixteen letters, for digits could again look like a number
 _TO_LETTERS = bytes.maketrans(b"0123456789abcdef", b"abcdefghijklmnop")
 _PLACEHOLDER = re.compile(rb"\[[A-Z][A-Z0-9_]*_(?:[0-9]{1,4}|HASH_[a-p]{24})\]")
+_NUMBERED = re.compile(r"\[([A-Z][A-Z0-9_]*)_[0-9]{1,4}\]")
 _WRITTEN_WITH_GAPS = frozenset({"phone", "card", "iban", "ssn", "national_id", "mac"})
+
+
+def without_numbers(text: str) -> str:
+    """The text with placeholders by kind alone, since a report may not know the session by which its target's are numbered."""
+    return _NUMBERED.sub(r"[\1]", text) if "[" in text else text
 
 
 class Placeholders:
