@@ -35,7 +35,7 @@ from penstock.lake.partitions import partitions
 from penstock.lake.place import Place
 from penstock.lake.repair import Repaired, find_commit, is_intact, repair_table, revert_commit
 from penstock.lake.retention import expire_table, kept_days
-from penstock.lake.snapshot import Snapshot, current_sql, quote, revisions_sql, source_sql, within_dates
+from penstock.lake.snapshot import Snapshot, current_sql, places_sql, quote, revisions_sql, rows_at_sql, source_sql, within_dates
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import TABLES, find_table, source_of
 from penstock.lake.transaction_log import all_transactions, read_entry
@@ -134,12 +134,14 @@ class Lake:
         ids: Sequence[str] | pa.Table | None = None,
         dates: tuple[date, date] | None = None,
         indexed: bool = False,
+        pinned: bool = False,
     ) -> ir.Table:
         """The rows that count, as known at a time: per id the highest revision with known_at <= at.
 
         To look rows up by something that changes, find candidate ids with ids_with() first and give them as `ids`; `dates`
         reads the partitions from one day to another only. `indexed` opens only files that may hold the ids: for who asks again
-        and again, since the first question reads the ids of every file into memory.
+        and again, since the first question reads the ids of every file into memory. `pinned` finds out at once where the rows
+        lie: for an expression that is run several times.
         """
         if at is not None:
             require_answerable(self._open(table), at)
@@ -147,7 +149,13 @@ class Lake:
         if indexed and ids is not None:
             snapshot = self._near(table, snapshot.table.id_column, ids, dates)
         condition, kept = self._candidates.condition(snapshot.table.id_column, ids) if ids is not None else (None, None)
-        expression = self._expression(table, current_sql(snapshot, at, condition))
+        sql = current_sql(snapshot, at, condition)
+        if pinned:
+            places = self.query(places_sql(snapshot, at, condition))
+            self._candidates.keep(kept, places)
+            kept = self._candidates.hold(places)
+            sql = rows_at_sql(snapshot, kept)
+        expression = self._expression(table, sql)
         self._candidates.keep(kept, expression.op())
         return expression
 

@@ -4,6 +4,7 @@ The same definitions run on DuckDB, within the worker, and on Spark; `spark_engi
 """
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, datetime
 from typing import Protocol
 
@@ -33,7 +34,7 @@ class Engine(Protocol):
         ...
 
     def find(self, definition: Definition, tables: Tables) -> Iterator[pa.RecordBatch]:
-        """What a definition finds, in the columns of FINDINGS."""
+        """What a definition finds, in the columns of FINDINGS; it may still be at work when this returns."""
         ...
 
 
@@ -42,19 +43,26 @@ class LakeEngine:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
+        self._judging = ThreadPoolExecutor(1, "penstock-signals")
 
     def current(self, table: str, ids: pa.Table, days: tuple[date, date] | None = None) -> ir.Table:
         """The current rows with these ids."""
-        return self._lake.current(table, ids=ids, dates=days, indexed=days is None)
+        is_read_often = ids.num_rows > KEPT_TURNS  # and not once, to be kept
+        return self._lake.current(table, ids=ids, dates=days, indexed=days is None, pinned=is_read_often)
 
     def keep(self, rows: ir.Table) -> ir.Table:
         """The same rows in memory."""
         return ibis.memtable(rows.to_pyarrow())
 
     def find(self, definition: Definition, tables: Tables) -> Iterator[pa.RecordBatch]:
-        """What a definition finds, a batch of candidates at a time."""
+        """What a definition finds; the next can be asked for meanwhile, whose candidates are then selected at the same time."""
         candidates: pa.Table = definition.candidates(tables).to_pyarrow()
-        yield from (definition.find(batch) for batch in candidates.to_batches(BATCH_ROWS))
+        found = self._judging.submit(lambda: [definition.find(batch) for batch in candidates.to_batches(BATCH_ROWS)])
+        return _when_done(found)
+
+
+def _when_done(found: "Future[list[pa.RecordBatch]]") -> Iterator[pa.RecordBatch]:
+    yield from found.result()
 
 
 def tables_of(engine: Engine, scope: Scope, as_of: datetime, exposures: tuple[str, ...] | None) -> Tables:
