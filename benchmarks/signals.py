@@ -184,21 +184,16 @@ def beside_pandas(lake: Lake) -> None:
     definitions = {name: DEFINITIONS[name] for name in ("copy", "retry", "follow_up_depth") if name in DEFINITIONS}
     engine = LakeEngine(lake)
     everything = lake.current("interactions").select(*INTERACTION_COLUMNS).to_pyarrow()
-    tables = tables_of(engine, scope_of_turns(lake, everything), datetime.now(UTC), None)
-    for name, definition in definitions.items():
-        began = time.perf_counter()
-        ours = sum(batch.num_rows for batch in engine.find(definition, tables))
-        mine = time.perf_counter() - began
-        began = time.perf_counter()
-        theirs = _PANDAS[name](lake)
-        took = time.perf_counter() - began
-        figures = {
-            "what": f"{name} beside pandas",
-            "s": round(mine, 2),
-            "pandas_s": round(took, 2),
-            "ratio": round(took / mine, 2),
-        }
-        print(json.dumps({**figures, "found": ours, "pandas_found": theirs}), flush=True)
+    with tables_of(engine, scope_of_turns(lake, everything), datetime.now(UTC), None) as tables:
+        for name, definition in definitions.items():
+            began = time.perf_counter()
+            ours = sum(batch.num_rows for batch in engine.find(definition, tables))
+            mine = time.perf_counter() - began
+            began = time.perf_counter()
+            theirs = _PANDAS[name](lake)
+            took = time.perf_counter() - began
+            figures = {"s": round(mine, 2), "pandas_s": round(took, 2), "ratio": round(took / mine, 2)}
+            print(json.dumps({"what": f"{name} beside pandas", **figures, "found": ours, "pandas_found": theirs}), flush=True)
 
 
 def _read(lake: Lake, table: str, columns: list[str]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ import ibis
 import ibis.expr.types as ir
 import msgspec
 import pyarrow as pa
+from ibis.expr.operations import DatabaseTable, Namespace
 from msgspec import Struct
 
 from penstock.lake.arrow_schema import arrow_schema, conform, from_arrow, to_arrow
@@ -231,6 +232,28 @@ class Lake:
             yield
         finally:
             connection.execute(f"DROP TABLE IF EXISTS {quote(name)}")
+
+    def show(self, name: str, rows: pa.Table | ir.Table) -> ir.Table:
+        """Rows under a name on the lake's connection, until hide(): expressions over them then compile to the same SQL.
+
+        Whoever gives an expression keeps it meanwhile: with it go the ids that it looks for.
+        """
+        if isinstance(rows, pa.Table):
+            self._backend.con.register(name, rows)
+            schema = ibis.Schema.from_pyarrow(rows.schema)
+        else:
+            self._backend.con.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {self.compile(rows)}")
+            schema = rows.schema()
+        return DatabaseTable(name=name, schema=schema, source=self._backend, namespace=Namespace()).to_expr()
+
+    def hide(self, name: str) -> None:
+        """Forget a name that show() gave."""
+        self._backend.con.unregister(name)
+        self._backend.con.execute(f"DROP VIEW IF EXISTS {quote(name)}")
+
+    def compile(self, expression: ir.Table) -> str:
+        """An expression over this lake as SQL for query()."""
+        return str(self._backend.compile(expression))
 
     def sql_connection(self, extra: Mapping[str, pa.Table] | None = None) -> LockedConnection:
         """For SQL that a person types: a view per table with its current rows, the extra tables, and no other file."""

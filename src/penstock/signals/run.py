@@ -143,7 +143,13 @@ class Run:
         `anew` is for definitions that follow others of their name, and have to say what these found and they do not.
         """
         known_at = self._clock.known_at()
-        tables = tables_of(self._engine, scope, self._as_of, self._exposures)
+        with tables_of(self._engine, scope, self._as_of, self._exposures) as tables:
+            found, standing = self._found_and_standing(scope, tables, definitions, known_at, anew=anew)
+        return amend(found, standing, known_at)
+
+    def _found_and_standing(
+        self, scope: Scope, tables: Tables, definitions: Sequence[Definition], known_at: datetime, *, anew: bool
+    ) -> tuple[pa.Table, pa.Table]:
         found, standing = [NO_SIGNALS], [NO_SIGNALS]
         for source, targets, rows in (
             ("reports", scope.reported, scope.reports),
@@ -160,7 +166,7 @@ class Run:
                 if anew:
                     found.append(no_longer_found(self._lake, one, targets, signals, scope.since, known_at))
             standing.append(standing_signals(self._lake, answered, targets, scope.since))
-        return amend(pa.concat_tables(found), pa.concat_tables(standing), known_at)
+        return pa.concat_tables(found), pa.concat_tables(standing)
 
     def _find_all(self, definitions: Sequence[Definition], tables: Tables) -> Iterator[tuple[Definition, list[pa.RecordBatch]]]:
         """What each finds, once the next one is begun; those that do not run are left out."""
