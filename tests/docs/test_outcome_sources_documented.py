@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from penstock.outcomes.git_repository import GitRepository
-from penstock.outcomes.pull_mapping import TARGETS
 from penstock.outcomes.webhooks import read_ready
+from penstock.replay.mapping import TARGETS
 from tests.outcomes.clone import Clone
 
 PAGE = (Path(__file__).parents[2] / "docs" / "outcome-sources.md").read_text(encoding="utf-8")

@@ -101,6 +101,10 @@ def _write_outcomes(folder: Path) -> None:
     clone.commit("First")
     clone.git("tag", "v1.2.0")
     clone.commit("Second\n\nPenstock-Request: r_4c1f\n", a__py="x = 1\n")
+    (mapping,) = (snippet.values[0] for snippet in snippets("toml") if snippet.values[0].startswith("# tickets.toml"))
+    (rows,) = (snippet.values[0] for snippet in snippets("csv"))
+    (folder / "tickets.toml").write_text(mapping)
+    (folder / "tickets.csv").write_text(rows)
     (folder / "build").mkdir()
     for name in ("report.xml", "build/*.xml"):  # no shell expands what a test types
         (folder / name).write_text('<testsuite><testcase name="a"/></testsuite>')

@@ -75,8 +75,20 @@ def test_ids_are_found_once_each_and_superseded_rows_count(lake: Lake) -> None:
     assert lake.ids_with("signals", "session_id", []).num_rows == 0
 
 
-def test_current_rows_are_the_same_with_the_index_and_without(lake: Lake) -> None:
+def test_current_rows_are_the_same_however_they_are_looked_for(lake: Lake) -> None:
     for number in range(4):
         lake.append("signals", [make_signal(number), make_signal(1, number)])
     for ids in ([], ["s_1"], ["s_1", "s_3", "s_none"]):
-        assert shown(lake, lake.current("signals", ids=ids, indexed=True)) == shown(lake, lake.current("signals", ids=ids))
+        found = shown(lake, lake.current("signals", ids=ids))
+        assert shown(lake, lake.current("signals", ids=ids, indexed=True)) == found
+        assert shown(lake, lake.current("signals", ids=ids, pinned=True)) == found
+        assert shown(lake, lake.current("signals", ids=ids, indexed=True, pinned=True)) == found
+
+
+def test_pinned_rows_stay_those_that_counted_when_they_were_asked_for(lake: Lake) -> None:
+    lake.append("signals", [make_signal(number) for number in range(100)])
+    pinned = lake.current("signals", ids=[f"s_{number}" for number in range(100)], pinned=True)
+    lake.append("signals", [make_signal(1, 1)])
+    assert ("s_1", 0) in shown(lake, pinned) and ("s_1", 1) in shown(lake, lake.current("signals"))
+    del pinned
+    assert len(shown(lake, lake.current("signals", ids=["s_1"]))) == 1

@@ -7,6 +7,7 @@ from penstock.records.ids import (
     label_id,
     random_id,
     signal_id,
+    signal_ids,
 )
 
 
@@ -71,3 +72,8 @@ def test_many_ids_at_once_are_the_ids_one_by_one() -> None:
     traces, spans = [f"{number:032x}" for number in (1, 2**127, 7)], [f"{number:016x}" for number in (5, 2**63, 5)]
     assert interaction_ids("".join(traces), "".join(spans)) == [interaction_id(*pair) for pair in zip(traces, spans, strict=True)]
     assert interaction_ids("", "") == []
+
+
+def test_many_signals_at_once_have_the_ids_that_each_has_alone() -> None:
+    targets, names = ["i_1", "i_2", "ü", "i_1"], ["retry", "retention.30s", "", "retry"]
+    assert signal_ids("retry@2", targets, names) == [signal_id("retry@2", *pair) for pair in zip(targets, names, strict=True)]

@@ -1,11 +1,13 @@
 """A small log and its mapping, in the formats that a replay reads."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from penstock.replay.mapping import RowMapping, parse_mapping
 
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MAPPING = """
 [source]
 name = "help-desk"

@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from penstock.replay.binding import RowError
+from penstock.replay.binding import PassedOverError, RowError
 from penstock.replay.call import Call
 from penstock.replay.export_calls import Adjustments, exported_rows, span_id, trace_id
 from penstock.replay.exported import Exported, ExportedReport, ExportedSpan
 from penstock.replay.log_rows import LogRow, read_rows
 from penstock.replay.ready import NAMES, load_reader
-from penstock.replay.row_reader import PassedOverError
 from tests.replay.exported_rows import EXPORTS
 from tests.rows import T0
 

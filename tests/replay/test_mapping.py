@@ -42,7 +42,7 @@ def test_the_example_loads_and_says_that_its_users_were_served() -> None:
         ('started_at = { column = "at", parse = "iso" }', "", "does not say what `started_at` is"),
         ('model = "gpt-4o"', 'exposure = "users"', "exposure = 'users' is none of"),
         ("[[feedback]]", "[feedback]", "two brackets"),
-        ('name = "rating"', "", 'such as "copy"'),
+        ('name = "rating"', "", 'such as "rating"'),
         ("[source]", "[source", "not valid TOML"),
     ],
 )

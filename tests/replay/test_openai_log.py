@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 
-from penstock.replay.binding import RowError
+from penstock.replay.binding import PassedOverError, RowError
 from penstock.replay.call import Call
 from penstock.replay.export_calls import Adjustments
 from penstock.replay.exported import Exported
 from penstock.replay.log_rows import LogRow
 from penstock.replay.openai_log import QUESTIONS, read_questions, translator
 from penstock.replay.ready import load_reader
-from penstock.replay.row_reader import PassedOverError
 from tests.replay.exported_rows import EXPORTS, read_calls, settle
 
 REQUEST = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}

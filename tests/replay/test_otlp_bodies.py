@@ -13,11 +13,11 @@ from penstock.replay.call import to_request
 from penstock.replay.log_rows import LogRow
 from penstock.replay.otlp_bodies import is_body, read_body
 from penstock.replay.row_mapping import map_row
-from tests.replay.examples import small_mapping, small_rows
+from tests.replay.examples import NOW, small_mapping, small_rows
 
 
 def traces() -> bytes:
-    return to_request([map_row(LogRow(1, small_rows(1)[0], None, 0.0), "a", small_mapping())]).SerializeToString()
+    return to_request([map_row(LogRow(1, small_rows(1)[0], None, 0.0), "a", small_mapping(), NOW)]).SerializeToString()
 
 
 def logs() -> bytes:

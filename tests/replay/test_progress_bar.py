@@ -5,7 +5,7 @@ from rich.console import Console
 from penstock.replay.progress_bar import describe, progress_bar
 from penstock.replay.run import ReplayStep
 
-STEP = ReplayStep(file="log.csv", file_number=1, files=2, fraction=0.5, sent=1500, skipped=0, rejected=2)
+STEP = ReplayStep(file="log.csv", file_number=1, files=2, fraction=0.5, sent=1500, skipped=0, feedback=0, rejected=2)
 
 
 def draw(step: ReplayStep, *, terminal: bool) -> str:
@@ -28,4 +28,7 @@ def test_nothing_is_drawn_where_there_is_no_terminal() -> None:
 
 
 def test_an_empty_replay_says_so() -> None:
-    assert describe(ReplayStep(file="", file_number=1, files=1, fraction=1.0, sent=0, skipped=0, rejected=0)) == "nothing sent"
+    assert (
+        describe(ReplayStep(file="", file_number=1, files=1, fraction=1.0, sent=0, skipped=0, feedback=0, rejected=0))
+        == "nothing sent"
+    )

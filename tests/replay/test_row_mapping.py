@@ -8,11 +8,12 @@ from penstock.replay.call import Call, to_request
 from penstock.replay.log_rows import LogRow
 from penstock.replay.mapping import parse_mapping
 from penstock.replay.row_mapping import map_row
-from tests.replay.examples import MAPPING, small_mapping, small_rows
+from tests.replay.examples import MAPPING, NOW, small_mapping, small_rows
 
 
 def map_values(mapping: str = MAPPING, number: int = 1, name: str = "a.jsonl", **changes: Any) -> Call:
-    return map_row(LogRow(number, {**small_rows(1)[0], **changes}, None, 0.0), name, parse_mapping(mapping, "mapping.toml"))
+    row = LogRow(number, {**small_rows(1)[0], **changes}, None, 0.0)
+    return map_row(row, name, parse_mapping(mapping, "mapping.toml"), NOW)
 
 
 def attributes(call: Call) -> dict[str, Any]:
@@ -144,7 +145,7 @@ def test_feedback_may_be_made_for_each_item_of_a_list() -> None:
 
 def test_a_request_has_one_resource_per_application() -> None:
     mapping = small_mapping(MAPPING.replace("[interaction]", '[interaction]\napplication = { column = "who" }'))
-    calls = [map_row(LogRow(number, row, None, 0.0), "a", mapping) for number, row in enumerate(small_rows(10), start=1)]
+    calls = [map_row(LogRow(number, row, None, 0.0), "a", mapping, NOW) for number, row in enumerate(small_rows(10), start=1)]
     request = to_request(calls)
     assert len(request.resource_spans) == 7
     assert sum(len(resource.scope_spans[0].spans) for resource in request.resource_spans) == 10

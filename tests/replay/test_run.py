@@ -112,6 +112,19 @@ def test_feedback_that_the_edge_refuses_is_recorded_with_its_row(receiver: Recei
     assert [(reject.row, reject.reason) for reject in report.rejected] == [(4, "its feedback: no")]
 
 
+def test_a_request_of_reports_that_is_refused_as_a_whole_is_sent_row_by_row(
+    receiver: Receiver, home: Path, tmp_path: Path
+) -> None:
+    mapping = small_mapping(
+        '[source]\nname = "a"\n[[feedback]]\nname = "note"\nsession_id = { column = "who" }\n'
+        'text = { column = "question" }\noccurred_at = { column = "at" }\n'
+    )
+    receiver.misbehave = lambda _number, _path, body: (413, b"too large", {}) if b"device 3?" in body else None
+    report = replay(receiver, home, write_jsonl(tmp_path / "log.jsonl", small_rows(6)), mapping=mapping)
+    assert report.feedback == 5
+    assert [(reject.row, "too large" in reject.reason) for reject in report.rejected] == [(4, True)]
+
+
 def test_a_file_cut_short_gives_its_good_rows_and_the_next_file_follows(receiver: Receiver, home: Path, tmp_path: Path) -> None:
     content = write_jsonl(tmp_path / "source", small_rows(3000)).read_bytes()
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(content)[:-100])

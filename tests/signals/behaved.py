@@ -16,7 +16,7 @@ def findings_of(definition: Definition, interactions: list[Interaction], as_of: 
     engine = ibis.duckdb.connect()
     engine.con.execute("SET TimeZone = 'UTC'")
     rows = ibis.memtable(to_arrow(TABLES["interactions"], interactions))
-    candidates = engine.to_pyarrow(definition.candidates(Tables(reports=rows, interactions=rows, as_of=as_of)))
+    candidates = engine.to_pyarrow(definition.candidates(Tables(reports=rows, interactions=rows, as_of=ibis.literal(as_of))))
     batches = [definition.find(batch) for batch in candidates.to_batches()]
     found = [one for batch in batches for one in from_arrow(Finding, pa.Table.from_batches([batch]))]
     return sorted(found, key=lambda one: one.target_id)

@@ -33,7 +33,7 @@ _COLUMNS: dict[str, pa.DataType] = {
 
 def _tables(reports: ibis.Table, turns: Sequence[Interaction]) -> Tables:
     interactions = ibis.memtable(to_arrow(TABLES["interactions"], turns))
-    return Tables(reports=reports, interactions=interactions, as_of=NOON + timedelta(days=2))
+    return Tables(reports=reports, interactions=interactions, as_of=ibis.literal(NOON + timedelta(days=2)))
 
 
 def findings(definition: Definition, *reports: dict[str, Any], turns: Sequence[Interaction] = ()) -> list[Finding]:

@@ -5,12 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import ibis
+import pyarrow as pa
 import pytest
 
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.records.signal import Signal
-from penstock.signals.definition import ExpressionDefinition, Tables
+from penstock.signals.definition import BatchDefinition, ExpressionDefinition, Tables
 from penstock.signals.run import run_signals
 from tests.rows import make_interaction
 
@@ -89,14 +90,15 @@ def test_cut_short_it_goes_on_with_the_day_it_had_reached(lake: Lake, run: Run, 
     lake.append("interactions", [make_interaction(number, prompt_text="x" * 9, start=number * day) for number in range(4)])
     run()
 
-    def fails_on_the_third(tables: Tables) -> Any:
+    def fails_on_the_third(batch: pa.RecordBatch) -> pa.RecordBatch:
         seen.append(1)
         if len(seen) == 3:
             raise RuntimeError("cut short")
-        return long_words(5, 1).select(tables)
+        return batch
 
     seen: list[int] = []
-    mortal = ExpressionDefinition(name="long", version=1, source="interactions", select=fails_on_the_third)
+    select = long_words(5, 1).select
+    mortal = BatchDefinition(name="long", version=1, source="interactions", select=select, judge=fails_on_the_third)
     with pytest.raises(RuntimeError):
         run(mortal)
     assert len(found(lake)) == 2

@@ -165,6 +165,7 @@ def cluster() -> Iterator[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # seconds; a cluster starts, and some hundred jobs run on two cores
 @pytest.mark.filterwarnings(
     "ignore:unclosed <socket:ResourceWarning"
 )  # PySpark leaves what it read results from to the collector

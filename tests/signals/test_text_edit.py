@@ -1,8 +1,11 @@
 """Comparing texts."""
 
+import random
+
 import numpy
 import pytest
 
+from penstock.signals import text_edit
 from penstock.signals.text_edit import classify_shares, formatting_changes, kept_shares, measure_edits, plain
 
 
@@ -67,3 +70,11 @@ def test_each_kind_of_formatting_has_its_name() -> None:
 def test_shares_have_classes() -> None:
     found = classify_shares(numpy.array([0.0, 0.02, 0.1, 0.2, 0.5, 0.6, 1.0]))
     assert found == ["verbatim", "verbatim", "light", "edited", "edited", "rewrite", "discard"]
+
+
+def test_ascii_is_split_into_the_words_that_any_text_is() -> None:
+    chance = random.Random(5)
+    signs = [chr(number) for number in range(128)]
+    likely = [*"abzAZ09_'.,-/@ ", "'s", "'ll", "n't"]
+    texts = ["".join(chance.choice(likely if chance.random() < 0.8 else signs) for _ in range(40)) for _ in range(2_000)]
+    assert all(text_edit._ASCII_WORD.findall(text) == text_edit._WORD.findall(text) for text in [*texts, *signs])

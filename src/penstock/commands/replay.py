@@ -164,8 +164,9 @@ def _print(report: ReplayReport, *, as_json: bool) -> None:
     if as_json:
         print_fields(to_plain(report), as_json=True)
         return
-    counts = f"{report.sent} sent, {report.skipped} sent before, {report.feedback} reports, {len(report.rejected)} rejected"
-    print(f"{report.files} files: {counts}")
+    interactions = f"{report.sent} sent, {report.skipped} sent before"
+    reports = f"{report.feedback} reports, {report.feedback_skipped} reported before"
+    print(f"{report.files} files: {interactions}, {reports}, {len(report.rejected)} rejected")
     for reason, rows in report.passed_over.items():
         print(f"  {rows} passed over: {reason}")
     for rejected in report.rejected[:_MOST_SHOWN]:

@@ -30,9 +30,14 @@ class CandidateSets:
         if len(values) <= _IN_TEXT:
             listed = ", ".join(literal(str(value)) for value in values.to_pylist())
             return (f'"{column}" IN ({listed})' if listed else f'"{column}" IN (NULL)'), None
-        name = f"candidates_{next(self._numbers)}"
-        self._connection.register(name, pa.table([values], names=["id"]))
+        name = self.hold(pa.table([values], names=["id"]))
         return f'"{column}" IN (SELECT id FROM {name})', name
+
+    def hold(self, rows: pa.Table) -> str:
+        """The name under which queries find these rows; to be let go of with keep()."""
+        name = f"candidates_{next(self._numbers)}"
+        self._connection.register(name, rows)
+        return name
 
     def keep(self, name: str | None, user: object) -> None:
         """Let go of a set only once `user` is gone."""

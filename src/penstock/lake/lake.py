@@ -16,6 +16,7 @@ import ibis
 import ibis.expr.types as ir
 import msgspec
 import pyarrow as pa
+from ibis.expr.operations import DatabaseTable, Namespace
 from msgspec import Struct
 
 from penstock.lake.arrow_schema import arrow_schema, conform, from_arrow, to_arrow
@@ -35,7 +36,7 @@ from penstock.lake.partitions import partitions
 from penstock.lake.place import Place
 from penstock.lake.repair import Repaired, find_commit, is_intact, repair_table, revert_commit
 from penstock.lake.retention import expire_table, kept_days
-from penstock.lake.snapshot import Snapshot, current_sql, quote, revisions_sql, source_sql, within_dates
+from penstock.lake.snapshot import Snapshot, current_sql, places_sql, quote, revisions_sql, rows_at_sql, source_sql, within_dates
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import TABLES, find_table, source_of
 from penstock.lake.transaction_log import all_transactions, read_entry
@@ -134,12 +135,14 @@ class Lake:
         ids: Sequence[str] | pa.Table | None = None,
         dates: tuple[date, date] | None = None,
         indexed: bool = False,
+        pinned: bool = False,
     ) -> ir.Table:
         """The rows that count, as known at a time: per id the highest revision with known_at <= at.
 
         To look rows up by something that changes, find candidate ids with ids_with() first and give them as `ids`; `dates`
         reads the partitions from one day to another only. `indexed` opens only files that may hold the ids: for who asks again
-        and again, since the first question reads the ids of every file into memory.
+        and again, since the first question reads the ids of every file into memory. `pinned` finds out at once where the rows
+        lie: for an expression that is run several times.
         """
         if at is not None:
             require_answerable(self._open(table), at)
@@ -147,7 +150,13 @@ class Lake:
         if indexed and ids is not None:
             snapshot = self._near(table, snapshot.table.id_column, ids, dates)
         condition, kept = self._candidates.condition(snapshot.table.id_column, ids) if ids is not None else (None, None)
-        expression = self._expression(table, current_sql(snapshot, at, condition))
+        sql = current_sql(snapshot, at, condition)
+        if pinned:
+            places = self.query(places_sql(snapshot, at, condition))
+            self._candidates.keep(kept, places)
+            kept = self._candidates.hold(places)
+            sql = rows_at_sql(snapshot, kept)
+        expression = self._expression(table, sql)
         self._candidates.keep(kept, expression.op())
         return expression
 
@@ -223,6 +232,28 @@ class Lake:
             yield
         finally:
             connection.execute(f"DROP TABLE IF EXISTS {quote(name)}")
+
+    def show(self, name: str, rows: pa.Table | ir.Table) -> ir.Table:
+        """Rows under a name on the lake's connection, until hide(): expressions over them then compile to the same SQL.
+
+        Whoever gives an expression keeps it meanwhile: with it go the ids that it looks for.
+        """
+        if isinstance(rows, pa.Table):
+            self._backend.con.register(name, rows)
+            schema = ibis.Schema.from_pyarrow(rows.schema)
+        else:
+            self._backend.con.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {self.compile(rows)}")
+            schema = rows.schema()
+        return DatabaseTable(name=name, schema=schema, source=self._backend, namespace=Namespace()).to_expr()
+
+    def hide(self, name: str) -> None:
+        """Forget a name that show() gave."""
+        self._backend.con.unregister(name)
+        self._backend.con.execute(f"DROP VIEW IF EXISTS {quote(name)}")
+
+    def compile(self, expression: ir.Table) -> str:
+        """An expression over this lake as SQL for query()."""
+        return str(self._backend.compile(expression))
 
     def sql_connection(self, extra: Mapping[str, pa.Table] | None = None) -> LockedConnection:
         """For SQL that a person types: a view per table with its current rows, the extra tables, and no other file."""

@@ -28,28 +28,47 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 def current_sql(snapshot: Snapshot, at: datetime | None = None, candidates: str | None = None) -> str:
     """The rows that count as known at `at`; `candidates` is a condition on the id column alone."""
     table = snapshot.table
-    source = source_sql(snapshot)
+    same = " AND ".join(f"row.{quote(name)} = winner.{quote(name)}" for name in table.identity)
+    # The candidates are said on both sides, since the join passes on no list of ids.
+    conditions = [*_shown(table), *([f"row.{candidates}"] if candidates else [])]
+    return (
+        f"SELECT {_columns(table, 'row.')} FROM {source_sql(snapshot)} AS row JOIN ({_winners_sql(snapshot, at, candidates)}) AS "
+        f"winner ON {same} AND row.file_index = winner.place.file_index AND row.file_row_number = winner.place.file_row_number"
+        f"{_where(conditions)}"
+    )
+
+
+def places_sql(snapshot: Snapshot, at: datetime | None = None, candidates: str | None = None) -> str:
+    """Where the same rows lie: file_index and file_row_number."""
+    return f"SELECT place.file_index, place.file_row_number FROM ({_winners_sql(snapshot, at, candidates)})"
+
+
+def rows_at_sql(snapshot: Snapshot, places: str) -> str:
+    """The rows that lie at these places, a table of places_sql() on the same snapshot, as current_sql() gives them."""
+    return (
+        f"SELECT {_columns(snapshot.table, 'row.')} FROM {source_sql(snapshot)} AS row JOIN {places} AS place ON "
+        f"row.file_index = place.file_index AND row.file_row_number = place.file_row_number{_where(_shown(snapshot.table))}"
+    )
+
+
+def _winners_sql(snapshot: Snapshot, at: datetime | None, candidates: str | None) -> str:
+    table = snapshot.table
     order = ["known_at", "file_index", "file_row_number"]
     if table.has_revisions:
         order.insert(0, "revision")
     identity = ", ".join(quote(name) for name in table.identity)
-    same = " AND ".join(f"row.{quote(name)} = winner.{quote(name)}" for name in table.identity)
-    winners = (
-        f"SELECT {identity}, max(struct_pack({', '.join(order)})) AS place FROM {source}{_where(at, candidates)} GROUP BY ALL"
-    )
-    conditions = [f"row.{quote(table.hidden_when)} IS NULL"] if table.hidden_when else []
-    conditions += [f"row.{candidates}"] if candidates else []  # said on both sides, since the join passes on no list of ids
-    hidden = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return (
-        f"SELECT {_columns(table, 'row.')} FROM {source} AS row JOIN ({winners}) AS winner ON {same} "
-        f"AND row.file_index = winner.place.file_index AND row.file_row_number = winner.place.file_row_number{hidden}"
-    )
+    chosen = _where([*_known(at), *([candidates] if candidates else [])])
+    return f"SELECT {identity}, max(struct_pack({', '.join(order)})) AS place FROM {source_sql(snapshot)}{chosen} GROUP BY ALL"
+
+
+def _shown(table: Table) -> list[str]:
+    return [f"row.{quote(table.hidden_when)} IS NULL"] if table.hidden_when else []
 
 
 def revisions_sql(snapshot: Snapshot, at: datetime | None = None) -> str:
     """Every row known at `at`, superseded ones and repeated ones included."""
     source = source_sql(snapshot)
-    return f"SELECT {_columns(snapshot.table)} FROM {source}{_where(at, None)}"
+    return f"SELECT {_columns(snapshot.table)} FROM {source}{_where(_known(at))}"
 
 
 def rows_sql(snapshot: Snapshot, columns: Sequence[str] | None) -> str:
@@ -73,9 +92,11 @@ def source_sql(snapshot: Snapshot) -> str:
     return f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'{PARTITION}': 'DATE'}}, union_by_name = true)"
 
 
-def _where(at: datetime | None, candidates: str | None) -> str:
-    conditions = [f"known_at <= {instant(at)}"] if at is not None else []
-    conditions += [candidates] if candidates else []
+def _known(at: datetime | None) -> list[str]:
+    return [f"known_at <= {instant(at)}"] if at is not None else []
+
+
+def _where(conditions: Sequence[str]) -> str:
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 

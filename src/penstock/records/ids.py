@@ -25,10 +25,12 @@ _HEAD = _TRACE_HEX.to_bytes(8, "big") + b"%b" + _SPAN_HEX.to_bytes(8, "big") + b
 
 def digest(*parts: str) -> str:
     """128 bits of sha256 over the parts, as hex; a length before each part keeps ("ab", "c") apart from ("a", "bc")."""
-    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
-    return hashlib.sha256(b"".join([piece for part in encoded for piece in (len(part).to_bytes(8, "big"), part)])).hexdigest()[
-        :_DIGEST_HEX
-    ]
+    return hashlib.sha256(b"".join([_sized(part) for part in parts])).hexdigest()[:_DIGEST_HEX]
+
+
+def _sized(part: str) -> bytes:
+    encoded = part.encode("utf-8", "surrogatepass")
+    return len(encoded).to_bytes(8, "big") + encoded
 
 
 def interaction_id(trace_id: str, span_id: str) -> InteractionId:
@@ -61,7 +63,11 @@ def signal_id(definition: str, target_id: str, source_id: str) -> SignalId:
 
 def signal_ids(definition: str, target_ids: Sequence[str], source_ids: Sequence[str]) -> list[str]:
     """The ids of many signals of one definition at once: `signal_id` of each."""
-    return ["s_" + digest(definition, target, source) for target, source in zip(target_ids, source_ids, strict=True)]
+    head, tails = _sized(definition), {source: _sized(source) for source in set(source_ids)}
+    return [
+        "s_" + hashlib.sha256(b"".join((head, _sized(target), tails[source]))).hexdigest()[:_DIGEST_HEX]
+        for target, source in zip(target_ids, source_ids, strict=True)
+    ]
 
 
 def label_id(schema: str, schema_version: int, dimension: str, target_id: str, annotator: str, evidence: str) -> LabelId:

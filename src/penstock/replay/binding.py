@@ -25,6 +25,10 @@ class RowError(Exception):
     """One row cannot be sent; the message is the reason that is recorded."""
 
 
+class PassedOverError(RowError):
+    """A row that is no mistake and of which there is nothing to send; the message says why."""
+
+
 class Row(Struct, frozen=True):
     """What a binding may look at."""
 

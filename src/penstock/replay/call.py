@@ -29,7 +29,8 @@ class Call(Struct, frozen=True):
     @property
     def size_bytes(self) -> int:
         """How much it adds to a request."""
-        return sum(span.ByteSize() for span in self.spans)
+        spans_bytes: int = sum(span.ByteSize() for span in self.spans)
+        return spans_bytes + sum(len(report.get("text", "")) for report in self.feedback)
 
 
 def to_request(calls: list[Call]) -> ExportTraceServiceRequest:

@@ -15,13 +15,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from penstock.records.ids import digest
 from penstock.records.interaction import Exposure
-from penstock.replay.binding import RowError
+from penstock.replay.binding import PassedOverError, RowError
 from penstock.replay.call import Attribute, Call, json_text, nanoseconds, set_attributes
 from penstock.replay.exported import Exported, ExportedReport, ExportedSpan, Kind, Translate
 from penstock.replay.field_values import attributes_of, convert
 from penstock.replay.log_rows import LogRow
 from penstock.replay.mapping import SourceMapping
-from penstock.replay.row_reader import PassedOverError, RowReader
+from penstock.replay.row_reader import RowReader
 
 _TRACE = re.compile(r"[0-9a-f]{32}")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -15,6 +15,8 @@ def convert(value: Any, field: str) -> Any:
     match INTERACTION_FIELDS[field].kind:
         case "text":
             return plain_text(value, field)
+        case "name":
+            return name_text(value, field)
         case "integer":
             return _integer(value, field)
         case "number" | "duration":
@@ -32,6 +34,12 @@ def plain_text(value: Any, field: str) -> str:
     if isinstance(value, list | dict | tuple | bytes):
         raise RowError(f"{field}: {describe(value)} is no text")
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def name_text(value: Any, field: str) -> str:
+    """What something is called; a whole number out of a float column is called as it is elsewhere, without `.0`."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return plain_text(int(value) if whole else value, field)
 
 
 def attributes_of(fields: Mapping[str, Any]) -> dict[str, Attribute]:

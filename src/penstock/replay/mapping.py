@@ -1,6 +1,6 @@
 """A mapping file says which column of a log is what; an unknown key is an error with a hint.
 
-INTERACTION_FIELDS is the one list of what can be bound; docs/replay.md describes each.
+INTERACTION_FIELDS is the one list of what can be bound, TARGETS of what a report can be about; docs/replay.md describes each.
 """
 
 import difflib
@@ -13,6 +13,7 @@ from typing import Any, Literal
 from msgspec import Struct, field
 
 from penstock.errors import ConfigurationError
+from penstock.records.feedback import TargetKind
 from penstock.records.interaction import Exposure
 from penstock.replay.binding import EPOCH, PARSERS, Binding
 
@@ -23,12 +24,12 @@ FORMATS: tuple[Format, ...] = ("csv", "jsonl", "json", "parquet")
 class FieldKind(Struct, frozen=True):
     """How the value of a field is read, and the attribute that carries it; None where more than one does."""
 
-    kind: Literal["text", "integer", "number", "time", "duration", "messages", "numbers"]
+    kind: Literal["text", "name", "integer", "number", "time", "duration", "messages", "numbers"]
     attribute: str | None
 
 
 INTERACTION_FIELDS: dict[str, FieldKind] = {
-    "id": FieldKind("text", "penstock.request.id"),
+    "id": FieldKind("name", "penstock.request.id"),
     "started_at": FieldKind("time", None),
     "ended_at": FieldKind("time", None),
     "duration": FieldKind("duration", None),
@@ -38,7 +39,7 @@ INTERACTION_FIELDS: dict[str, FieldKind] = {
     "output": FieldKind("messages", None),
     "finish_reason": FieldKind("text", None),
     "error_type": FieldKind("text", "error.type"),
-    "session": FieldKind("text", "gen_ai.conversation.id"),
+    "session": FieldKind("name", "gen_ai.conversation.id"),
     "user": FieldKind("text", "user.id"),
     "application": FieldKind("text", None),
     "segment": FieldKind("text", "penstock.segment"),
@@ -48,7 +49,7 @@ INTERACTION_FIELDS: dict[str, FieldKind] = {
     "model": FieldKind("text", "gen_ai.request.model"),
     "response_model": FieldKind("text", "gen_ai.response.model"),
     "model_version": FieldKind("text", "openai.response.system_fingerprint"),
-    "response_id": FieldKind("text", "gen_ai.response.id"),
+    "response_id": FieldKind("name", "gen_ai.response.id"),
     "prompt_name": FieldKind("text", "gen_ai.prompt.name"),
     "prompt_version": FieldKind("text", "gen_ai.prompt.version"),
     "input_tokens": FieldKind("integer", "gen_ai.usage.input_tokens"),
@@ -62,7 +63,12 @@ INTERACTION_FIELDS: dict[str, FieldKind] = {
     "arm_probability": FieldKind("number", "penstock.release.arm_probability"),
     "token_logprobs": FieldKind("numbers", "penstock.token_logprobs"),
 }
-FEEDBACK_FIELDS: tuple[str, ...] = ("when", "for_each", "name", "value", "text", "occurred_at", "metadata")
+# What a report may name instead of its row's own interaction; a business key is named by keys.NAME.
+TARGETS: dict[str, TargetKind] = {f"{kind}_id": kind for kind in (TargetKind.REQUEST, TargetKind.RESPONSE, TargetKind.SESSION)}
+FEEDBACK_FIELDS: tuple[str, ...] = (
+    *("when", "for_each", "name", "value", "text", "occurred_at", "metadata"),
+    *("keys", *TARGETS),
+)
 BINDING_KEYS: tuple[str, ...] = ("column", "value", "template", "row_number", "item", "parse", "path", "map", "base")
 _SOURCES: tuple[str, ...] = BINDING_KEYS[:5]
 _REQUIRED = ("started_at", "input_messages")
@@ -72,15 +78,25 @@ class SourceMapping(Struct, frozen=True, kw_only=True):
     """The table [source]: what kind of file it is."""
 
     name: str
+    id: Binding | None = None  # of a row that is no interaction
     format: Format | None = None  # None: by the name of the file
     encoding: str = "utf-8"
     delimiter: str = ","
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """What a report is about, by its own name."""
+
+    kind: TargetKind
+    key: str | None  # the name of the business key
+    binding: Binding
 
 
 class FeedbackMapping(Struct, frozen=True, kw_only=True):
     """One table [[feedback]]: a report that is made of a row, or of each item of a list in it."""
 
     name: Binding
+    target: Target | None = None  # None: the row's own interaction
     when: Binding | None = None
     for_each: Binding | None = None
     value: Binding | None = None
@@ -88,12 +104,19 @@ class FeedbackMapping(Struct, frozen=True, kw_only=True):
     occurred_at: Binding | None = None
     metadata: dict[str, Binding] = field(default_factory=dict)
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """Every column that some binding reads."""
+        target = self.target.binding if self.target is not None else None
+        optional = (target, self.when, self.for_each, self.value, self.text, self.occurred_at)
+        return columns_of([self.name, *self.metadata.values(), *optional])
+
 
 class RowMapping(Struct, frozen=True, kw_only=True):
     """A whole mapping file; `text` is the file itself, so that another mapping starts another replay."""
 
     source: SourceMapping
-    interaction: dict[str, Binding]
+    interaction: dict[str, Binding]  # empty where rows are feedback alone
     tags: dict[str, Binding]
     keys: dict[str, Binding]
     feedback: tuple[FeedbackMapping, ...]
@@ -102,12 +125,13 @@ class RowMapping(Struct, frozen=True, kw_only=True):
     @property
     def columns(self) -> frozenset[str]:
         """Every column that some binding reads."""
-        bindings = [*self.interaction.values(), *self.tags.values(), *self.keys.values()]
-        for feedback in self.feedback:
-            bindings += [feedback.name, *feedback.metadata.values()]
-            optional = (feedback.when, feedback.for_each, feedback.value, feedback.text, feedback.occurred_at)
-            bindings += [binding for binding in optional if binding is not None]
-        return frozenset().union(*(binding.columns for binding in bindings))
+        bindings = [self.source.id, *self.interaction.values(), *self.tags.values(), *self.keys.values()]
+        return columns_of(bindings).union(*(feedback.columns for feedback in self.feedback))
+
+
+def columns_of(bindings: Iterable[Binding | None]) -> frozenset[str]:
+    """The columns that these read."""
+    return frozenset().union(*(binding.columns for binding in bindings if binding is not None))
 
 
 def load_mapping(path: Path) -> RowMapping:
@@ -132,23 +156,26 @@ def parse_mapping(text: str, where: str) -> RowMapping:
     interaction.pop("tags", None)
     interaction.pop("keys", None)
     require_keys(interaction, [*INTERACTION_FIELDS, "tags", "keys"], f"{where} [interaction]")
-    for name in _REQUIRED:
-        if name not in interaction:
-            raise ConfigurationError(f"{where} [interaction] does not say what `{name}` is; every interaction needs it.")
-    _check_exposure(interaction.get("exposure"), where)
+    has_interaction = "interaction" in tree
+    _check_interaction(interaction, where, has_feedback="feedback" in tree, is_there=has_interaction)
+    source = _source(_table(tree, "source", where), where)
+    if source.id is not None and has_interaction:
+        raise ConfigurationError(f"{where} [source] has `id`, but its rows are interactions: say `id` in [interaction].")
     return RowMapping(
-        source=_source(_table(tree, "source", where), where),
+        source=source,
         interaction=read_bindings(interaction, f"{where} [interaction]"),
         tags=tags,
         keys=keys,
-        feedback=read_feedback(tree.get("feedback", []), where),
+        feedback=read_feedback(tree.get("feedback", []), where, has_own=has_interaction),
         text=text,
     )
 
 
 def _source(table: Mapping[str, Any], where: str) -> SourceMapping:
     where = f"{where} [source]"
-    require_keys(table, ("name", "format", "encoding", "delimiter"), where)
+    require_keys(table, ("name", "id", "format", "encoding", "delimiter"), where)
+    id_ = read_binding(table["id"], f"{where} id") if "id" in table else None
+    table = {key: value for key, value in table.items() if key != "id"}
     for key, value in table.items():
         if not isinstance(value, str) or not value:
             raise ConfigurationError(f"{where} {key} = {value!r} must be text.")
@@ -164,11 +191,11 @@ def _source(table: Mapping[str, Any], where: str) -> SourceMapping:
         ) from error
     if len(table.get("delimiter", ",")) != 1:
         raise ConfigurationError(f"{where} delimiter = {table['delimiter']!r} must be one character.")
-    return SourceMapping(**table)
+    return SourceMapping(id=id_, **table)
 
 
-def read_feedback(tables: Any, where: str) -> tuple[FeedbackMapping, ...]:
-    """The tables [[feedback]]; raises ConfigurationError."""
+def read_feedback(tables: Any, where: str, *, has_own: bool) -> tuple[FeedbackMapping, ...]:
+    """The tables [[feedback]]; where rows have no interaction of their own, each names a target. Raises ConfigurationError."""
     if not isinstance(tables, list):
         raise ConfigurationError(f"{where}: write [[feedback]] with two brackets; there may be several.")
     found = []
@@ -176,15 +203,39 @@ def read_feedback(tables: Any, where: str) -> tuple[FeedbackMapping, ...]:
         here = f"{where} [[feedback]] {position}"
         require_keys(table, FEEDBACK_FIELDS, here)
         if "name" not in table:
-            raise ConfigurationError(f'{here} has no `name`, such as "copy" or "rating".')
+            raise ConfigurationError(f'{here} has no `name`, such as "rating" or "outcome.resolved".')
+        target = _target(table, here, has_own=has_own)
+        if target is not None and "occurred_at" not in table:
+            raise ConfigurationError(f"{here} does not say when it happened: `occurred_at`; when we learn of it is another time.")
         metadata = read_bindings(_table(table, "metadata", here), f"{here} metadata", item=True)
-        plain = {key: value for key, value in table.items() if key != "metadata"}
+        plain = {key: value for key, value in table.items() if key not in ("metadata", "keys", *TARGETS)}
         bindings = {
             key: read_binding(value, f"{here} {key}", item="for_each" in table and key != "for_each")
             for key, value in plain.items()
         }
-        found.append(FeedbackMapping(metadata=metadata, **bindings))
+        found.append(FeedbackMapping(target=target, metadata=metadata, **bindings))
     return tuple(found)
+
+
+def _target(table: Mapping[str, Any], here: str, *, has_own: bool) -> Target | None:
+    """What a [[feedback]] names as its target; None for the row's own interaction."""
+    item = "for_each" in table
+    keys = table.get("keys", {})
+    if not isinstance(keys, dict):
+        raise ConfigurationError(f"{here} keys = {keys!r} must be a table: write keys.ticket_id = {{ column = ... }}.")
+    named = [
+        Target(kind=TargetKind.KEY, key=key, binding=binding)
+        for key, binding in read_bindings(keys, f"{here} keys", item=item).items()
+    ]
+    named += [
+        Target(kind=kind, key=None, binding=read_binding(table[word], f"{here} {word}", item=item))
+        for word, kind in TARGETS.items()
+        if word in table
+    ]
+    if len(named) > 1 or (not named and not has_own):
+        one = "at most one" if has_own else "exactly one"
+        raise ConfigurationError(f"{here} names its target {len(named)} times; say {one} of keys.NAME, {', '.join(TARGETS)}.")
+    return named[0] if named else None
 
 
 def read_bindings(table: Mapping[str, Any], where: str, *, item: bool = False) -> dict[str, Binding]:
@@ -220,6 +271,18 @@ def _base(value: Any, where: str) -> datetime:
     if not isinstance(base, datetime):
         raise ConfigurationError(f"{where} base = {value!r} is no time; write it like 2024-01-31T00:00:00Z.")
     return base if base.tzinfo else base.replace(tzinfo=UTC)
+
+
+def _check_interaction(table: Mapping[str, Any], where: str, *, has_feedback: bool, is_there: bool) -> None:
+    if not is_there and not has_feedback:
+        raise ConfigurationError(f"{where} has neither [interaction] nor [[feedback]]: say what a row is, or what it reports.")
+    for name in _REQUIRED if is_there else ():
+        if name not in table:
+            raise ConfigurationError(
+                f"{where} [interaction] does not say what `{name}` is; every interaction needs it. "
+                "Rows that are feedback alone have no [interaction]."
+            )
+    _check_exposure(table.get("exposure"), where)
 
 
 def _check_exposure(raw: Any, where: str) -> None:

@@ -33,5 +33,5 @@ def progress_bar(console: Console | None = None) -> Iterator[OnProgress]:
 
 def describe(step: ReplayStep) -> str:
     """The counts in words, those that are zero left out."""
-    counts = [(step.sent, "sent"), (step.skipped, "sent before"), (step.rejected, "rejected")]
+    counts = [(step.sent, "sent"), (step.skipped, "sent before"), (step.feedback, "reports"), (step.rejected, "rejected")]
     return ", ".join(f"{count:,} {word}" for count, word in counts if count) or "nothing sent"

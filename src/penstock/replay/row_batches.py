@@ -11,11 +11,11 @@ from msgspec import Struct
 
 from penstock.errors import BadInputError
 from penstock.formats.otlp import Encoding
-from penstock.replay.binding import RowError
+from penstock.replay.binding import PassedOverError, RowError
 from penstock.replay.call import Call, to_request
 from penstock.replay.log_rows import LogRow, Mark
 from penstock.replay.progress import Rejected
-from penstock.replay.row_reader import PassedOverError, RowReader
+from penstock.replay.row_reader import RowReader
 from penstock.replay.sender import EdgeSender
 
 BATCH_ROWS = 100
@@ -113,12 +113,15 @@ async def _send_calls(calls: list[Call], file: str, sender: EdgeSender) -> tuple
 
 
 async def _send_reports(calls: list[Call], file: str, sender: EdgeSender) -> tuple[int, list[Rejected]]:
+    """Send reports together, and row by row where the whole request is refused."""
     reports: list[tuple[int, dict[str, Any]]] = [(call.number, report) for call in calls for report in call.feedback]
     if not reports:
         return 0, []
     answer = await sender.send_feedback([report for _, report in reports])
+    if not answer.accepted and len(calls) > 1:
+        each = [await _send_reports([call], file, sender) for call in calls]
+        return sum(count for count, _ in each), [rejected for _, found in each for rejected in found]
     if not answer.accepted:
-        reason = f"its feedback: {answer.reason}"
-        return 0, [Rejected(file=file, row=number, reason=reason) for number in dict.fromkeys(number for number, _ in reports)]
+        return 0, [Rejected(file=file, row=calls[0].number, reason=f"its feedback: {answer.reason}")]
     refused = [Rejected(file=file, row=reports[index][0], reason=f"its feedback: {why}") for index, why in answer.rejected]
     return len(reports) - len(refused), refused

@@ -1,4 +1,4 @@
-"""One row of a log becomes one span of the newest GenAI convention, and the feedback that the row holds.
+"""One row of a log becomes one span of the newest GenAI convention, and the feedback that it holds; or feedback alone.
 
 Pure: the same row always gets the same trace, span and idempotency keys, so that a second replay adds nothing.
 """
@@ -11,17 +11,30 @@ import msgspec
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from penstock.records.ids import digest
-from penstock.replay.binding import Row, RowError, describe, moment, number
+from penstock.replay.binding import PassedOverError, Row, RowError, moment
 from penstock.replay.call import Attribute, Call, nanoseconds, set_attributes
-from penstock.replay.field_values import attributes_of, convert, plain_text
+from penstock.replay.field_values import attributes_of, convert, name_text, plain_text
 from penstock.replay.log_rows import LogRow
-from penstock.replay.mapping import INTERACTION_FIELDS, FeedbackMapping, RowMapping
+from penstock.replay.mapping import INTERACTION_FIELDS, RowMapping
+from penstock.replay.row_reports import RowReport, RowTarget, read_id, read_reports, report_digest
 
 
-def map_row(row: LogRow, file_name: str, mapping: RowMapping) -> Call:
+def map_row(row: LogRow, file_name: str, mapping: RowMapping, now: datetime) -> Call:
     """The span and the feedback of a row; raises RowError with the reason why it has none."""
     if row.problem is not None:
         raise RowError(row.problem)
+    if mapping.interaction:
+        return _map_interaction(row, file_name, mapping, now)
+    source = Row(row.number, row.values)
+    found = [report for rule in mapping.feedback for report in read_reports(rule, source, now, "feedback.")]
+    if not found:
+        raise PassedOverError("nothing to report: no [[feedback]] applies")
+    id_ = read_id(mapping.source.id, source)
+    feedback = [_aimed(report, report.target, id_, mapping) for report in found if report.target is not None]
+    return Call(row.number, mapping.source.name, [], feedback)
+
+
+def _map_interaction(row: LogRow, file_name: str, mapping: RowMapping, now: datetime) -> Call:
     source = Row(row.number, row.values)
     fields = {name: _read_field(name, source, mapping) for name in mapping.interaction}
     identity = _identity(row, file_name, fields.get("id"), mapping.source.name)
@@ -38,13 +51,15 @@ def map_row(row: LogRow, file_name: str, mapping: RowMapping) -> Call:
         span.status.code = Status.STATUS_CODE_ERROR
     fields["operation"] = fields.get("operation") or "chat"
     set_attributes(span, {**attributes_of(fields), **_named(mapping.tags, "tag", source), **_named(mapping.keys, "key", source)})
-    feedback = [
-        report
-        for position, rule in enumerate(mapping.feedback)
-        for report in _reports(rule, position, source, identity, ended_at)
-    ]
-    for report in feedback:
-        report.update(trace_id=span.trace_id.hex(), span_id=span.span_id.hex())
+    own = {"trace_id": span.trace_id.hex(), "span_id": span.span_id.hex()}
+    feedback = []
+    for position, rule in enumerate(mapping.feedback):
+        for report in read_reports(rule, source, now, "feedback."):
+            if report.target is not None:
+                feedback.append(_aimed(report, report.target, fields.get("id"), mapping))
+            else:
+                key = digest("feedback", identity, str(position), str(report.place))
+                feedback.append({**_said(report, report.occurred_at or ended_at, key), **own})
     return Call(row.number, str(fields.get("application") or mapping.source.name), [span], feedback)
 
 
@@ -89,53 +104,28 @@ def _identity(row: LogRow, file_name: str, id_: str | None, source_name: str) ->
 
 def _named(bindings: Mapping[str, Any], kind: str, row: Row) -> dict[str, Attribute]:
     values = {name: binding.read(row, f"{kind}s.{name}") for name, binding in bindings.items()}
-    return {
-        f"penstock.{kind}.{name}": plain_text(value, f"{kind}s.{name}") for name, value in values.items() if value is not None
-    }
+    as_text = name_text if kind == "key" else plain_text
+    return {f"penstock.{kind}.{name}": as_text(value, f"{kind}s.{name}") for name, value in values.items() if value is not None}
 
 
-def _reports(rule: FeedbackMapping, position: int, row: Row, identity: str, ended_at: datetime) -> list[dict[str, Any]]:
-    """The reports that one [[feedback]] makes of a row, without their target."""
-    if rule.when is not None and not is_true(rule.when.read(row, "feedback.when")):
-        return []
-    items: Any = [None]
-    if rule.for_each is not None:
-        items = rule.for_each.read(row, "feedback.for_each") or []
-        if not isinstance(items, list | tuple):
-            raise RowError(f"feedback.for_each: {describe(items)} is no list")
-    return [
-        _report(rule, Row(row.number, row.values, item), ended_at, digest("feedback", identity, str(position), str(place)))
-        for place, item in enumerate(items)
-    ]
+def _aimed(report: RowReport, target: RowTarget, id_: str | None, mapping: RowMapping) -> dict[str, Any]:
+    """A report on what it names, wherever its row stands and whatever else the row holds."""
+    assert report.occurred_at is not None  # noqa: S101  read_reports wants one where there is a target
+    key = digest("report", mapping.source.name, report_digest(report, target, id_))
+    named: dict[str, Any] = (
+        {"key": {"name": target.key, "value": target.id}} if target.key is not None else {f"{target.kind}_id": target.id}
+    )
+    return {**_said(report, report.occurred_at, key), **named}
 
 
-def _report(rule: FeedbackMapping, row: Row, ended_at: datetime, key: str) -> dict[str, Any]:
-    name = rule.name.read(row, "feedback.name")
-    if name is None:
-        raise RowError("feedback.name: it is empty")
-    value = rule.value.read(row, "feedback.value") if rule.value else None
-    text = rule.text.read(row, "feedback.text") if rule.text else None
-    at = rule.occurred_at.read(row, "feedback.occurred_at") if rule.occurred_at else None
-    occurred_at = moment(at, rule.occurred_at, "feedback.occurred_at") if rule.occurred_at and at is not None else ended_at
-    report: dict[str, Any] = {
-        "name": plain_text(name, "feedback.name"),
+def _said(report: RowReport, occurred_at: datetime, key: str) -> dict[str, Any]:
+    """A report as it is sent, without its target."""
+    said: dict[str, Any] = {
+        "name": report.name,
         "occurred_at": occurred_at.isoformat(),
         "idempotency_key": f"replay-{key}",
         "source": "replay",
+        "metadata": report.metadata,
     }
-    if value is not None:
-        report["value"] = number(value, "feedback.value")
-    if text is not None:
-        report["text"] = plain_text(text, "feedback.text")
-    metadata = {name: binding.read(row, f"feedback.metadata.{name}") for name, binding in rule.metadata.items()}
-    report["metadata"] = {
-        name: plain_text(item, f"feedback.metadata.{name}") for name, item in metadata.items() if item is not None
-    }
-    return report
-
-
-def is_true(value: Any) -> bool:
-    """Whether a `when` holds: nothing, 0, false, no and an empty list do not."""
-    if isinstance(value, str):
-        return value.strip().lower() not in ("", "0", "false", "no", "[]", "{}", "null", "none")
-    return bool(value)
+    optional = {"value": report.value, "text": report.text}
+    return said | {name: value for name, value in optional.items() if value is not None}

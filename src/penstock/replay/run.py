@@ -37,6 +37,7 @@ class ReplayStep(Struct, frozen=True, kw_only=True):
     fraction: float  # of this file
     sent: int
     skipped: int
+    feedback: int
     rejected: int
     waiting: str | None = None  # why it waits for the edge
 
@@ -48,6 +49,7 @@ class ReplayReport(Struct, frozen=True, kw_only=True):
     sent: int  # acknowledged by the edge in this run
     skipped: int  # acknowledged in an earlier run
     feedback: int
+    feedback_skipped: int  # acknowledged in an earlier run
     rejected: tuple[Rejected, ...]  # of this run; earlier ones are in the rejects files
     rejects_files: tuple[str, ...]
     unused_columns: tuple[str, ...] = ()  # bound by the mapping, but in no row
@@ -125,10 +127,10 @@ class _Replay:
         self._rejected: list[Rejected] = []
         self._rejects_files: list[str] = []
         self._passed_over: Counter[str] = Counter()
-        self._sent = self._skipped = self._feedback = 0
+        self._sent = self._skipped = self._feedback = self._feedback_skipped = 0
         self._unseen = set(reader.columns) if reader else set()
         self._rows_read = 0
-        self._step = ReplayStep(file="", file_number=0, files=0, fraction=0.0, sent=0, skipped=0, rejected=0)
+        self._step = ReplayStep(file="", file_number=0, files=0, fraction=0.0, sent=0, skipped=0, feedback=0, rejected=0)
 
     async def run(self, files: Sequence[Location | Table], api_key: str | None, patience: Patience) -> ReplayReport:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
@@ -146,6 +148,7 @@ class _Replay:
             sent=self._sent,
             skipped=self._skipped,
             feedback=self._feedback,
+            feedback_skipped=self._feedback_skipped,
             rejected=tuple(self._rejected),
             rejects_files=tuple(self._rejects_files),
             unused_columns=tuple(sorted(self._unseen)) if self._rows_read else (),
@@ -160,8 +163,7 @@ class _Replay:
         except BadInputError as error:
             self._rejected.append(Rejected(file=str(path), row=None, reason=str(error)))
             return
-        self._skipped += progress.sent
-        tracker = _Tracker(progress_file, progress)
+        tracker = self._resume(progress_file, progress)
         try:
             if self._reader is None:
                 await self._send_body(path, sender, tracker)
@@ -179,8 +181,7 @@ class _Replay:
         file = ProgressFile(self._folder, key, table.name)
         # Without a watermark every replay reads the whole table; what is there already counts once all the same.
         progress = file.load(restart=self._restart or table.watermark is None)
-        self._skipped += progress.sent
-        tracker = _Tracker(file, progress)
+        tracker = self._resume(file, progress)
         try:
             with closing(table.read(decode_mark(progress.watermark), self._reader.columns)) as values:
                 rows = self._watch(fresh_rows(values, table.watermark, file.load_seen(), progress.rows))
@@ -189,6 +190,11 @@ class _Replay:
                 self._passed_over[f"rows without a value in `{table.watermark}`"] += unmarked
         finally:
             self._take(tracker, progress)
+
+    def _resume(self, file: ProgressFile, progress: Progress) -> "_Tracker":
+        self._skipped += progress.sent
+        self._feedback_skipped += progress.feedback
+        return _Tracker(file, progress)
 
     def _open_progress(self, path: Location) -> ProgressFile:
         mapping = self._reader.identity if self._reader else "otlp"
@@ -254,6 +260,7 @@ class _Replay:
             fraction=fraction,
             sent=self._sent + tracker.sent,
             skipped=self._skipped,
+            feedback=self._feedback + tracker.feedback,
             rejected=len(self._rejected) + len(tracker.rejected),
             waiting=None,
         )
@@ -271,7 +278,7 @@ class _Tracker:
         self.progress = progress
         self.rejected: list[Rejected] = []
         self.passed_over: Counter[str] = Counter()
-        self.sent = 0
+        self.sent = self.feedback = 0
 
     def add(self, done: Done) -> None:
         """Count a batch that follows the last one."""
@@ -284,6 +291,7 @@ class _Tracker:
             rejected=self.progress.rejected + len(done.rejected),
         )
         self.sent += done.sent
+        self.feedback += done.feedback
         self.rejected.extend(done.rejected)
         self.passed_over.update(done.passed_over)
         self.file.save(self.progress, done.rejected)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol, cast
 
 import ibis
+import ibis.expr.types as ir
 import msgspec
 import numpy
 import pyarrow as pa
@@ -31,7 +32,7 @@ class Tables(Struct, frozen=True, kw_only=True):
 
     reports: ibis.Table  # matched feedback, joined with the response it is about
     interactions: ibis.Table  # whole sessions, and for each interaction the next request of its user
-    as_of: datetime  # until when everything is known: a session with a turn in the last SESSION_QUIET_S may still go on
+    as_of: ir.TimestampValue  # until when everything is known: a session with a turn in the last SESSION_QUIET_S may still go on
 
 
 class Finding(Struct, frozen=True, kw_only=True):

@@ -4,17 +4,20 @@ The same definitions run on DuckDB, within the worker, and on Spark; `spark_engi
 """
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Protocol
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+from msgspec import Struct
 
 from penstock.lake.lake import Lake
 from penstock.lake.portable import map_value
 from penstock.records.feedback import SETTLED
-from penstock.signals.definition import Definition, Tables
+from penstock.signals.definition import Definition, Tables, label
 from penstock.signals.scope import Scope
 
 BATCH_ROWS = 10_000
@@ -28,44 +31,101 @@ class Engine(Protocol):
         """The current rows with these ids."""
         ...
 
-    def keep(self, rows: ir.Table) -> ir.Table:
-        """The same rows, worked out once for all definitions that read them."""
+    def keep(self, name: str, rows: ir.Table, *, in_memory: bool) -> ir.Table:
+        """The same rows for all definitions that read them, worked out once where they fit into memory; until release()."""
+        ...
+
+    def moment(self, at: datetime) -> ir.TimestampValue:
+        """A time as a value of expressions."""
+        ...
+
+    def release(self) -> None:
+        """Let go of what was kept."""
         ...
 
     def find(self, definition: Definition, tables: Tables) -> Iterator[pa.RecordBatch]:
-        """What a definition finds, in the columns of FINDINGS."""
+        """What a definition finds, in the columns of FINDINGS; it may still be at work when this returns."""
         ...
 
 
 class LakeEngine:
-    """DuckDB on the lake's own connection."""
+    """DuckDB on the lake's own connection.
+
+    What is kept has the same name in every run, so that each definition is compiled once in the life of a process: for a few
+    rows that takes longer than all the rest.
+    """
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
+        self._judging = ThreadPoolExecutor(1, "penstock-signals")
+        self._kept: dict[str, ir.Table] = {}
 
     def current(self, table: str, ids: pa.Table, days: tuple[date, date] | None = None) -> ir.Table:
         """The current rows with these ids."""
-        return self._lake.current(table, ids=ids, dates=days, indexed=days is None)
+        is_read_often = ids.num_rows > KEPT_TURNS  # and not once, to be kept
+        return self._lake.current(table, ids=ids, dates=days, indexed=days is None, pinned=is_read_often)
 
-    def keep(self, rows: ir.Table) -> ir.Table:
-        """The same rows in memory."""
-        return ibis.memtable(rows.to_pyarrow())
+    def keep(self, name: str, rows: ir.Table, *, in_memory: bool) -> ir.Table:
+        """The same rows under a name, in memory or to be selected again."""
+        self._kept[name] = rows
+        return self._lake.show(name, rows.to_pyarrow() if in_memory else rows)
+
+    def moment(self, at: datetime) -> ir.TimestampValue:
+        """The time, from a table of one row: it changes with every run, and what is compiled does not."""
+        shown = self._lake.show("signals_as_of", pa.table({"at": pa.array([at], pa.timestamp("us", "UTC"))}))
+        self._kept["signals_as_of"] = shown
+        moment: ir.TimestampValue = shown.at.as_scalar()
+        return moment
+
+    def release(self) -> None:
+        """Forget the names, and with them what is in memory."""
+        for name in self._kept:
+            self._lake.hide(name)
+        self._kept.clear()
 
     def find(self, definition: Definition, tables: Tables) -> Iterator[pa.RecordBatch]:
-        """What a definition finds, a batch of candidates at a time."""
-        candidates: pa.Table = definition.candidates(tables).to_pyarrow()
-        yield from (definition.find(batch) for batch in candidates.to_batches(BATCH_ROWS))
+        """What a definition finds; the next can be asked for meanwhile, whose candidates are then selected at the same time."""
+        statement = _statement(self._lake, definition, tables)
+        candidates = self._lake.query(statement.sql).cast(statement.schema)
+        found = self._judging.submit(lambda: [definition.find(batch) for batch in candidates.to_batches(BATCH_ROWS)])
+        return _when_done(found)
 
 
-def tables_of(engine: Engine, scope: Scope, as_of: datetime, exposures: tuple[str, ...] | None) -> Tables:
+class _Statement(Struct, frozen=True, kw_only=True):
+    sql: str
+    schema: pa.Schema
+
+
+_statements: dict[tuple[object, ...], _Statement] = {}
+
+
+def _statement(lake: Lake, definition: Definition, tables: Tables) -> _Statement:
+    """The candidates' SELECT, which is the same for the same definition as long as the tables have their fixed names."""
+    key = (label(definition), type(definition), getattr(definition, "select", None))
+    if key not in _statements:
+        candidates = definition.candidates(tables)
+        _statements[key] = _Statement(sql=lake.compile(candidates), schema=candidates.schema().to_pyarrow())
+    return _statements[key]
+
+
+def _when_done(found: "Future[list[pa.RecordBatch]]") -> Iterator[pa.RecordBatch]:
+    yield from found.result()
+
+
+@contextmanager
+def tables_of(engine: Engine, scope: Scope, as_of: datetime, exposures: tuple[str, ...] | None) -> Iterator[Tables]:
     """What definitions select from, of one scope; `exposures` limits whose behaviour counts."""
     turns = engine.current("interactions", scope.turns, scope.days)
     if exposures is not None:
         turns = turns.filter(turns.exposure.isin(exposures))
-    if scope.turns.num_rows <= KEPT_TURNS:
-        turns = engine.keep(turns)
-    reports = _reports(engine, scope)
-    return Tables(reports=engine.keep(reports) if scope.reports.num_rows else reports, interactions=turns, as_of=as_of)
+    try:
+        yield Tables(
+            reports=engine.keep("signals_reports", _reports(engine, scope), in_memory=scope.reports.num_rows > 0),
+            interactions=engine.keep("signals_turns", turns, in_memory=scope.turns.num_rows <= KEPT_TURNS),
+            as_of=engine.moment(as_of),
+        )
+    finally:
+        engine.release()
 
 
 def _reports(engine: Engine, scope: Scope) -> ir.Table:

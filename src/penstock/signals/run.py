@@ -8,7 +8,8 @@ it has been quiet for long enough.
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import duckdb
@@ -142,7 +143,13 @@ class Run:
         `anew` is for definitions that follow others of their name, and have to say what these found and they do not.
         """
         known_at = self._clock.known_at()
-        tables = tables_of(self._engine, scope, self._as_of, self._exposures)
+        with tables_of(self._engine, scope, self._as_of, self._exposures) as tables:
+            found, standing = self._found_and_standing(scope, tables, definitions, known_at, anew=anew)
+        return amend(found, standing, known_at)
+
+    def _found_and_standing(
+        self, scope: Scope, tables: Tables, definitions: Sequence[Definition], known_at: datetime, *, anew: bool
+    ) -> tuple[pa.Table, pa.Table]:
         found, standing = [NO_SIGNALS], [NO_SIGNALS]
         for source, targets, rows in (
             ("reports", scope.reported, scope.reports),
@@ -152,24 +159,36 @@ class Run:
             if targets.num_rows == 0 or not asked:
                 continue
             answered = []
-            for one in asked:
-                batches = self._find(one, tables) if rows.num_rows else []
-                if batches is None:
-                    continue
+            for one, batches in self._find_all(asked, tables) if rows.num_rows else [(one, []) for one in asked]:
                 answered.append(one)
                 signals = as_signals(one, batches, targets, known_at)
                 found.append(signals)
                 if anew:
                     found.append(no_longer_found(self._lake, one, targets, signals, scope.since, known_at))
             standing.append(standing_signals(self._lake, answered, targets, scope.since))
-        return amend(pa.concat_tables(found), pa.concat_tables(standing), known_at)
+        return pa.concat_tables(found), pa.concat_tables(standing)
 
-    def _find(self, definition: Definition, tables: Tables) -> list[pa.RecordBatch] | None:
-        """What it finds; None where a user's does not run. Mended, it is another version, which is run over everything."""
-        try:
-            return list(self._engine.find(definition, tables))
-        except (ConfigurationError, duckdb.ProgrammingError, duckdb.DataError) as error:
-            if definition.name in DEFINITIONS:
-                raise
-            logger.error("The signal %s is left out until it is mended: %s", label(definition), error)
-            return None
+    def _find_all(self, definitions: Sequence[Definition], tables: Tables) -> Iterator[tuple[Definition, list[pa.RecordBatch]]]:
+        """What each finds, once the next one is begun; those that do not run are left out."""
+        begun: tuple[Definition, Iterator[pa.RecordBatch]] | None = None
+        for definition in [*definitions, None]:
+            before, begun, found = begun, None, None
+            if definition is not None:
+                with _left_out_where_broken(definition):
+                    begun = definition, self._engine.find(definition, tables)
+            if before is not None:
+                with _left_out_where_broken(before[0]):
+                    found = before[0], list(before[1])
+            if found is not None:
+                yield found
+
+
+@contextmanager
+def _left_out_where_broken(definition: Definition) -> Iterator[None]:
+    """For a user's, which is another version once it is mended, and then run over everything; a built-in one must run."""
+    try:
+        yield
+    except (ConfigurationError, duckdb.ProgrammingError, duckdb.DataError) as error:
+        if definition.name in DEFINITIONS:
+            raise
+        logger.error("The signal %s is left out until it is mended: %s", label(definition), error)

@@ -5,7 +5,6 @@ while. Shadows and judges speak in no conversation.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any
 
 import ibis
@@ -70,4 +69,4 @@ def last_turns(tables: Tables, columns: Mapping[str, Callable[[ibis.Table], ibis
 
 def quiet_since(tables: Tables) -> Any:
     """What ended by then is over, unless its session went on."""
-    return ibis.literal(tables.as_of - timedelta(seconds=SESSION_QUIET_S))
+    return tables.as_of - ibis.interval(microseconds=int(SESSION_QUIET_S * 1_000_000))

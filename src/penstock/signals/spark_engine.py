@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from itertools import count
 from typing import Any
 
@@ -47,9 +47,17 @@ class SparkEngine:
         root = str(self._lake.root / table)
         return self._named(current_on_spark(self._session, root, self._lake.snapshot(table, days), ids))
 
-    def keep(self, rows: ir.Table) -> ir.Table:
-        """The same rows, kept by the cluster from their first use on."""
-        return self._named(self._session.sql(self._backend.compile(rows)).cache())
+    def keep(self, name: str, rows: ir.Table, *, in_memory: bool) -> ir.Table:  # noqa: ARG002
+        """The same rows, kept by the cluster from their first use on where they fit."""
+        return self._named(self._session.sql(self._backend.compile(rows)).cache()) if in_memory else rows
+
+    def moment(self, at: datetime) -> ir.TimestampValue:
+        """The time."""
+        return ibis.literal(at)
+
+    def release(self) -> None:
+        """Let go of what the cluster keeps."""
+        self._session.catalog.clearCache()
 
     def find(self, definition: Definition, tables: Tables) -> Iterator[pa.RecordBatch]:
         """What a definition finds, worked out by the cluster's workers."""
@@ -60,10 +68,6 @@ class SparkEngine:
 
         found: pa.Table = candidates.mapInArrow(find, _findings_schema()).toArrow()
         yield from found.cast(FINDINGS).to_batches()
-
-    def close(self) -> None:
-        """Let go of what the cluster keeps."""
-        self._session.catalog.clearCache()
 
     def _named(self, frame: Any) -> ir.Table:
         name = f"penstock_{next(self._numbers)}"
@@ -98,5 +102,4 @@ def spark_engine(lake: Lake, master: str, settings: dict[str, str] | None = None
     try:
         yield engine
     finally:
-        engine.close()
         session.stop()

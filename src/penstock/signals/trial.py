@@ -30,8 +30,8 @@ def try_definition(lake: Lake, definition: Definition, sample: int, as_of: datet
     seeds = _newest(lake, sample)
     scope = scope_of_turns(lake, seeds)
     engine = LakeEngine(lake)
-    batches = list(engine.find(definition, tables_of(engine, scope, as_of, None)))
-    found = pa.Table.from_batches(batches, FINDINGS)
+    with tables_of(engine, scope, as_of, None) as tables:
+        found = pa.Table.from_batches(list(engine.find(definition, tables)), FINDINGS)
     rows = found.to_pylist(maps_as_pydicts="strict")
     values = sorted(row["value"] for row in rows if row["value"] is not None)
     return Trial(
