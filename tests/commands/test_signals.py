@@ -47,3 +47,18 @@ def typed(*arguments: str) -> str:
     result = CliRunner().invoke(build_cli("signals"), ["signals", *arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def test_a_definition_is_tried_on_the_newest_traffic_and_nothing_is_written(settings: Settings) -> None:
+    penstock = Penstock(settings)
+    rows = [asks(number, number * 3_000.0, "x" * (number + 1), session_id=f"c{number}") for number in range(40)]
+    penstock.lake.append("interactions", rows)
+    given = ("try", "length", "--sql", "SELECT interaction_id, length(prompt_text) AS value, 'a' AS kind_of FROM interactions")
+    told = json.loads(typed(*given, "--sample", "10", "--examples", "3", "--home", settings.home, "--json"))
+    assert (told["interactions"], told["targets"], told["with_value"], told["errors"]) == (10, 10, 10, 0)
+    assert (told["quantiles"]["least"], told["quantiles"]["most"]) == (31.0, 40.0)
+    assert [one["evidence"] for one in told["examples"]] == [{"kind_of": "a"}] * 3
+    shown = typed(*given, "--home", settings.home)
+    assert "median" in shown
+    assert "kind_of a" in shown
+    assert penstock.lake.revisions("signals").count().to_pyarrow().as_py() == 0

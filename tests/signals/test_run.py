@@ -283,3 +283,17 @@ def test_an_amended_report_amends_its_signal(lake: Lake, clock: WriterClock) -> 
         settle_feedback(lake, clock, 24)
         run_signals(lake, clock)
         assert signals(lake)["rating"].value == value
+
+
+@pytest.mark.parametrize("change", [{"user_id": "another"}, {"application": "another"}])
+def test_who_used_to_be_followed_by_an_amended_turn_is_judged_anew(
+    lake: Lake, clock: WriterClock, change: dict[str, str]
+) -> None:
+    fields = {"user_id": "u", "prompt_text": "sort a list", "session_id": None}
+    first, second = make_interaction(0, start=0, **fields), make_interaction(1, start=20, **fields)
+    lake.append("interactions", [first, second])
+    run_signals(lake, clock, definitions=RETRIES)
+    assert signals(lake)["retry"].value is not None
+    lake.append("interactions", [msgspec.structs.replace(second, revision=1, **change)])
+    run_signals(lake, clock, definitions=RETRIES)
+    assert signals(lake)["retry"].value is None

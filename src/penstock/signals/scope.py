@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
+from penstock.lake.arrow_schema import arrow_schema
 from penstock.lake.lake import Lake
 from penstock.lake.selection import ids_of
+from penstock.lake.tables import TABLES
 from penstock.records.feedback import SETTLED, FeedbackStatus
 from penstock.signals.definition import RETURN_WITHIN_S, SESSION_QUIET_S
 from penstock.signals.reports import acceptance_reports
@@ -28,6 +30,7 @@ LONGEST_SESSION = timedelta(days=14)
 NEIGHBOURHOOD = timedelta(seconds=RETURN_WITHIN_S)
 
 _TURN_COLUMNS = ("interaction_id", "session_id", "user_id", "application", "prompt_name", "exposure", "started_at")
+_NO_TURNS = pa.schema([arrow_schema(TABLES["interactions"]).field(name) for name in _TURN_COLUMNS]).empty_table()
 _DAY = timedelta(days=1)
 # The next request of the same session, and of the same user, among the turns in which somebody asked something.
 _NEXT = """
@@ -196,26 +199,33 @@ def _turns(lake: Lake, seeds: pa.Table) -> tuple[pa.Table, pa.Table, tuple[date,
     engine = duckdb.connect()
     engine.execute("SET TimeZone = 'UTC'")
     engine.register("seeds", seeds)
-    engine.register("turns", _of_people(lake, _column(seeds, "session_id"), _column(seeds, "user_id"), span, seeds))
-    # Whoever a changed turn comes right after is judged anew, and with it its session.
+    former = _as_they_were(lake, seeds, span)
+    users = _ids(seeds.column("user_id"), former.column("user_id"))
+    engine.register("now", _of_people(lake, _column(seeds, "session_id"), users, span, seeds))
+    engine.register("former", former)
+    # Whoever a changed turn comes right after, or used to, is judged anew, and with it its session.
+    engine.execute(
+        "CREATE TABLE turns AS FROM now UNION ALL BY NAME (SELECT *, true AS is_request FROM former EXCEPT SELECT "
+        f"{', '.join(_TURN_COLUMNS)}, true FROM now)"
+    )
     engine.execute(f"CREATE TABLE following AS {_NEXT}")
-    engine.register("former", _former_sessions(lake, seeds, span))
     engine.execute(
         "CREATE TABLE begun AS SELECT interaction_id, session_id FROM seeds UNION "
         "SELECT interaction_id, session_id FROM following WHERE next_in_session IN (SELECT interaction_id FROM seeds) "
         "OR next_of_user IN (SELECT interaction_id FROM seeds)"
     )
     sessions = engine.sql(
-        "SELECT session_id AS id FROM begun WHERE session_id IS NOT NULL UNION SELECT id FROM former"
+        "SELECT session_id AS id FROM (FROM begun UNION ALL BY NAME FROM former) WHERE session_id IS NOT NULL GROUP BY ALL"
     ).to_arrow_table()
     engine.register("sessions", sessions)
     users = engine.sql(
-        "SELECT DISTINCT user_id AS id FROM turns WHERE user_id IS NOT NULL AND session_id IN (SELECT id FROM sessions)"
+        "SELECT DISTINCT user_id AS id FROM turns WHERE user_id IS NOT NULL AND (session_id IN (SELECT id FROM sessions) "
+        "OR interaction_id IN (SELECT interaction_id FROM begun))"
     ).to_arrow_table()
     # A session that goes on for long is read whole, and what its user asked after its end.
     reach = _reach(lake, sessions, bounds["min"].as_py(), bounds["max"].as_py())
     span = (min([span[0], *reach]) - NEIGHBOURHOOD, max([span[1], *reach]) + NEIGHBOURHOOD)
-    engine.unregister("turns")
+    engine.execute("DROP TABLE turns")
     engine.register("turns", _of_people(lake, sessions, users, span, seeds))
     engine.execute(f"CREATE OR REPLACE TABLE following AS {_NEXT}")
     targets = engine.sql(
@@ -231,14 +241,15 @@ def _turns(lake: Lake, seeds: pa.Table) -> tuple[pa.Table, pa.Table, tuple[date,
     return needed, targets, (span[0].date(), span[1].date())
 
 
-def _former_sessions(lake: Lake, seeds: pa.Table, span: tuple[datetime, datetime]) -> pa.Table:
-    """Where amended turns used to belong: what was found of those sessions may no longer hold."""
+def _as_they_were(lake: Lake, seeds: pa.Table, span: tuple[datetime, datetime]) -> pa.Table:
+    """Every revision of amended turns: what was found of whom they followed, and of their sessions, may no longer hold."""
     amended = seeds.filter(pc.greater(seeds.column("revision"), pa.scalar(0)))
     if amended.num_rows == 0:
-        return _ids()
+        return _NO_TURNS
     days = (span[0].date(), span[1].date())
     revisions = lake.rows_with("interactions", "interaction_id", _column(amended, "interaction_id"), dates=days)
-    return _ids(revisions.select("session_id").distinct().to_pyarrow().column(0))
+    rows: pa.Table = revisions.select(*_TURN_COLUMNS).distinct().to_pyarrow()
+    return rows
 
 
 def _reach(lake: Lake, sessions: pa.Table, first: datetime, last: datetime) -> list[datetime]:
