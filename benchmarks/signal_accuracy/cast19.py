@@ -7,6 +7,7 @@ them, and as rewritten so that each stands alone, which shares still more.
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from benchmarks.signal_accuracy.figures import Section, Table
 from benchmarks.signal_accuracy.files import content_of, files_of, missing, name_of
@@ -88,7 +89,7 @@ def conversations(data: Path) -> dict[str, Conversations]:
     }
 
 
-def _turns(topic: dict, rewrites: dict[str, str]) -> list[tuple[str, str]]:
+def _turns(topic: dict[str, Any], rewrites: dict[str, str]) -> list[tuple[str, str]]:
     turns = []
     for place, turn in enumerate(topic["turn"], start=1):
         typed = turn["raw_utterance"]
