@@ -5,7 +5,7 @@ counted from the file: the definition finds what there is, in these reports and 
 """
 
 import json
-import lzma
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import ibis
 import numpy
 import pyarrow as pa
 from benchmarks.signal_accuracy.figures import Section, Table, share
+from benchmarks.signal_accuracy.files import content_of, files_of, missing, name_of
 
 from penstock.lake.arrow_schema import to_arrow
 from penstock.lake.tables import TABLES
@@ -25,39 +26,50 @@ REPORTS = {"Shown": "offered", "Accepted": "accepted", "Rejected": "rejected"}  
 
 
 def measure(data: Path) -> Section:
-    """Acceptance of all suggestions together, and of each programmer."""
-    events = events_of(data)
-    found = findings_of(ACCEPTANCE, events)
-    verdicts = [(one["session_id"], one["value"]) for one in found if one["value"] is not None]
-    values = numpy.array([value for _, value in verdicts])
-    users = {user for user, _ in verdicts}
-    by_user = numpy.array([numpy.mean([value for user, value in verdicts if user == one]) for one in sorted(users, key=int)])
-    error = by_user.std(ddof=1) / numpy.sqrt(len(by_user))
-    states: dict[str, int] = {}
-    for one in found:
-        states[one["evidence"]["state"]] = states.get(one["evidence"]["state"], 0) + 1
-    rows = (
-        ("suggestions, pooled", str(len(values)), share(int(values.sum()), len(values))),
-        ("programmers, mean of their rates", str(len(by_user)), _interval(float(by_user.mean()), float(error))),
-        ("programmers, median", str(len(by_user)), f"{numpy.median(by_user):.3f}"),
-        ("programmers, lowest and highest", str(len(by_user)), f"{by_user.min():.3f} and {by_user.max():.3f}"),
-    )
-    fates = tuple((state, str(count)) for state, count in sorted(states.items()))
+    """Acceptance of all suggestions together, and of each programmer, in every file of telemetry."""
+    folder = data / "cups"
+    paths = files_of(folder, ".jsonl")
+    rates, fates = [], []
+    for path in paths:
+        if found := findings_of(ACCEPTANCE, events_of(path)):
+            rates += [(name_of(path), *line) for line in _rates(found)]
+            fates += [(name_of(path), state, str(count)) for state, count in _states(found)]
     return Section(
         title="CUPS",
         text=_TEXT,
         tables=(
-            Table(title="Acceptance", columns=("level", "number", "rate"), rows=rows),
-            Table(title="What the signals say of the suggestions", columns=("state", "suggestions"), rows=fates),
+            Table(title="Acceptance", columns=("file", "level", "number", "rate"), rows=tuple(rates)),
+            Table(title="What the signals say of the suggestions", columns=("file", "state", "suggestions"), rows=tuple(fates)),
         ),
+        missing=missing(folder, ("events",), paths),
     )
+
+
+def _rates(found: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    verdicts = [(one["session_id"], one["value"]) for one in found if one["value"] is not None]
+    values = numpy.array([value for _, value in verdicts])
+    users = {user for user, _ in verdicts}
+    by_user = numpy.array([numpy.mean([value for user, value in verdicts if user == one]) for one in sorted(users)])
+    if len(by_user) < 2:  # no spread between people, and without any no mean
+        return [("suggestions, pooled", str(len(values)), share(int(values.sum()), len(values)))]
+    error = by_user.std(ddof=1) / numpy.sqrt(len(by_user))
+    return [
+        ("suggestions, pooled", str(len(values)), share(int(values.sum()), len(values))),
+        ("programmers, mean of their rates", str(len(by_user)), _interval(float(by_user.mean()), float(error))),
+        ("programmers, median", str(len(by_user)), f"{numpy.median(by_user):.3f}"),
+        ("programmers, lowest and highest", str(len(by_user)), f"{by_user.min():.3f} and {by_user.max():.3f}"),
+    ]
+
+
+def _states(found: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    return sorted(Counter(one["evidence"]["state"] for one in found).items())
 
 
 _TEXT = """
 Telemetry of 21 programmers with Copilot, turned into the reports that an editor sends, and read by `acceptance`. A suggestion
 shown again while one types (`Replay`) is the same one; a verdict is about the one shown last. The study's own figure is 386 of
 1,096 verdicts, 35.2 %; a mean over people weighs each the same, whoever saw more. What was shown and passed over for the next one
-without a verdict is `ignored` and in no rate. Nothing was tuned.
+without a verdict is `ignored` and in no rate. Nothing was tuned, and every file is measured whole.
 """
 _NORMAL_95 = 1.96
 
@@ -66,9 +78,9 @@ def _interval(mean: float, error: float) -> str:
     return f"{mean:.3f} ({mean - _NORMAL_95 * error:.3f}-{mean + _NORMAL_95 * error:.3f})"
 
 
-def events_of(data: Path) -> list[dict[str, Any]]:
-    """The events, in the order in which they happened to each programmer."""
-    return [json.loads(line) for line in lzma.decompress((data / "cups" / "events.jsonl.xz").read_bytes()).decode().splitlines()]
+def events_of(path: Path) -> list[dict[str, Any]]:
+    """The events of a file, in the order in which they happened to each programmer."""
+    return [json.loads(line) for line in content_of(path).decode().splitlines()]
 
 
 def reports_of(events: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ What comes after the agent's last turn, the user's farewell or what its last cal
 """
 
 import json
-import lzma
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import ibis
 import numpy
 import pyarrow as pa
+from benchmarks.signal_accuracy.files import content_of
 from msgspec import Struct
 from numpy.typing import NDArray
 
@@ -47,8 +47,7 @@ class Predicted(Struct, frozen=True, kw_only=True):
 
 def read_dialogues(path: Path) -> list[Dialogue]:
     """The dialogues of one file of historical trajectories, packed or not."""
-    content = path.read_bytes()
-    rows = json.loads(lzma.decompress(content) if path.suffix == ".xz" else content)
+    rows = json.loads(content_of(path))
     return [
         Dialogue(
             name=f"{number}",

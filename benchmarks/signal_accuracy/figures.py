@@ -22,13 +22,14 @@ class Section(Struct, frozen=True, kw_only=True):
     title: str
     text: str  # what was measured, on which rows, and which rows tuning saw
     tables: tuple[Table, ...]
+    missing: tuple[str, ...] = ()  # files that were to be measured and are not there
 
 
 class Measure(Protocol):
     """One data set's file has one of these."""
 
     def __call__(self, data: Path) -> Section:
-        """Measure on the folder of data sets; FileNotFoundError where the set is not there."""
+        """Measure on every file of the set's folder; what is missing is named in the section."""
         ...
 
 

@@ -16,7 +16,7 @@ from penstock.signals.predicted_completion import measures
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.signal_accuracy.fit_completion", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="The folder that has a folder for every data set.")
-    dialogues = read_dialogues(parser.parse_args().data / "taubench" / FITTED_ON)
+    dialogues = read_dialogues(parser.parse_args().data / "taubench" / f"{FITTED_ON}.json.xz")
     measured = measures(predict_completion(dialogues).counts)
     coefficients, intercept = fit(measured, numpy.array([one.is_rewarded for one in dialogues]))
     print({name: round(value, 2) for name, value in coefficients.items()}, round(intercept, 2))

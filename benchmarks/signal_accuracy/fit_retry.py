@@ -30,8 +30,8 @@ def tuning_sets(data: Path) -> dict[str, list[Pair]]:
     """The pairs that tuning may see."""
     judged = realhumaneval.judged(data)
     found = {
-        "cast19": cast19.rewrites_of(data) + cast19.follow_ups(data, alone=False) + cast19.follow_ups(data, alone=True),
-        "sts2016": sts2016.graded(data, "question-question"),
+        "cast19": cast19.tuning_pairs(data),
+        "sts2016": sts2016.questions(data),
         "realhumaneval": [pair for label in sorted(judged) for pair in judged[label]],
     }
     return {name: [pair for pair in pairs if not pair.is_test] for name, pairs in found.items()}

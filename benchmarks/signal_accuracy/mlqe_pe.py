@@ -5,27 +5,27 @@ with the row. Nothing was fitted, but how words are told apart was chosen with a
 """
 
 import json
-import lzma
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pyarrow as pa
 from benchmarks.signal_accuracy.figures import Section, Table
+from benchmarks.signal_accuracy.files import content_of, files_of, missing, name_of
 
 from penstock.signals.edit import EDIT
 
 COLUMNS = ("set", "rows", "HTER, mean", "ours, mean", "r", "r, value of edit", "r, characters", "unedited", "ours")
+_KNOWN = ("en-de.dev", "ro-en.dev", "ru-en.dev")
 _MOST = 1.0  # HTER is never more
 
 
 def measure(data: Path) -> Section:
     """Correlation with HTER in every set that is there."""
-    files = sorted((data / "mlqe_pe").glob("*.jsonl.xz"))
-    if not files:
-        raise FileNotFoundError(f"{data / 'mlqe_pe'} has no .jsonl.xz file.")
-    rows = tuple(_row(path.name.removesuffix(".jsonl.xz"), rows_of(path)) for path in files)
-    return Section(title="MLQE-PE", text=_TEXT, tables=(Table(title="Edits against HTER", columns=COLUMNS, rows=rows),))
+    folder = data / "mlqe_pe"
+    paths = files_of(folder, ".jsonl")
+    table = Table(title="Edits against HTER", columns=COLUMNS, rows=tuple(_row(name_of(path), rows_of(path)) for path in paths))
+    return Section(title="MLQE-PE", text=_TEXT, tables=(table,), missing=missing(folder, _KNOWN, paths))
 
 
 _TEXT = """
@@ -37,7 +37,7 @@ Pearson's, over single rows. Nothing was fitted; what counts as a word was settl
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
     """The rows of one file: mt, pe and hter among others."""
-    return [json.loads(line) for line in lzma.decompress(path.read_bytes()).decode().splitlines()]
+    return [json.loads(line) for line in content_of(path).decode().splitlines()]
 
 
 def edits_of(rows: list[dict[str, Any]]) -> dict[str, numpy.ndarray]:

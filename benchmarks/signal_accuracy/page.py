@@ -19,7 +19,10 @@ def with_measured(page: str, sections: dict[str, Section]) -> str:
 
 def text_of(name: str, section: Section) -> str:
     """One data set in Markdown."""
-    return "\n\n".join([f"### {section.title} (`{name}`)", section.text.strip(), *map(_table, section.tables)])
+    lines = [f"### {section.title} (`{name}`)", section.text.strip()]
+    if section.missing:
+        lines.append(f"Not measured, for there is no such file: {', '.join(f'`{one}`' for one in section.missing)}.")
+    return "\n\n".join([*lines, *(_table(table) for table in section.tables if table.rows)])
 
 
 def _table(table: Table) -> str:

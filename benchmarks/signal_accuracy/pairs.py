@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy
 import pyarrow as pa
-from benchmarks.signal_accuracy.figures import Table
 from msgspec import Struct
 from numpy.typing import ArrayLike, NDArray
 from rapidfuzz import fuzz
@@ -33,19 +32,26 @@ class Pair(Struct, frozen=True, kw_only=True):
     weight: float = 1.0  # one over the probability with which it was drawn
 
 
-def retry_table(title: str, pairs: Sequence[Pair], tuned_on: Sequence[Pair], limit_s: float | None = None) -> Table:
-    """The signal on these pairs, beside rapidfuzz's token_set_ratio with the threshold that is best where tuning may look.
+def retry_rows(part: str, pairs: Sequence[Pair], threshold: float | None, limit_s: float | None = None) -> list[tuple[str, ...]]:
+    """The signal on the pairs of one part or file, beside rapidfuzz's token_set_ratio with this threshold; none without pairs.
 
     With a limit, one more line for the signal as it runs: what comes later is not looked at.
     """
+    if not pairs:
+        return []
     truth, score = marked_pairs(pairs), retry_score(pairs)
-    threshold = best_threshold(marked_pairs(tuned_on), lexical_score(tuned_on))
     rows = [row("retry", truth, score)]
     if limit_s is not None:
         is_soon = numpy.array([pair.apart_s <= limit_s for pair in pairs])
         rows.append(row(f"retry within {limit_s:.0f} s", truth, numpy.where(is_soon, score, 0.0)))
-    rows.append(row(f"token_set_ratio from {threshold:.2f}", truth, lexical_score(pairs), threshold))
-    return Table(title=title, columns=COLUMNS, rows=tuple(rows))
+    if threshold is not None:
+        rows.append(row(f"token_set_ratio from {threshold:.2f}", truth, lexical_score(pairs), threshold))
+    return [(part, *line) for line in rows]
+
+
+def tuned_threshold(tuned_on: Sequence[Pair]) -> float | None:
+    """The baseline's threshold that is best where tuning may look; None where that part is missing."""
+    return best_threshold(marked_pairs(tuned_on), lexical_score(tuned_on)) if tuned_on else None
 
 
 def marked_pairs(pairs: Sequence[Pair]) -> "Marked":
@@ -148,5 +154,7 @@ def _drawn_again(pairs: Marked) -> Iterable[Floats]:
 
 def _with_draws(value: float, draws: Sequence[float]) -> str:
     known = [one for one in draws if one == one]
-    low, high = numpy.quantile(known, (0.025, 0.975)) if known else (float("nan"),) * 2
+    if not known or value != value:
+        return "-"
+    low, high = numpy.quantile(known, (0.025, 0.975))
     return f"{value:.3f} ({low:.3f}-{high:.3f})"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy
 from benchmarks.signal_accuracy.dialogues import Dialogue, Predicted, predict_completion, read_dialogues
 from benchmarks.signal_accuracy.figures import Section, Table
+from benchmarks.signal_accuracy.files import files_of, missing, name_of
 from benchmarks.signal_accuracy.pairs import COLUMNS, marked, row
 from numpy.typing import NDArray
 from scipy.optimize import brentq
@@ -17,7 +18,7 @@ from scipy.optimize import brentq
 from penstock.signals.predicted_completion import COEFFICIENTS, SEEN, measures, predict
 from penstock.statistics.logistic_regression import fit_logistic
 
-FITTED_ON = "gpt-4o-airline.json.xz"
+FITTED_ON = "gpt-4o-airline"
 FITTED = ("length", "declined", "repeated")  # the others are set by hand
 FOLDS = 10
 RIDGE = 4.0
@@ -52,36 +53,38 @@ def cross_validated(dialogues: list[Dialogue], found: Predicted, omitted: tuple[
 def measure(data: Path) -> Section:
     """Predicted completion on every file of the folder."""
     folder = data / "taubench"
-    files = sorted(path for path in folder.iterdir() if ".json" in path.suffixes)
-    if not files:
-        raise FileNotFoundError(f"{folder} has no file of dialogues.")
-    return Section(title="tau-bench", text=_TEXT, tables=tuple(_measured(path) for path in files))
+    paths = files_of(folder, ".json")
+    table = Table(
+        title="Dialogues that were rewarded, by what is predicted",
+        columns=("file", "method", "dialogues", "rewarded", *COLUMNS[3:], "mean predicted", "mean reward"),
+        rows=tuple(line for path in paths for line in _measured(path)),
+    )
+    return Section(title="tau-bench", text=_TEXT, tables=(table,), missing=missing(folder, (FITTED_ON,), paths))
 
 
-def _measured(path: Path) -> Table:
+def _measured(path: Path) -> list[tuple[str, ...]]:
     dialogues = read_dialogues(path)
     found = predict_completion(dialogues)
     truth = marked((one.is_rewarded for one in dialogues), [one.task for one in dialogues])
-    if path.name == FITTED_ON:
+    if name_of(path) == FITTED_ON:
         scored = {
             "predicted_completion, cross-validated": cross_validated(dialogues, found),
             "without `declined`, cross-validated": cross_validated(dialogues, found, ("declined",)),
         }
     else:
         scored = {"predicted_completion": found.value}
-    rows = [(*row(name, truth, value), f"{value.mean():.3f}", f"{truth.positive.mean():.3f}") for name, value in scored.items()]
-    return Table(
-        title=path.name.partition(".")[0],
-        columns=("method", "dialogues", "rewarded", *COLUMNS[3:], "mean predicted", "mean reward"),
-        rows=tuple(rows),
-    )
+    return [
+        (name_of(path), *row(name, truth, value), f"{value.mean():.3f}", f"{truth.positive.mean():.3f}")
+        for name, value in scored.items()
+    ]
 
 
 _TEXT = """
 Dialogues of an agent with tools, four for each task, rewarded (positive) where the database ended up as it should have. The
-reward is hidden; the definition sees the agent's turns as a client would have sent them. Figures are of ten folds, fitted anew
-for each, no task in two of them; intervals draw whole tasks. Which measures there are was chosen on all tasks, so they flatter
-a little. `declined` counts answers that decline something: agents here were to refuse what the rules forbid.
+reward is hidden; the definition sees the agent's turns as a client would have sent them. `gpt-4o-airline` is measured by ten
+folds, fitted anew for each, no task in two of them; any other file is measured whole, as the source has it. Intervals draw whole
+tasks. Which measures there are was chosen on all tasks of that file, so its figures flatter a little. `declined` counts answers
+that decline something: agents here were to refuse what the rules forbid.
 """
 
 

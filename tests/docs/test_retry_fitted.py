@@ -22,6 +22,17 @@ def test_fitting_again_gives_the_coefficients_in_the_source() -> None:
 
 @needs_sets
 def test_the_judged_pairs_are_those_that_the_seed_draws() -> None:
-    rows = csv.DictReader(realhumaneval.LABELS.read_text(encoding="utf-8").splitlines())
-    judged = [(int(row["first"]), int(row["second"]), row["stratum"], float(row["probability"])) for row in rows]
-    assert sorted(judged) == realhumaneval.draw(DATA)
+    assert _drawn(realhumaneval.LABELS) == realhumaneval.draw(DATA)
+
+
+@needs_sets
+def test_the_sealed_pairs_are_those_that_their_seed_draws_of_the_rest() -> None:
+    sealed = realhumaneval.draw_sealed(DATA)
+    assert _drawn(realhumaneval.SEALED) == sealed
+    assert len(sealed) == 100
+    assert {pair[:2] for pair in sealed}.isdisjoint(pair[:2] for pair in realhumaneval.draw(DATA))
+
+
+def _drawn(labels: Path) -> list[tuple[int, int, str, float]]:
+    rows = csv.DictReader(labels.read_text(encoding="utf-8").splitlines())
+    return sorted((int(row["first"]), int(row["second"]), row["stratum"], float(row["probability"])) for row in rows)

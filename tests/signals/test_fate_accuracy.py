@@ -24,5 +24,9 @@ def test_the_word_edit_rate_agrees_with_what_translations_are_judged_by(path: Pa
 
 @pytest.mark.skipif(not (DATA / "cups").exists(), reason="the shared data sets are not on this machine")
 def test_acceptance_is_what_the_study_counted() -> None:
-    values = [one["value"] for one in cups.findings_of(ACCEPTANCE, cups.events_of(DATA)) if one["value"] is not None]
+    values = [
+        one["value"]
+        for one in cups.findings_of(ACCEPTANCE, cups.events_of(DATA / "cups" / "events.jsonl.xz"))
+        if one["value"] is not None
+    ]
     assert (sum(values), len(values)) == (386, 1096)
