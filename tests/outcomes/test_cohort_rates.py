@@ -26,6 +26,7 @@ def cases(age: Any, delay: Any, value: Any = 1.0, **more: Any) -> pa.Table:
         "started_at": pa.array(started, pa.timestamp("us", "UTC")),
         "happened_at": pa.array(happened, pa.timestamp("us", "UTC")),
         "value": pa.array([float(one) if is_there else None for one, is_there in zip(values, came, strict=True)], pa.float64()),
+        "weight": pa.array(numpy.ones(len(ages))),
         "age_h": pa.array(ages),
         "delay_h": pa.array([float(one) if is_there else None for one, is_there in zip(delays, came, strict=True)], pa.float64()),
     }
