@@ -101,7 +101,7 @@ def _rule(settings: OutcomeSettings) -> str:
 
 
 def raw_share(settings: OutcomeSettings, of: str) -> str:
-    """What an interaction has of an outcome that several share, by rule `all` or `decay`, up to a factor; `of` names each outcome.
+    """What an interaction has of an outcome that several share, by rule `all` or `decay`, up to a factor; `of` names the outcome.
 
     Against the youngest and not against the outcome: the weights are the same, and however old all are, they are not all 0.
     """

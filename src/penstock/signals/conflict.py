@@ -58,7 +58,8 @@ def find_conflicts(
     patterns = fetch(
         connection,
         f"SELECT segment, kind, * EXCLUDE ({apart}), count(*) AS targets{sums} "
-        f"FROM (SELECT n, {bits}{parts} FROM said GROUP BY n) JOIN (SELECT n, segment, kind FROM targets WHERE slot & {scope_bit} > 0) USING (n) GROUP BY ALL",
+        f"FROM (SELECT n, {bits}{parts} FROM said GROUP BY n) "
+        f"JOIN (SELECT n, segment, kind FROM targets WHERE slot & {scope_bit} > 0) USING (n) GROUP BY ALL",
     )
     segment, kind = (patterns.column(name).to_numpy(zero_copy_only=False).astype(str) for name in ("segment", "kind"))
     count = patterns.column("targets").to_numpy()

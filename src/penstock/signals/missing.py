@@ -211,8 +211,6 @@ def _told(
     known = numpy.isfinite(selected.outcome)
     outcomes, others = (float(selected.share[where].sum()) for where in (known, ~known))
     said = [note for note in notes if note]
-    if bool((selected.share < 1.0).any()):
-        said.append("an outcome that several share counts once")
     report = None
     if known.all():
         said.append("all are heard")
@@ -223,6 +221,8 @@ def _told(
             report = rate_under_selection(selected, features, most_learned=most_learned)
         except BadInputError:
             said.append("too few users to model")
+    if bool((selected.share < 1.0).any()):
+        said.append("an outcome that several share counts once")
     raw, worst = raw_rate(selected), worst_case(selected)
     return Answer(
         rate=name,

@@ -169,7 +169,7 @@ def names_of(connection: duckdb.DuckDBPyConnection) -> list[str]:
 def shared_codes(connection: duckdb.DuckDBPyConnection) -> list[int]:
     """The codes of the outcomes that several targets share anywhere."""
     found = fetch(connection, "SELECT DISTINCT code FROM votes WHERE share < 1 ORDER BY code")
-    return [int(code) for code in found.column(0).to_pylist()]
+    return [int(code) for code in found.column(0).to_numpy()]
 
 
 def shares_by_case(share: NDArray[numpy.float64], weight: NDArray[numpy.float64]) -> NDArray[numpy.float64]:

@@ -277,7 +277,7 @@ def _arrived(cases: OutcomeDelays, came: NDArray[numpy.bool_], unit: float) -> _
     spans = numpy.stack((delays, numpy.minimum(delays + cases.resolution, now)), axis=1)
     distinct, place = numpy.unique(spans, axis=0, return_inverse=True)
     start, end = numpy.log(numpy.maximum(distinct / unit, _NO_TIME)).T
-    return _Times(log=start, log_end=end, number=numpy.bincount(place.ravel(), weights, len(distinct)))
+    return _Times(log=start, log_end=end, number=numpy.bincount(place.ravel(), weights, len(distinct)).astype(float))
 
 
 def _times(times: Floats, weights: Floats) -> _Times:
