@@ -10,6 +10,8 @@ from penstock.formats.otlp import Encoding, parse_traces
 from penstock.records.feedback import Feedback
 from penstock.records.span import Span
 
+MOST_ANSWER_BYTES = 4 * 1024 * 1024  # that a client of OTLP has to read
+
 
 class Accepted(Struct):
     rejected: int = 0

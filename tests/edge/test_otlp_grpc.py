@@ -15,7 +15,7 @@ from opentelemetry._logs import LogRecord
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
@@ -32,7 +32,7 @@ from penstock.records.access import Scope
 from penstock.registry.registry import Registry
 from penstock.settings import Settings
 from tests.edge.live_server import serve
-from tests.edge.recording_door import Accepted, RecordingDoor
+from tests.edge.recording_door import MOST_ANSWER_BYTES, Accepted, RecordingDoor
 
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
@@ -107,6 +107,18 @@ def test_partial_success_says_how_many_were_rejected_and_why(target: str, door: 
     door.answer = Accepted(rejected=3, message="three spans have no trace id")
     partial = ExportTraceServiceResponse.FromString(call(target, trace_request().SerializeToString())).partial_success
     assert (partial.rejected_spans, partial.error_message) == (3, "three spans have no trace id")
+
+
+def test_partial_success_of_logs_counts_records(target: str, door: RecordingDoor) -> None:
+    door.answer = Accepted(rejected=2, message="two evaluations name no target")
+    partial = ExportLogsServiceResponse.FromString(call(target, b"", LOGS)).partial_success
+    assert (partial.rejected_log_records, partial.error_message) == (2, "two evaluations name no target")
+
+
+@pytest.mark.parametrize("method", [TRACES, LOGS])
+def test_an_answer_is_short_however_much_there_is_to_say(target: str, door: RecordingDoor, method: str) -> None:
+    door.answer = Accepted(rejected=2**62, message="\u6c34" * MOST_ANSWER_BYTES)
+    assert 0 < len(call(target, b"", method)) < MOST_ANSWER_BYTES
 
 
 @pytest.mark.parametrize("body", [b"\xff\xff", trace_request().SerializeToString()[:-3], gzip.compress(b"", mtime=0)])

@@ -12,14 +12,14 @@ from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 
 from penstock.errors import StorageError
-from tests.edge.recording_door import Accepted, RecordingDoor
+from tests.edge.recording_door import MOST_ANSWER_BYTES, Accepted, RecordingDoor
 
 PROTOBUF = "application/x-protobuf"
 JSON_TRACE = {
@@ -112,6 +112,33 @@ def test_partial_success_says_how_many_were_rejected_and_why(edge: str, door: Re
     response = post(edge, trace_request().SerializeToString())
     partial = ExportTraceServiceResponse.FromString(response.content).partial_success
     assert (response.status_code, partial.rejected_spans, partial.error_message) == (200, 3, "three spans have no trace id")
+
+
+def test_partial_success_of_logs_counts_records(edge: str, door: RecordingDoor) -> None:
+    door.answer = Accepted(rejected=2, message="two evaluations name no target")
+    response = post(edge, b"", path="/v1/logs")
+    partial = ExportLogsServiceResponse.FromString(response.content).partial_success
+    assert (response.status_code, partial.rejected_log_records, partial.error_message) == (200, 2, door.answer.message)
+    told = {"partialSuccess": {"rejectedLogRecords": "2", "errorMessage": door.answer.message}}
+    assert post(edge, b"{}", "application/json", "/v1/logs").json() == told
+
+
+@pytest.mark.parametrize("path", ["/v1/traces", "/v1/logs"])
+@pytest.mark.parametrize(("content_type", "body"), [(PROTOBUF, b""), ("application/json", b"{}")])
+def test_an_answer_is_short_however_much_there_is_to_say(
+    edge: str, door: RecordingDoor, path: str, content_type: str, body: bytes
+) -> None:
+    door.answer = Accepted(rejected=2**62, message="\u6c34" * MOST_ANSWER_BYTES)
+    response = post(edge, body, content_type, path)
+    assert response.status_code == 200
+    assert 0 < len(response.content) < MOST_ANSWER_BYTES
+
+
+def test_a_refusal_is_short_however_long_what_it_quotes_is(edge: str) -> None:
+    span = {"startTimeUnixNano": "x" * 900_000}
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()
+    response = post(edge, body, "application/json")
+    assert response.status_code == 400 and len(response.content) < 10_000
 
 
 def test_a_warning_rejects_nothing_and_has_a_message(edge: str, door: RecordingDoor) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import grpc
 import httpx
 import msgspec
 import openai
@@ -18,6 +19,8 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
@@ -37,6 +40,7 @@ from penstock.settings import LakeSettings, Settings
 from penstock.signals.run import run_signals
 from tests.edge.conftest import checkpoint
 from tests.edge.live_server import serve, wait_for
+from tests.edge.recording_door import MOST_ANSWER_BYTES
 
 Rows = Callable[[str], list[Any]]
 
@@ -67,10 +71,10 @@ def whole(gateway_settings: Settings, rows: Rows, grpc_port: int) -> Iterator[st
     services.registry.checkpoints.put(checkpoint("one", "m1"))
     services.registry.routes.set_stable("assistant", "c_one", utc_now())
     try:
-        grpc = OtlpGrpcServer(
+        grpc_server = OtlpGrpcServer(
             services.door, KeyGuard(services.registry.keys, host="127.0.0.1"), f"127.0.0.1:{grpc_port}", 1_000_000
         )
-        with serve(build_edge_app(services.door, services.registry, settings), grpc=grpc) as url:
+        with serve(build_edge_app(services.door, services.registry, settings), grpc=grpc_server) as url:
             yield url
     finally:
         services.close(10.0)
@@ -101,6 +105,29 @@ def test_log_events_of_a_real_exporter_reach_the_lake_as_feedback(whole: str, ro
     provider.shutdown()
     found = wait_for(lambda: rows("feedback"))
     assert (found[0].target_kind, found[0].target_id, found[0].name, found[0].value) == ("response", "resp-1", "relevance", 0.5)
+
+
+def test_thousands_that_are_rejected_are_counted_in_a_short_answer(whole: str, grpc_port: int) -> None:
+    traces, logs = ExportTraceServiceRequest(), ExportLogsServiceRequest()
+    spans, records = traces.resource_spans.add().scope_spans.add().spans, logs.resource_logs.add().scope_logs.add().log_records
+    for _ in range(3000):
+        spans.add(name="x" * 200)
+        records.add(event_name="gen_ai.evaluation.result")
+    answers: list[Any] = []
+    headers = {"content-type": "application/x-protobuf"}
+    with grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+        for signal, service, request in (("traces", "trace.v1.TraceService", traces), ("logs", "logs.v1.LogsService", logs)):
+            body = request.SerializeToString()
+            export = channel.unary_unary(f"/opentelemetry.proto.collector.{service}/Export")
+            by_http = httpx.post(f"{whole}/v1/{signal}", content=body, headers=headers, timeout=30).content
+            answers += [by_http, export(body, timeout=30)]
+    assert max(map(len, answers)) < MOST_ANSWER_BYTES
+    of_traces = [ExportTraceServiceResponse.FromString(answer).partial_success for answer in answers[:2]]
+    of_logs = [ExportLogsServiceResponse.FromString(answer).partial_success for answer in answers[2:]]
+    assert (
+        [partial.rejected_spans for partial in of_traces] == [partial.rejected_log_records for partial in of_logs] == [3000] * 2
+    )
+    assert all("and 2995 more" in partial.error_message for partial in (*of_traces, *of_logs))
 
 
 def test_what_passes_through_the_gateway_joins_with_its_feedback_and_is_redacted(whole: str, rows: Rows) -> None:

@@ -79,3 +79,15 @@ def set_value(target: Any, value: Any) -> None:
     elif isinstance(value, dict):
         target.kvlist_value.SetInParent()
         set_attributes(target.kvlist_value.values, value)
+
+
+def wire_field(number: int, content: bytes | int) -> bytes:
+    """A field as it is written on the wire, so that a test can say what no library would: of a length, or an integer."""
+    if isinstance(content, int):
+        return _varint(number << 3) + _varint(content)
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value: int) -> bytes:
+    *more, last = (value >> shift & 0x7F for shift in range(0, max(value.bit_length(), 1), 7))
+    return bytes([*(byte | 0x80 for byte in more), last])

@@ -5,13 +5,16 @@ The JSON mapping differs from protobuf's own in one point, hexadecimal ids, so i
 
 import base64
 from enum import StrEnum
+from functools import cache
 from typing import Any, Literal, TypeVar
 
 import msgspec
 from google.protobuf import json_format
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, Message
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo
 from google.rpc.status_pb2 import Status
+from msgspec import Struct
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest, ExportMetricsServiceResponse
 from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 import (
@@ -19,8 +22,6 @@ from opentelemetry.proto.collector.profiles.v1development.profiles_service_pb2 i
     ExportProfilesServiceResponse,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from penstock.errors import BadInputError
 
@@ -35,22 +36,6 @@ _RESPONSES = {
     "metrics": (ExportMetricsServiceResponse, "rejected_data_points"),
     "profiles": (ExportProfilesServiceResponse, "rejected_profiles"),
 }
-# OTLP/JSON knows lowerCamelCase keys only; protobuf's own mapping would take these as well, with ids that mean something else.
-_NO_JSON_KEYS = frozenset(
-    field.name
-    for message in (
-        ExportTraceServiceRequest,
-        ExportLogsServiceRequest,
-        ResourceSpans,
-        ScopeSpans,
-        Span,
-        ResourceLogs,
-        ScopeLogs,
-        LogRecord,
-    )
-    for field in message.DESCRIPTOR.fields
-    if "_" in field.name
-)
 
 
 class Encoding(StrEnum):
@@ -135,7 +120,7 @@ def _parse_json(body: bytes, message_type: type[MessageType]) -> MessageType:
         tree = msgspec.json.decode(body)
         if not isinstance(tree, dict):
             raise BadInputError(f"The body is JSON, but a {type(tree).__name__} and no object; OTLP sends an object.")
-        _encode_ids(tree)
+        _to_protobuf_mapping(tree, message_type.DESCRIPTOR)
         json_format.ParseDict(tree, message, ignore_unknown_fields=True)
     except (msgspec.DecodeError, json_format.ParseError, RecursionError) as error:
         raise BadInputError(
@@ -145,38 +130,48 @@ def _parse_json(body: bytes, message_type: type[MessageType]) -> MessageType:
     return parsed
 
 
-def _encode_ids(tree: dict[str, Any]) -> None:
-    """Turn hexadecimal ids into the base64 that protobuf's mapping wants; what is no hexadecimal becomes empty, so invalid."""
-    _require_json_keys(tree)
-    for group in ("resourceSpans", "resourceLogs"):
-        for resource in _dicts(tree.get(group)):
-            _require_json_keys(resource)
-            for scope in (*_dicts(resource.get("scopeSpans")), *_dicts(resource.get("scopeLogs"))):
-                _require_json_keys(scope)
-                for record in (*_dicts(scope.get("spans")), *_dicts(scope.get("logRecords"))):
-                    _require_json_keys(record)
-                    _encode_ids_of(record)
-                    for link in _dicts(record.get("links")):
-                        _encode_ids_of(link)
+class _JsonKeys(Struct, frozen=True):
+    """The keys of one message, as far as OTLP/JSON and protobuf's own mapping do not agree about what is under them."""
+
+    refused: frozenset[str]  # names that protobuf's mapping would take as well, with ids that mean something else
+    ids: frozenset[str]
+    messages: dict[str, Descriptor]
 
 
-def _require_json_keys(record: dict[str, Any]) -> None:
-    wrong = _NO_JSON_KEYS & record.keys()
-    if wrong:
-        raise BadInputError(f"OTLP/JSON writes its keys in lowerCamelCase; this body has {', '.join(sorted(wrong))}.")
+@cache
+def _json_keys(descriptor: Descriptor) -> _JsonKeys:
+    fields = descriptor.fields
+    return _JsonKeys(
+        refused=frozenset(field.name for field in fields if field.name != field.json_name),
+        ids=_ID_FIELDS & {field.json_name for field in fields},
+        messages={field.json_name: field.message_type for field in fields if field.message_type is not None},
+    )
 
 
-def _encode_ids_of(record: dict[str, Any]) -> None:
-    for name in _ID_FIELDS & record.keys():
+def _to_protobuf_mapping(record: dict[str, Any], descriptor: Descriptor) -> None:
+    """Turn hexadecimal ids into base64, here and in all that is within; BadInputError where a key is not in lowerCamelCase."""
+    keys = _json_keys(descriptor)
+    if not keys.refused.isdisjoint(record):
+        wrong = ", ".join(sorted(keys.refused & record.keys()))
+        raise BadInputError(f"OTLP/JSON writes its keys in lowerCamelCase; this body has {wrong} in {descriptor.name}.")
+    if keys.ids:
+        _encode_ids(record, keys.ids)
+    for name, within in keys.messages.items():
+        if name in record:
+            value = record[name]
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, dict):
+                    _to_protobuf_mapping(item, within)
+
+
+def _encode_ids(record: dict[str, Any], names: frozenset[str]) -> None:
+    """What is no hexadecimal becomes empty, so invalid."""
+    for name in names & record.keys():
         try:
             raw = bytes.fromhex(str(record[name] or ""))
         except ValueError:
             raw = b""
         record[name] = base64.b64encode(raw).decode()
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _encode(message: Message, content_type: str) -> bytes:

@@ -13,7 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError, Message
 from msgspec import Struct
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from ptars import HandlerPool
 
 from penstock.errors import BadInputError
@@ -43,16 +47,19 @@ _VIEW: dict[str, dict[int, str]] = {
     "Span": {
         1: "bytes trace_id",
         2: "bytes span_id",
+        3: "string trace_state",
         4: "bytes parent_span_id",
         5: "string name",
         7: "fixed64 start_time_unix_nano",
         8: "fixed64 end_time_unix_nano",
         9: "repeated KeyValue attributes",
         11: "repeated bytes events",
+        13: "repeated bytes links",
         15: "Status status",
     },
-    "ScopeSpans": {1: "bytes scope", 2: "repeated Span spans"},
-    "ResourceSpans": {1: "bytes resource", 2: "repeated ScopeSpans scope_spans"},
+    # One scope and one resource, as repeated: of a message given twice, which protobuf merges, bytes would be the last alone.
+    "ScopeSpans": {1: "repeated bytes scope", 2: "repeated Span spans", 3: "string schema_url"},
+    "ResourceSpans": {1: "repeated bytes resource", 2: "repeated ScopeSpans scope_spans", 3: "string schema_url"},
     "Request": {1: "repeated ResourceSpans resource_spans"},
 }
 Indexes = npt.NDArray[np.int64]
@@ -85,19 +92,28 @@ class TraceColumns(Struct, frozen=True, kw_only=True):
 def read_trace_columns(bodies: Sequence[bytes]) -> TraceColumns:
     """The columns of encoded ExportTraceServiceRequests, one after the other; BadInputError where one of them is none."""
     try:
-        requests = _reader().list_to_record_batch(list(bodies)).column(0)
-    except ValueError as error:
+        return _columns(_reader().list_to_record_batch(list(bodies)).column(0))
+    except (ValueError, DecodeError) as error:
         raise BadInputError(
             f"The body of {sum(map(len, bodies))} bytes is no ExportTraceServiceRequest in protobuf ({error}); "
             "check that it is complete, and compressed only where Content-Encoding says so."
         ) from error
+
+
+def _columns(requests: Any) -> TraceColumns:
+    """Of all requests as they were read; DecodeError where something in them that stays encoded is none."""
     resources = requests.flatten()
     scopes = resources.field("scope_spans").flatten()
     spans = scopes.field("spans").flatten()
     attributes = spans.field("attributes")
     pairs = attributes.flatten()
     resource_of_scope = np.repeat(np.arange(len(resources)), _counts(resources.field("scope_spans")))
-    resource, scope = resources.field("resource").to_pylist(), scopes.field("scope").to_pylist()
+    resource = [_merged(Resource, pieces) for pieces in resources.field("resource").to_pylist()]
+    scope = [_merged(InstrumentationScope, pieces) for pieces in scopes.field("scope").to_pylist()]
+    for index in np.flatnonzero(_counts(resources.field("scope_spans")) == 0):
+        Resource.FromString(resource[index])  # nobody else reads it
+    for link in spans.field("links").flatten().to_pylist():
+        Span.Link.FromString(link)  # links are not kept, but a body is whole or it is none
     status = spans.field("status")
     span_starts = scopes.field("spans").offsets.to_numpy()
     scope_starts = resources.field("scope_spans").offsets.to_numpy()
@@ -118,6 +134,14 @@ def read_trace_columns(bodies: Sequence[bytes]) -> TraceColumns:
         group=np.repeat(np.arange(len(scopes)), _counts(scopes.field("spans"))),
         groups=[(resource[index], scope[number]) for number, index in enumerate(resource_of_scope)],
     )
+
+
+def _merged(message: type[Message], pieces: Sequence[bytes]) -> bytes:
+    """A message given several times, as protobuf merges it; end to end broken ones could make a whole one, so each is read."""
+    if len(pieces) > 1:
+        for piece in pieces:
+            message.FromString(piece)
+    return b"".join(pieces)
 
 
 def _status_field(status: Any, name: str) -> Any:
