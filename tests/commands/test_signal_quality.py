@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from penstock.app import Penstock
 from penstock.cli import build_cli
 from penstock.errors import BadInputError
+from penstock.signals.feedback_due import JUDGED
 from tests.rows import make_signal
 from tests.signals.audited_lake import fill
 
@@ -38,6 +39,18 @@ def test_what_is_typed_narrows_and_states(settings):
     told = json.loads(run(settings, "--json", "--since", "2026-03-10", "--until", "2026-03-12", "--reading", "retry:bad>=0.9"))
     assert told["period"] == {"since": "2026-03-10T00:00:00+00:00", "until": "2026-03-12T00:00:00+00:00"}
     assert next(row["reading"] for row in told["rows"] if row["signal"] == "retry") == ">=0.9"
+
+
+def test_a_judge_s_answers_stand_beside_what_the_cues_say(settings):
+    lake = Penstock(settings).lake
+    rows = fill(lake)
+    lake.append("signals", [make_signal("feedback", row, 1.0) for row in rows[:40]])
+    answers = [make_signal("feedback", row, -1.0, definition=JUDGED, signal_id=f"j{at}") for at, row in enumerate(rows[:20])]
+    lake.append("signals", answers)
+    told = {(row["signal"], row["says"]): row for row in json.loads(run(settings, "--json"))["rows"]}
+    assert (told["feedback", "good"]["says_so"], told["feedback", "bad"]["says_so"]) == (40 / len(rows), 0.0)
+    assert (told["feedback (judge)", "good"]["says_so"], told["feedback (judge)", "bad"]["says_so"]) == (0.0, 20 / len(rows))
+    assert told["feedback (judge)", "bad"]["precision"] is not None
 
 
 def test_an_empty_lake_says_so(settings):

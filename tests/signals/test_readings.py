@@ -5,12 +5,21 @@ import pytest
 
 from penstock.errors import BadInputError
 from penstock.labels.labelling_functions import FUNCTIONS
-from penstock.signals.readings import BAD, GOOD, READINGS, parse_readings, reading_of
+from penstock.signals.readings import BAD, GOOD, JUDGED_NAME, READINGS, parse_readings, reading_of
 
 
 def test_directions_are_those_of_the_design():
     higher = {name for name, reading in READINGS.items() if reading.higher_is_better}
-    assert {"rating", "copy", "acceptance", "retention.*", "completion", "predicted_completion", "feedback"} == higher
+    assert {
+        "rating",
+        "copy",
+        "acceptance",
+        "retention.*",
+        "completion",
+        "predicted_completion",
+        "feedback",
+        JUDGED_NAME,
+    } == higher
     assert {"edit", "retry", "abandonment"} <= READINGS.keys() - higher
 
 

@@ -12,8 +12,9 @@ from penstock.commands.printing import print_fields, print_rows, to_plain
 from penstock.errors import BadInputError
 from penstock.records.interaction import Exposure
 from penstock.signals.definitions import in_force
+from penstock.signals.feedback_due import JUDGED
 from penstock.signals.quality import DRIFT_DAYS, Quality, Question, Share, SignalQuality, signal_quality
-from penstock.signals.readings import parse_readings
+from penstock.signals.readings import JUDGED_NAME, parse_readings
 from penstock.signals.traffic import SEGMENTED_BY, Period
 
 By = Annotated[str | None, typer.Option("--by", help=f"Tell traffic apart by one of {', '.join(SEGMENTED_BY)}.")]
@@ -56,7 +57,8 @@ def quality(
         period=Period(since=parse_time(since, "--since"), until=parse_time(until, "--until")),
         by=by,
         exposures=parse_exposures(exposure),
-        definitions=tuple(in_force(penstock.settings.signals, penstock.home)),
+        definitions=(*in_force(penstock.settings.signals, penstock.home), JUDGED),
+        apart={JUDGED: JUDGED_NAME},
         dimension=dimension,
         good_from=good_from,
         readings=parse_readings(reading or []),

@@ -53,6 +53,7 @@ class Question(Struct, frozen=True, kw_only=True):
     by: str | None = None
     exposures: tuple[str, ...] = (str(Exposure.SERVED),)
     definitions: tuple[str, ...] | None = None
+    apart: Mapping[str, str] = field(default_factory=dict)  # definitions that are told apart from others of their name
     dimension: str = "good"
     good_from: float = 0.5  # from which value on a person's answer counts as good
     readings: Mapping[str, Reading] = field(default_factory=lambda: READINGS)
@@ -110,7 +111,13 @@ def signal_quality(lake: Lake, question: Question) -> Quality:
     before, now = _periods(question, last)
     scope = Period(since=question.period.since, until=question.period.until)
     widest = Period(since=None if scope.since is None else before.since, until=scope.until)
-    selected = Selected(period=widest, exposures=question.exposures, by=question.by, definitions=question.definitions)
+    selected = Selected(
+        period=widest,
+        exposures=question.exposures,
+        by=question.by,
+        definitions=question.definitions,
+        apart=question.apart,
+    )
     with engine() as connection:
         load_turns(connection, lake, selected)
         load_targets(connection, [scope, before, now])

@@ -23,6 +23,7 @@ _COMPARISONS: Mapping[str, Callable[[Any, float], Any]] = {
     "<=": numpy.less_equal,
     "<": numpy.less,
 }
+JUDGED_NAME = "feedback (judge)"  # as which a judge's answers stand beside what the cues say
 _PART = re.compile(r"(good|bad)\s*(>=|<=|>|<)\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)")
 
 
@@ -96,6 +97,7 @@ READINGS: Mapping[str, Reading] = {
     "retention.*": _reading("good>=0.67,bad<=0.33"),
     "completion": _reading("good>=0.5,bad<0.5"),
     "predicted_completion": _reading("good>=0.7,bad<=0.3"),  # from where its labelling functions vote
+    JUDGED_NAME: _reading("good>0,bad<-0.2"),
     "feedback": _reading("good>0,bad<-0.2"),  # a question what it means is neither
     "edit": _reading("good<0.2,bad>0.5"),
     "retry": _reading("bad>=0.5"),

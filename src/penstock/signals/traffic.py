@@ -5,7 +5,7 @@ several targets share an outcome, each has a share of it. Only the columns that 
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,7 +13,7 @@ import duckdb
 import ibis.expr.types as ir
 import numpy
 import pyarrow as pa
-from msgspec import Struct
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from penstock.errors import BadInputError
@@ -55,6 +55,7 @@ class Selected(Struct, frozen=True, kw_only=True):
     exposures: tuple[str, ...]
     by: str | None = None  # one of SEGMENTED_BY
     definitions: tuple[str, ...] | None = None  # name@version of those in force; None for every one
+    apart: Mapping[str, str] = field(default_factory=dict)  # definitions whose signals go by another name, so as to stand beside
 
 
 def check_segmented_by(name: str | None) -> None:
@@ -128,6 +129,8 @@ def load_votes(connection: duckdb.DuckDBPyConnection, lake: Lake, selected: Sele
     rows = rows.filter(rows.value.notnull())
     if selected.definitions is not None:
         rows = rows.filter(rows.definition.isin(selected.definitions))
+    if selected.apart:
+        rows = rows.mutate(name=rows.definition.cases(*selected.apart.items(), else_=rows.name))
     said = rows["evidence"].get(SHARE, None).try_cast("float32")
     rows = rows.mutate(share=(rows.kind == SignalKind.OUTCOME.value).ifelse(said, None))
     load(
