@@ -22,7 +22,13 @@ from penstock.signals.definitions import all_definitions
 from penstock.signals.run import run_signals
 from tests.rows import LATER, make_interaction, matched
 
-TEXTS = ("sort a list", "sort a list", "how do I sort a list", "book a table", None, "and a dict?")
+REPORTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("copy", {}), ("accepted", {}), ("rejected", {}), ("offered", {}), ("thumbs_up", {}), ("edited", {"text": "use sorted"}),
+    ("dwell", {"value": 3.3}), ("retention", {"value": 0.5, "metadata": {"delay_s": "30"}}), ("regenerate", {}), ("silent", {}),
+    ("outcome.solved", {"value": 1.0}), ("outcome.reopened", {"value": 1.0}), ("helpful", {"value": 2.0}),
+    ("comment", {"text": "thanks"}),
+)  # fmt: skip
+TEXTS = ("sort a list", "sort a list", "how do I sort a list", "book a table", None, "and a dict?", "no, that is wrong")
 PROBES = {
     "length": SignalSettings(sql="SELECT session_id, count(*) AS value FROM interactions GROUP BY session_id", target="session"),
     "following": SignalSettings(
@@ -47,6 +53,7 @@ def row(chance: random.Random, number: int) -> Interaction:
         prompt_text=chance.choice(TEXTS),
         response_text=chance.choice(("use sorted()", None)),
         error_type=chance.choice((None, None, "timeout")),
+        tool_calls=chance.choice((None, None, '[{"id":"a","name":"look","arguments":{}}]')),
     )
 
 
@@ -78,8 +85,8 @@ def history(chance: random.Random) -> list[list[Interaction | Feedback]]:
                 found = {"interaction_id": about.interaction_id, "session_id": about.session_id}
                 report = msgspec.structs.replace(old, revision=old.revision + 1, **found)
             else:
-                name = chance.choice(("copy", "accepted", "rejected", "thumbs_up"))
-                report = matched(name, about, happened=chance.uniform(0, 1e5), key=str(chance.random()))
+                name, given = chance.choice(REPORTS)
+                report = matched(name, about, happened=chance.uniform(0, 1e5), key=str(chance.random()), **given)
             reports[report.feedback_id] = report
             commit[report.feedback_id] = report
         commits.append(list(commit.values()))
@@ -120,10 +127,7 @@ def run(lake: Lake, definitions: dict[str, Definition], chance: random.Random, *
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 20))])
 def test_any_history_ends_in_the_signals_of_one_run(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
-    everything = all_definitions(PROBES, tmp_path)
-    definitions = {
-        name: everything[name] for name in (*PROBES, "retry", "copy", "acceptance", "rating", "abandonment", "follow_up_depth")
-    }
+    definitions = all_definitions(PROBES, tmp_path)
     commits = history(chance)
     lake, once = new_lake(tmp_path / "history"), new_lake(tmp_path / "once")
     for day, commit in enumerate(commits):
