@@ -89,3 +89,36 @@ def test_what_is_not_defined_or_no_cohort_is_refused_by_name(home: Path) -> None
     with pytest.raises(BadInputError, match="month"):
         run(home, "rates", "paid", "--cohort", "month")
     assert run(home, "rates", "paid") == []
+
+
+def lifecycle(home: Path, rule: str, parts: int) -> Any:
+    """Eight old orders of so many calls each, of which six were paid."""
+    home.mkdir()
+    (home / "penstock.toml").write_text(f'{TOML}rule = "{rule}"\n')
+    now, penstock = utc_now() - timedelta(days=60), Penstock(Settings(home=str(home)))
+    calls, paid = [], []
+    for order in range(8):
+        for part in range(parts):
+            started = now + timedelta(minutes=order * 10 + part)
+            call = make_interaction(order * 10 + part, keys={"order": str(order)})
+            calls.append(msgspec.structs.replace(call, started_at=started, ended_at=started))
+        report = make_feedback("outcome.paid", "key", str(order), key="order", value=1.0)
+        paid.append(msgspec.structs.replace(report, occurred_at=now + timedelta(hours=30), known_at=utc_now()))
+    penstock.lake.append("interactions", calls)
+    penstock.lake.append("feedback", paid[:6])
+    outcomes = outcome_settling(Settings(home=str(home), outcomes=load(home).outcomes))
+    settle_feedback(penstock.lake, penstock.clock, 240.0, outcomes=outcomes)
+    (found,) = run(home, "rates", "paid", "--cohort", "all")
+    return found
+
+
+def test_an_outcome_that_three_calls_share_is_one_outcome(tmp_path: Path) -> None:
+    alone = lifecycle(tmp_path / "alone", "last", 1)
+    assert (alone["cases"], alone["outcomes"], alone["rate"]) == (8, 6, 0.75)
+    for rule in ("all", "decay"):
+        shared = lifecycle(tmp_path / rule, rule, 3)
+        assert {name: shared[name] for name in ("cases", "outcomes", "provisional")} == {
+            name: alone[name] for name in ("cases", "outcomes", "provisional")
+        }
+        for name in ("naive", "rate", "low", "high", "mean_value", "arrived"):
+            assert shared[name] == pytest.approx(alone[name]), name

@@ -26,6 +26,7 @@ def cases(age: Any, delay: Any, value: Any = 1.0, **more: Any) -> pa.Table:
         "started_at": pa.array(started, pa.timestamp("us", "UTC")),
         "happened_at": pa.array(happened, pa.timestamp("us", "UTC")),
         "value": pa.array([float(one) if is_there else None for one, is_there in zip(values, came, strict=True)], pa.float64()),
+        "weight": pa.array(numpy.ones(len(ages))),
         "age_h": pa.array(ages),
         "delay_h": pa.array([float(one) if is_there else None for one, is_there in zip(delays, came, strict=True)], pa.float64()),
     }
@@ -95,3 +96,16 @@ def test_no_cases_give_no_rates_and_another_cohort_is_refused() -> None:
     assert cohort_rates(drawn(2, 0.5, 1.0, 2.0).slice(0, 0), SETTINGS, "day") == []
     with pytest.raises(BadInputError, match="month"):
         cohort_rates(drawn(2, 0.5, 1.0, 2.0), SETTINGS, "month")
+
+
+@pytest.mark.parametrize("oldest_h", [600.0, 48.0])
+def test_a_case_in_three_parts_is_one_case(oldest_h: float) -> None:
+    whole = drawn(600, 0.4, 0.0 if oldest_h < 100.0 else 300.0, oldest_h)
+    parts = whole.take(numpy.repeat(numpy.arange(600), 3))
+    parts = parts.set_column(parts.schema.get_field_index("weight"), "weight", pa.array(numpy.full(1_800, 1 / 3)))
+    settings = OutcomeSettings(keys=["k"], window_h=240.0, mature_after_h=240.0)
+    for cohort in ("all", "week"):
+        for one, other in zip(cohort_rates(whole, settings, cohort), cohort_rates(parts, settings, cohort), strict=True):
+            assert (other.cases, other.outcomes, type(other.cases)) == (one.cases, one.outcomes, int)
+            for name in ("naive", "arrived", "rate", "low", "high", "mean_value"):
+                assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-3), name

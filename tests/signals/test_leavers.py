@@ -40,3 +40,10 @@ def test_those_who_leave_after_a_bad_start_are_brought_back():
         naive += report.raw.interval.low <= truth <= report.raw.interval.high
     assert naive == 0
     assert covered / rounds >= 0.9
+
+
+def test_an_outcome_that_several_turns_share_counts_once_in_a_mean():
+    cases = make_cases(5, user=numpy.array([0, 0, 0, 0, 0]))
+    cases.started_s[:] = [0, 10, 11, 12, 13]
+    found = find_leavers(cases, numpy.array([1.0, 1.0, 1.0, 1.0, 0.0]), numpy.array([1.0, 1 / 3, 1 / 3, 1 / 3, 1.0]))
+    numpy.testing.assert_allclose(found.outcome, [0.5])

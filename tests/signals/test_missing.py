@@ -10,6 +10,7 @@ from penstock.errors import BadInputError
 from penstock.signals.missing import MissingQuestion, who_is_missing
 from penstock.signals.traffic import Period
 from tests.rows import T0, make_interaction, make_signal
+from tests.signals.shared_outcomes import share_out
 
 TRUTH = 2 * 0.39797 - 1  # of expit(-0.5 + x) over normal x, and of ratings that are 1 or -1
 
@@ -171,3 +172,36 @@ def test_a_captive_segment_is_flagged(lake):
 def test_a_column_that_tells_nothing_apart_is_refused(lake):
     with pytest.raises(BadInputError, match="--by colour"):
         who_is_missing(lake, MissingQuestion(by="colour"))
+
+
+def solved(lake, values, parts, rate):
+    share_out(lake, values, parts)
+    found = who_is_missing(lake, MissingQuestion())
+    return next(answer for answer in found.answers if answer.rate == rate)
+
+
+def test_an_outcome_that_three_interactions_share_counts_once(lake, other_lake):
+    values = [float(user % 4 == 0) for user in range(60)]
+    one = solved(other_lake, values, [1] * 60, "mean outcome.solved")
+    shared = solved(lake, values, [3 if user % 4 else 1 for user in range(60)], "mean outcome.solved")
+    assert (one.raw.value, shared.raw.value) == (0.25, pytest.approx(0.25))
+    assert shared.raw.interval.low == pytest.approx(one.raw.interval.low)
+    assert shared.raw.interval.high == pytest.approx(one.raw.interval.high)
+    assert "counts once" in shared.note
+    assert "counts once" not in one.note
+
+
+def test_interactions_without_an_outcome_count_as_those_that_share_one(lake):
+    values = [1.0 if user % 2 else None for user in range(120)]
+    mean = solved(lake, values, [3] * 120, "mean outcome.solved")
+    assert (mean.heard_share, mean.cases) == (pytest.approx(0.5), 360)
+    assert (mean.bounds.low, mean.bounds.high) == pytest.approx((0.5, 1.0))
+    assert mean.effective_sample_size == pytest.approx(60, rel=0.1)
+    coming = next(answer for answer in who_is_missing(lake, MissingQuestion()).answers if answer.rate == "outcome.solved comes")
+    assert coming.raw.value == pytest.approx(0.5, abs=0.02)
+
+
+def test_few_outcomes_are_few_however_many_share_them(lake):
+    values = [1.0 if user < 9 else None for user in range(60)]
+    answer = solved(lake, values, [3] * 60, "mean outcome.solved")
+    assert (answer.weighted, answer.note.partition(";")[0]) == (None, "too few to model: 9 of 60 heard")

@@ -5,10 +5,11 @@ import pytest
 
 from penstock.errors import BadInputError
 from penstock.signals.quality import Question, signal_quality
-from penstock.signals.readings import parse_readings
+from penstock.signals.readings import READINGS, parse_readings
 from penstock.signals.traffic import ALL, Period
 from tests.rows import at, make_interaction, make_signal
 from tests.signals.audited_lake import answer, fill, turns
+from tests.signals.shared_outcomes import share_out
 
 
 def test_every_signal_has_its_figures_with_intervals(lake):
@@ -110,3 +111,34 @@ def test_only_the_period_counts_and_an_empty_one_is_refused(lake):
 def test_a_column_that_tells_nothing_apart_is_refused(lake):
     with pytest.raises(BadInputError, match="--by colour"):
         signal_quality(lake, Question(by="colour"))
+
+
+def solved(lake, parts):
+    """Of twelve users four said bad; the outcome of every second was good."""
+    share_out(lake, [float(user % 2) for user in range(12)], parts)
+    stated = Question(readings=parse_readings(["outcome.solved:good>=0.5,bad<0.5"]))
+    return {row.says: row for row in signal_quality(lake, stated).rows}
+
+
+def test_an_outcome_that_three_interactions_share_counts_once(lake, other_lake):
+    one = solved(other_lake, [1] * 12)
+    shared = solved(lake, [3 if user % 4 == 1 else 1 for user in range(12)])
+    for says in ("good", "bad"):
+        for name in ("precision", "recall", "base_rate"):
+            expected, found = getattr(one[says], name), getattr(shared[says], name)
+            assert found.value == pytest.approx(expected.value), name
+            assert found.effective_number == pytest.approx(expected.effective_number, rel=1e-4), name
+            assert found.interval.low == pytest.approx(expected.interval.low, rel=1e-4), name
+        assert shared[says].says_so == pytest.approx(one[says].says_so)
+        assert shared[says].drift.psi == pytest.approx(one[says].drift.psi, nan_ok=True)
+    assert (one["good"].said, shared["good"].said, shared["good"].targets) == (6, 12, 18.0)
+
+
+def test_what_contradicts_a_shared_outcome_counts_by_its_share(lake):
+    rows = share_out(lake, [1.0, 1.0], [3, 1])
+    lake.append("signals", [make_signal("retry", row, 0.9) for row in rows[:2]])
+    stated = Question(readings={**READINGS, **parse_readings(["outcome.solved:good>=0.5,bad<0.5"])})
+    found = {(row.signal, row.says): row for row in signal_quality(lake, stated).rows}
+    conflict = found["outcome.solved", "good"].conflict
+    assert (conflict.share, conflict.together, conflict.most_with) == (pytest.approx(1 / 3), 2, "retry")
+    assert found["retry", "bad"].conflict.share == 1.0

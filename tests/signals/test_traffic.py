@@ -1,5 +1,6 @@
 """Traffic as numbers: what becomes a target, of whom, in which period, with which values."""
 
+import numpy
 import pytest
 
 from penstock.errors import BadInputError
@@ -15,6 +16,8 @@ from penstock.signals.traffic import (
     load_turns,
     load_votes,
     names_of,
+    shared_codes,
+    shares_by_case,
 )
 from tests.rows import at, make_interaction, make_signal
 
@@ -97,3 +100,31 @@ def test_of_two_values_of_one_moment_the_one_that_was_known_last_counts_whatever
     said = [make_signal("feedback", one, value, signal_id=str(value), known_at=at(7_000 + value)) for value in (-1.0, 0.5, 0.0)]
     lake.append("signals", said)
     assert [vote["value"] for vote in loaded(lake)[1]] == [0.5]
+
+
+def test_only_an_outcome_has_a_share_and_one_that_is_none_is_the_whole(lake):
+    rows = [make_interaction(number) for number in range(5)]
+    lake.append("interactions", rows)
+    given = [("outcome", "0.25"), ("implicit", "0.25"), ("outcome", "a lot"), ("outcome", "3"), ("outcome", "0.000000")]
+    lake.append(
+        "signals",
+        [
+            make_signal("x", row, 1.0, kind=kind, evidence={"weight": weight})
+            for row, (kind, weight) in zip(rows, given, strict=True)
+        ],
+    )
+    with engine() as connection:
+        load_turns(connection, lake, EVERYTHING)
+        load_targets(connection, [Period()])
+        load_votes(connection, lake, EVERYTHING)
+        votes = fetch(connection, "SELECT id, share FROM votes JOIN targets USING (n)").to_pylist()
+        codes = shared_codes(connection)
+    shares = {vote["id"]: vote["share"] for vote in votes}
+    assert [shares[row.interaction_id] for row in rows] == [0.25, 1.0, 1.0, 1.0, pytest.approx(1e-6)]
+    assert codes == [0]
+
+
+def test_where_there_is_no_outcome_the_mean_share_counts():
+    nan = float("nan")
+    assert shares_by_case(numpy.array([0.5, 1.0, nan]), numpy.array([1.0, 3.0, 9.0])).tolist() == [0.5, 1.0, 0.875]
+    assert shares_by_case(numpy.array([nan]), numpy.array([1.0])).tolist() == [1.0]

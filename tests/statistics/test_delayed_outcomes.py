@@ -132,3 +132,26 @@ def test_a_cohort_without_outcomes_and_a_shape_nobody_knows_are_refused():
         delayed_rate(outcome_delays([math.nan] * 2, [1.0, 2.0]))
     with pytest.raises(BadInputError, match="'gamma' is none of"):
         delayed_rate(outcome_delays([1.0], [2.0]), shape="gamma")
+
+
+@pytest.mark.parametrize("unit", [0.0, 6.0])
+def test_cases_in_parts_give_the_rate_and_the_interval_of_whole_ones(unit):
+    exact = cohort(300, 0.3, exponential(24), 48, seed=7)
+    delay, age = (numpy.floor(times / unit) * unit if unit else times for times in (exact.delay, exact.age))
+    whole = outcome_delays(delay, age)
+    parts = outcome_delays(numpy.repeat(delay, 3), numpy.repeat(age, 3), whole.resolution, weight=numpy.full(900, 1 / 3))
+    one, other = delayed_rate(whole), delayed_rate(parts)
+    assert (other.rate, other.interval.low, other.interval.high) == pytest.approx(
+        (one.rate, one.interval.low, one.interval.high), rel=1e-3
+    )
+    assert (other.naive, other.cases, other.shape) == (pytest.approx(one.naive), pytest.approx(one.cases), one.shape)
+
+
+def test_known_delays_in_parts_say_as_much_as_whole_ones():
+    whole, known = cohort(300, 0.3, exponential(24), 48, seed=7), numpy.random.default_rng(1).exponential(24, 50)
+    parts = outcome_delays(numpy.repeat(whole.delay, 2), numpy.repeat(whole.age, 2), weight=numpy.full(600, 0.5))
+    (one, reach), (other, reached) = (
+        rate_given_delays(whole, known), rate_given_delays(parts, numpy.repeat(known, 2), known_weights=numpy.full(100, 0.5)),
+    )  # fmt: skip
+    assert (other.value, other.variance, other.units) == (pytest.approx(one.value), pytest.approx(one.variance), one.units)
+    assert (reached.low, reached.high) == pytest.approx((reach.low, reach.high))

@@ -77,3 +77,26 @@ def test_the_grid_that_times_lie_on_is_seen_and_can_be_stated():
 def test_cases_that_cannot_be_are_refused_with_the_value(delay, age, said):
     with pytest.raises(BadInputError, match=said):
         outcome_delays(delay, age)
+
+
+def in_parts(cases, parts=3):
+    """The same cases, each in so many parts."""
+    weight = numpy.full(parts * len(cases.age), 1.0 / parts)
+    return outcome_delays(numpy.repeat(cases.delay, parts), numpy.repeat(cases.age, parts), weight=weight)
+
+
+def test_a_case_in_parts_says_as_much_as_a_whole_one():
+    whole = cohort(200, 0.4, exponential(24), 48)
+    parts = in_parts(whole)
+    assert parts.number == pytest.approx(200)
+    numpy.testing.assert_allclose(arrival_curve(parts), arrival_curve(whole))
+    one, other = rate_within(whole, 24.0), rate_within(parts, 24.0)
+    assert (other.rate, other.interval.low, other.interval.high, other.watched) == pytest.approx(
+        (one.rate, one.interval.low, one.interval.high, one.watched)
+    )
+
+
+@pytest.mark.parametrize("weight", [[1.0], [1.0, 0.0], [1.0, math.nan]])
+def test_a_weight_that_is_none_is_refused(weight):
+    with pytest.raises(BadInputError, match="weights have shape"):
+        outcome_delays([1.0, math.nan], [2.0, 2.0], weight=weight)

@@ -228,3 +228,20 @@ def test_where_one_in_a_hundred_rates_intervals_cover_all_the_same():
     assert selected.mean() < 0.01
     assert raw / rounds < 0.2
     assert covered / rounds >= 0.9
+
+
+def test_an_outcome_that_several_cases_of_a_user_share_counts_once():
+    outcome, features, probability, _ = traffic(3, cases=600)
+    whole = rate_under_selection(selected_cases(outcome), features, probability=probability)
+    times = numpy.where(numpy.arange(600) % 2, 3, 1)
+    user = numpy.repeat(numpy.arange(600), times)
+    cases = selected_cases(numpy.repeat(outcome, times), user, shares=numpy.repeat(1.0 / times, times))
+    shared = rate_under_selection(cases, numpy.repeat(features, times, axis=0), probability=numpy.repeat(probability, times))
+    for one, other in ((whole.raw, shared.raw), (whole.weighted, shared.weighted)):
+        assert other.estimate.value == pytest.approx(one.estimate.value)
+        assert other.estimate.variance == pytest.approx(one.estimate.variance)
+    assert shared.worst_case.bounds.low == pytest.approx(whole.worst_case.bounds.low)
+    assert shared.effective_sample_size == pytest.approx(whole.effective_sample_size)
+    assert shared.largest_weight == pytest.approx(whole.largest_weight)
+    with pytest.raises(BadInputError, match="not above 0"):
+        selected_cases([1.0], shares=[0.0])

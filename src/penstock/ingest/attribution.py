@@ -24,7 +24,7 @@ DECIDED = pa.schema(
         ("attribution", pa.map_(pa.string(), pa.float64())),  # of several: their weights
     ]
 )
-_MICROSECONDS_OF_AN_HOUR = 3_600_000_000
+MICROSECONDS_OF_AN_HOUR = 3_600_000_000
 
 
 class OutcomeDefinition(Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ def attribute(definition: OutcomeDefinition, reports: pa.Table, touches: pa.Tabl
     engine.execute("SET TimeZone = 'UTC'")
     engine.register("reports", reports.select(["feedback_id", "target_key", "target_id", "occurred_at"]))
     engine.register("touches", touches)
-    window_us = int(definition.settings.window_h * _MICROSECONDS_OF_AN_HOUR)
+    window_us = int(definition.settings.window_h * MICROSECONDS_OF_AN_HOUR)
     engine.execute(
         "CREATE TABLE pairs AS SELECT feedback_id, reports.target_key, reports.target_id, occurred_at, interaction_id, "
         "session_id, started_at FROM reports JOIN touches ON reports.target_key = touches.target_key AND reports.target_id = "
@@ -88,10 +88,7 @@ def _rule(settings: OutcomeSettings) -> str:
         )
     if settings.rule not in ("all", "decay"):
         raise BadInputError(f"{settings.rule!r} is no rule of attribution; use last, first, all or decay.")
-    half_life_us = settings.half_life_h * _MICROSECONDS_OF_AN_HOUR
-    age = "(epoch_us(max(started_at) OVER (PARTITION BY feedback_id)) - epoch_us(started_at))"
-    # Against the youngest and not against the outcome: the weights are the same, and however old all are, they are not all 0.
-    raw = f"pow(2.0, -{age} / {half_life_us!r})" if settings.rule == "decay" else "1.0"
+    raw = raw_share(settings, "feedback_id")
     # Summed in one order, so that the same interactions always give the same weights to the last digit.
     return (
         f"WITH shares AS (SELECT feedback_id, interaction_id, session_id, {raw} AS share {chosen}), "
@@ -101,6 +98,15 @@ def _rule(settings: OutcomeSettings) -> str:
         "CASE WHEN len(ids) = 1 THEN session_id END AS session_id, CASE WHEN len(ids) > 1 THEN "
         "map(ids, list_transform(shares, lambda share: share / list_sum(shares))) END AS attribution FROM listed"
     )
+
+
+def raw_share(settings: OutcomeSettings, of: str) -> str:
+    """What an interaction has of an outcome that several share, by rule `all` or `decay`, up to a factor; `of` names the outcome.
+
+    Against the youngest and not against the outcome: the weights are the same, and however old all are, they are not all 0.
+    """
+    age = f"(epoch_us(max(started_at) OVER (PARTITION BY {of})) - epoch_us(started_at))"
+    return f"pow(2.0, -{age} / {settings.half_life_h * MICROSECONDS_OF_AN_HOUR!r})" if settings.rule == "decay" else "1.0"
 
 
 def names_of(definitions: Sequence[OutcomeDefinition]) -> list[str]:

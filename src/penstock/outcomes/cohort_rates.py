@@ -1,12 +1,14 @@
 """Rates of an outcome by cohort: mature ones as they are, immature ones corrected for what has not come yet. Pure.
 
-The rate is the share of cases that get the outcome with a value above 0. How many of a cohort's outcomes have come follows from
+The rate is the share of cases that get the outcome with a value above 0; of a case that is several interactions' together each
+counts in part, and so do their outcomes, delays and intervals. How many of a cohort's outcomes have come follows from
 the delays of cases that are old enough to have all theirs or, where these are too few, from a distribution fitted to all.
 """
 
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import msgspec
 import numpy
 import pyarrow as pa
 from msgspec import Struct
@@ -17,10 +19,11 @@ from penstock.lake.arrow_values import column_values
 from penstock.outcome_settings import OutcomeSettings
 from penstock.statistics.delayed_outcomes import FEWEST_OUTCOMES, MATURE, delayed_rate, fitted_delays, rate_given_delays
 from penstock.statistics.intervals import Interval, wilson_interval
-from penstock.statistics.outcome_delays import OutcomeDelays, outcome_delays
+from penstock.statistics.outcome_delays import OutcomeDelays, outcome_delays, share_arrived
 
 COHORTS = ("day", "week", "all")
 ENOUGH_KNOWN = 100  # outcomes of mature cases, whose delays then need no fitted shape
+_SLIP = 1e-6
 _FITTED = 1000  # delays that stand for a fitted distribution
 
 Floats = NDArray[numpy.float64]
@@ -31,8 +34,8 @@ class CohortRate(Struct, frozen=True, kw_only=True):
 
     cohort: str  # its first day, or all
     by: str | None  # the value of the dimension that cohorts were split by
-    cases: int
-    outcomes: int  # that have come, of any value
+    cases: float  # a whole number but where a case's interactions lie in several cohorts
+    outcomes: float  # that have come, of any value
     arrived: float | None  # the share of this cohort's outcomes that has come; None where nothing tells
     naive: float  # as if nothing were to come any more
     rate: float | None  # None where nothing tells
@@ -60,9 +63,14 @@ def cohort_rates(cases: pa.Table, settings: OutcomeSettings, cohort: str, by: st
         chosen = all_of_them.at(numpy.array(places))
         rate = _rate(chosen, known, horizon, is_whole=len(groups) == 1)
         mean = _mean_value(chosen, settings.mature_after_h)
-        outcomes = int(chosen.came.sum())
-        found.append(CohortRate(cohort=name, by=part, cases=len(places), outcomes=outcomes, mean_value=mean, **rate))
+        number, outcomes = _whole(chosen.number), _whole(float(chosen.weight[chosen.came].sum()))
+        found.append(CohortRate(cohort=name, by=part, cases=number, outcomes=outcomes, mean_value=mean, **rate))
     return found
+
+
+def _whole(number: float) -> float:
+    """Without what adding up parts leaves in the last places."""
+    return round(number) if abs(number - round(number)) < _SLIP else number
 
 
 class _Cases(Struct, frozen=True, kw_only=True):
@@ -70,10 +78,32 @@ class _Cases(Struct, frozen=True, kw_only=True):
     value: Floats  # of the outcome; NaN where none came, or came without one
     age: Floats  # in hours, watched up to the horizon
     delay: Floats  # of outcomes above 0 within the horizon; NaN where there is none
+    weight: Floats  # how much of a case it is
 
     def at(self, places: NDArray[numpy.int64]) -> "_Cases":
         """Some of them."""
-        return _Cases(came=self.came[places], value=self.value[places], age=self.age[places], delay=self.delay[places])
+        return _Cases(**{name: column[places] for name, column in msgspec.structs.asdict(self).items()})
+
+    @property
+    def number(self) -> float:
+        """How many cases they are, parts being added up."""
+        return float(self.weight.sum())
+
+    @property
+    def arrived(self) -> float:
+        """How many have an outcome above 0."""
+        return float(self.weight[~numpy.isnan(self.delay)].sum())
+
+    def delays(self) -> OutcomeDelays:
+        """For the statistics of delays."""
+        return outcome_delays(self.delay, self.age, weight=self.weight)
+
+
+class _Known(Struct, frozen=True, kw_only=True):
+    """How late outcomes come."""
+
+    delay: Floats  # ascending
+    weight: Floats  # how much of an outcome each is
 
 
 def _columns(cases: pa.Table, horizon: float) -> _Cases:
@@ -81,7 +111,8 @@ def _columns(cases: pa.Table, horizon: float) -> _Cases:
     value = _floats(cases.column("value"))
     age, delay = numpy.minimum(_floats(cases.column("age_h")), horizon), _floats(cases.column("delay_h"))
     counts = came & (numpy.isnan(value) | (value > 0.0)) & (delay <= age)
-    return _Cases(came=came, value=value, age=age, delay=numpy.where(counts, delay, numpy.nan))
+    weight = _floats(cases.column("weight"))
+    return _Cases(came=came, value=value, age=age, delay=numpy.where(counts, delay, numpy.nan), weight=weight)
 
 
 def _floats(column: "pa.ChunkedArray[Any]") -> Floats:
@@ -105,37 +136,37 @@ def _label(moment: datetime, cohort: str) -> str:
     return (day - timedelta(days=day.weekday()) if cohort == "week" else day).isoformat()
 
 
-def _known_delays(cases: _Cases, horizon: float) -> Floats | None:
-    """Delays as they are where all have come, or as a fit to all cases expects them, ascending; None where nothing tells."""
-    has_come = ~numpy.isnan(cases.delay)
-    of_old = cases.delay[(cases.age >= horizon) & has_come]
-    if len(of_old) >= ENOUGH_KNOWN:
-        return numpy.sort(of_old)
-    if int(has_come.sum()) < FEWEST_OUTCOMES:
+def _known_delays(cases: _Cases, horizon: float) -> _Known | None:
+    """Delays as they are where all have come, or as a fit to all cases expects them; None where nothing tells."""
+    old = cases.at(numpy.flatnonzero((cases.age >= horizon) & ~numpy.isnan(cases.delay)))
+    if old.number >= ENOUGH_KNOWN - _SLIP:
+        order = numpy.argsort(old.delay, kind="stable")
+        return _Known(delay=old.delay[order], weight=old.weight[order])
+    if cases.arrived < FEWEST_OUTCOMES - _SLIP:
         return None
-    return fitted_delays(delayed_rate(outcome_delays(cases.delay, cases.age)), _FITTED)
+    return _Known(delay=fitted_delays(delayed_rate(cases.delays()), _FITTED), weight=numpy.ones(_FITTED))
 
 
-def _rate(cases: _Cases, known: Floats | None, horizon: float, *, is_whole: bool) -> dict[str, Any]:
-    number, came = len(cases.age), int((~numpy.isnan(cases.delay)).sum())
+def _rate(cases: _Cases, known: _Known | None, horizon: float, *, is_whole: bool) -> dict[str, Any]:
+    number, came = cases.number, min(cases.arrived, cases.number)
     naive = came / number
     is_over = cases.age >= horizon
     if not bool(is_over.all()) and known is None:
         return _told(None, naive, None, None, provisional=True)
-    seen = numpy.searchsorted(known, cases.age, side="right") / len(known) if known is not None else 1.0
-    arrived = float(numpy.where(is_over, 1.0, seen).mean())
+    seen = share_arrived(known.delay, known.weight, cases.age) if known is not None else 1.0
+    arrived = float(numpy.average(numpy.where(is_over, 1.0, seen), weights=cases.weight))
     if known is None or arrived >= MATURE:
         return _told(arrived, naive, naive, wilson_interval(came, number), provisional=False)
-    delays = outcome_delays(cases.delay, cases.age)
-    if is_whole and came >= FEWEST_OUTCOMES:
+    delays = cases.delays()
+    if is_whole and came >= FEWEST_OUTCOMES - _SLIP:
         fitted = delayed_rate(delays)
         return _told(fitted.arrived, naive, fitted.rate, fitted.interval, provisional=True)
     return _given(delays, known, arrived, naive)
 
 
-def _given(cases: OutcomeDelays, known: Floats, arrived: float, naive: float) -> dict[str, Any]:
+def _given(cases: OutcomeDelays, known: _Known, arrived: float, naive: float) -> dict[str, Any]:
     try:
-        estimate, interval = rate_given_delays(cases, known)
+        estimate, interval = rate_given_delays(cases, known.delay, known_weights=known.weight)
     except BadInputError:  # all cases are younger than the shortest delay: nothing can have come yet
         return _told(0.0, naive, None, None, provisional=True)
     return _told(arrived, naive, estimate.value, interval, provisional=True)
@@ -149,7 +180,8 @@ def _told(
 
 
 def _mean_value(cases: _Cases, mature_after_h: float) -> float | None:
-    counting = cases.value[~numpy.isnan(cases.value)]
-    absent = int((~cases.came & (cases.age >= mature_after_h)).sum()) if mature_after_h else 0
-    number = len(counting) + absent
-    return float(counting.sum() / number) if number else None
+    counts = ~numpy.isnan(cases.value)
+    if mature_after_h:
+        counts |= ~cases.came & (cases.age >= mature_after_h)
+    weight = cases.weight[counts]
+    return float((numpy.nan_to_num(cases.value[counts]) * weight).sum() / weight.sum()) if len(weight) else None

@@ -1,10 +1,14 @@
 """What signals say held against what people said of the same targets: precision, recall, and AUC where values are graded.
 
-Targets count inversely to the probability with which they were drawn for being asked, and the user is the unit. Only answers
+Targets count inversely to the probability with which they were drawn for being asked, times their share of an outcome that
+several share, and the user is the unit. Only answers
 that were drawn for estimation count; those chosen to learn from would bias every figure.
 """
 
+from collections.abc import Sequence
+
 import duckdb
+import msgspec
 import numpy
 from ibis import _
 from msgspec import Struct
@@ -13,7 +17,7 @@ from numpy.typing import NDArray
 from penstock.lake.lake import Lake
 from penstock.records.label import AnnotatorKind
 from penstock.signals.readings import GOOD
-from penstock.signals.traffic import fetch, load
+from penstock.signals.traffic import fetch, load, shared_codes, shares_by_case
 from penstock.statistics.weighted_auc import Auc, weighted_auc
 from penstock.statistics.weighted_share import WeightedShare, weighted_share
 
@@ -42,6 +46,8 @@ class Audited(Struct, frozen=True, kw_only=True):
     weight: Floats
     user: NDArray[numpy.uint64]
     values: dict[int, Floats]  # signal code -> by target, NaN where it says nothing
+    shares: dict[int, Floats]  # the same of what it has of an outcome, of those that several share anywhere
+    share: Floats  # of the outcome in question; see `weighed`
     undecided: int  # targets of which as many people said good as bad
     learning: int  # answers left aside because they were chosen to learn from
     homeless: int  # answers about what is not among this traffic
@@ -80,14 +86,28 @@ def load_audit(connection: duckdb.DuckDBPyConnection, lake: Lake, dimension: str
         weight=column["weight"],
         user=column["who"],
         values=_values(connection, column["n"]),
+        shares=_values(connection, column["n"], "share", shared_codes(connection)),
+        share=numpy.ones(targets.num_rows),
         undecided=undecided,
         learning=int(counted["learning"]),
         homeless=int(counted["homeless"]),
     )
 
 
-def _values(connection: duckdb.DuckDBPyConnection, targets: Numbers) -> dict[int, Floats]:
-    said = fetch(connection, "SELECT code, n, value FROM votes SEMI JOIN audited USING (n)")
+def weighed(audited: Audited, code: int, among: NDArray[numpy.bool_]) -> Audited:
+    """The same for one signal: where several targets share an outcome, each counts by its share."""
+    shares = audited.shares.get(code)
+    if shares is None:
+        return audited
+    share = shares_by_case(numpy.where(among, shares, numpy.nan), audited.weight)
+    return msgspec.structs.replace(audited, share=share, weight=audited.weight * share)
+
+
+def _values(
+    connection: duckdb.DuckDBPyConnection, targets: Numbers, what: str = "value", codes: Sequence[int] | None = None
+) -> dict[int, Floats]:
+    only = "" if codes is None else f" WHERE code IN ({', '.join(map(str, [-1, *codes]))})"
+    said = fetch(connection, f"SELECT code, n, {what} AS value FROM votes SEMI JOIN audited USING (n){only}")
     code, number, value = (said.column(name).to_numpy() for name in ("code", "n", "value"))
     place = numpy.searchsorted(targets, number)
     known = numpy.isin(number, targets)

@@ -88,7 +88,7 @@ def _mean(cases: Cases, rate: Rate, where: Bools) -> Estimate:
     if not where.any():
         return Estimate(value=math.nan, variance=math.inf, units=0)
     user = numpy.unique(cases.user[where], return_inverse=True)[1]
-    weight = cases.weight[where]
+    weight = cases.weight[where] * rate.share[where]
     return ratio(cluster_sums(numpy.bincount(user, rate.outcome[where] * weight), numpy.bincount(user, weight)))
 
 

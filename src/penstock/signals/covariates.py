@@ -112,17 +112,17 @@ def sessions_of(cases: Cases) -> Cases:
     return msgspec.structs.replace(cases, **columns)
 
 
-def values_of(connection: duckdb.DuckDBPyConnection, code: int, number: int) -> Floats:
-    """The values of one signal by interaction, NaN where it is not there."""
-    found = fetch(connection, f"SELECT n, value FROM votes WHERE code = {code} AND n > 0")
+def values_of(connection: duckdb.DuckDBPyConnection, code: int, number: int, column: str = "value") -> Floats:
+    """The values of one signal by interaction, or its shares, NaN where it is not there."""
+    found = fetch(connection, f"SELECT n, {column} FROM votes WHERE code = {code} AND n > 0")
     values = numpy.full(number, numpy.nan)
-    values[found.column("n").to_numpy() - 1] = found.column("value").to_numpy()
+    values[found.column("n").to_numpy() - 1] = found.column(column).to_numpy()
     return values
 
 
-def session_values_of(connection: duckdb.DuckDBPyConnection, code: int, sessions: Cases) -> Floats:
+def session_values_of(connection: duckdb.DuckDBPyConnection, code: int, sessions: Cases, column: str = "value") -> Floats:
     """The same by session, of signals that are about sessions."""
-    found = fetch(connection, f"SELECT session, value FROM votes JOIN targets USING (n) WHERE code = {code} AND n < 0")
+    found = fetch(connection, f"SELECT session, {column} FROM votes JOIN targets USING (n) WHERE code = {code} AND n < 0")
     values = numpy.full(sessions.number, numpy.nan)
-    values[numpy.searchsorted(sessions.session_hashes, found.column("session").to_numpy())] = found.column("value").to_numpy()
+    values[numpy.searchsorted(sessions.session_hashes, found.column("session").to_numpy())] = found.column(column).to_numpy()
     return values

@@ -26,13 +26,17 @@ FROM known JOIN whole USING (segment, kind) LEFT JOIN there USING (segment, kind
 
 
 def load_counts(connection: duckdb.DuckDBPyConnection) -> None:
-    """The tables `cases` and `hits`: the weight of targets, and of those with each signal, by user, segment and slot."""
+    """The tables `cases` and `hits`: the weight of targets, and of those with each signal, by user, segment and slot.
+
+    What a signal says has its weight times its share, of which `shared` is the sum.
+    """
     connection.execute(
         "CREATE OR REPLACE TABLE cases AS SELECT segment, kind, slot, who, sum(weight) AS cases FROM targets GROUP BY ALL"
     )
     connection.execute(
         "CREATE OR REPLACE TABLE hits AS SELECT segment, kind, slot, who, votes.code, sum(weight) AS hits, "
-        "coalesce(sum(weight) FILTER (is_good), 0) AS good, coalesce(sum(weight) FILTER (NOT is_good), 0) AS bad "
+        "sum(weight * share) AS shared, coalesce(sum(weight * share) FILTER (is_good), 0) AS good, "
+        "coalesce(sum(weight * share) FILTER (NOT is_good), 0) AS bad "
         "FROM votes JOIN targets USING (n) LEFT JOIN said ON said.n = votes.n AND said.code = votes.code GROUP BY ALL"
     )
 
@@ -52,13 +56,13 @@ def coverage_sums(connection: duckdb.DuckDBPyConnection, slot_bit: int) -> dict[
 
 
 def said_shares(connection: duckdb.DuckDBPyConnection, slot_bit: int) -> dict[tuple[str, str, int, str], float]:
-    """The weight of the targets of which each signal says good, and bad."""
+    """The weight of the targets of which each signal says good, and bad; an outcome that several share counts once among them."""
     found: dict[tuple[str, str, int, str], float] = {}
     for segment in _segments(connection):
         rows = fetch(
             connection,
-            f"SELECT {segment} AS segment, kind, code, sum(good) AS good, sum(bad) AS bad FROM hits WHERE slot & {slot_bit} > 0 "
-            "GROUP BY ALL",
+            f"SELECT {segment} AS segment, kind, code, sum(good) * (sum(hits) / sum(shared)) AS good, "
+            f"sum(bad) * (sum(hits) / sum(shared)) AS bad FROM hits WHERE slot & {slot_bit} > 0 GROUP BY ALL",
         )
         for row in rows.to_pylist():
             for says in (GOOD, BAD):

@@ -1,7 +1,8 @@
 """Whether a signal is what it was a period ago: how often it is there, and which values it has.
 
 A change is told only where it would hardly come about by chance, users being the unit and all signals being looked at at once
-(Benjamini and Hochberg 1995); how large it is, is another matter and is told beside it.
+(Benjamini and Hochberg 1995); how large it is, is another matter and is told beside it. What several targets share counts once
+among the values.
 """
 
 import math
@@ -20,7 +21,7 @@ from penstock.statistics.population_stability import BINS, LARGE, SLIGHT, Stabil
 FALSE_SHARE = 0.05  # of the changes that are told, so many may be none
 
 _MOVED = """
-CREATE OR REPLACE TABLE moved AS SELECT segment, kind, code, who, value, slot & {after} > 0 AS is_after
+CREATE OR REPLACE TABLE moved AS SELECT segment, kind, code, who, value, share, slot & {after} > 0 AS is_after
 FROM votes JOIN targets USING (n) WHERE slot & ({before} | {after}) > 0
 """
 _BINNED = """
@@ -31,7 +32,7 @@ CREATE OR REPLACE TABLE binned AS WITH deciles AS (
     [cuts[nth] FOR nth IN range(2, len(cuts) + 1) IF cuts[nth] = cuts[nth - 1]] AS again
   FROM deciles
 )
-SELECT segment, kind, code, who, is_after, count(*) AS number,
+SELECT segment, kind, code, who, is_after, sum(share) AS number,
   len([edge FOR edge IN edges IF edge < value]) + len([edge FOR edge IN list_distinct(again) IF edge <= value]) AS bin
 FROM moved JOIN edged USING (kind, code) GROUP BY ALL
 """

@@ -30,10 +30,12 @@ from penstock.signals.traffic import (
     load_turns,
     load_votes,
     names_of,
+    shared_codes,
 )
 from penstock.statistics.intervals import Interval
 from penstock.statistics.rate_ratio import RateRatio, rate_ratio
 from penstock.statistics.selection import SelectedCases, rate_under_selection, raw_rate, selected_cases, worst_case
+from penstock.statistics.weighted_quantile import weighted_quantile
 
 Floats = NDArray[numpy.float64]
 Bools = NDArray[numpy.bool_]
@@ -105,6 +107,8 @@ class Heard(Struct, frozen=True, kw_only=True):
     sessions: Cases
     session_values: Mapping[str, Floats]
     mature_s: Mapping[str, float]  # by outcome, the age by which nine of ten have come
+    shares: Mapping[str, Floats]  # of outcomes that several share anywhere, by interaction
+    session_shares: Mapping[str, Floats]
 
 
 def who_is_missing(lake: Lake, question: MissingQuestion) -> Missing:
@@ -118,7 +122,7 @@ def who_is_missing(lake: Lake, question: MissingQuestion) -> Missing:
         cases = load_cases(connection)
         if cases.number == 0:
             return Missing(interactions=0, users=0, answers=(), raters=None, captive=())
-        names = names_of(connection)
+        names, shared = names_of(connection), shared_codes(connection)
         sessions = sessions_of(cases)
         heard = Heard(
             cases=cases,
@@ -126,29 +130,37 @@ def who_is_missing(lake: Lake, question: MissingQuestion) -> Missing:
             sessions=sessions,
             session_values={name: session_values_of(connection, code, sessions) for code, name in enumerate(names)},
             mature_s=_mature_ages(connection),
+            shares={names[code]: values_of(connection, code, cases.number, "share") for code in shared},
+            session_shares={names[code]: session_values_of(connection, code, sessions, "share") for code in shared},
         )
     return _tell(heard, question)
 
 
 def _mature_ages(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
     """By outcome the age, in seconds, by which nine of ten of those that come have come."""
-    rows = fetch(
-        connection,
-        f"SELECT name, quantile_cont(greatest(epoch(said_at) - epoch(started_at), 0), {_MATURE}) AS age FROM votes "
-        f"JOIN targets USING (n) JOIN names USING (code) WHERE n > 0 AND name LIKE '{OUTCOME_PREFIX}%' GROUP BY name",
-    )
-    return {str(row["name"]): float(row["age"]) for row in rows.to_pylist()}
+    found = {}
+    for code, name in enumerate(names_of(connection)):
+        if name.startswith(OUTCOME_PREFIX):
+            delays = fetch(
+                connection,
+                "SELECT greatest(epoch(said_at) - epoch(started_at), 0) AS delay, share FROM votes JOIN targets USING (n) "
+                f"WHERE n > 0 AND code = {code}",
+            )
+            if delays.num_rows:
+                delay, share = (delays.column(column).to_numpy() for column in ("delay", "share"))
+                found[name] = weighted_quantile(delay, share, _MATURE)
+    return found
 
 
 def _tell(heard: Heard, question: MissingQuestion) -> Missing:
     cases, retry = heard.cases, heard.values.get(RETRY)
     retried = numpy.zeros(cases.number) if retry is None else happened_in(RETRY, retry, question.readings).astype(float)
-    rates = _rates(heard.values, cases, question)
+    rates = _rates(heard.values, heard.shares, cases, question)
     answers = list(_session_answers(heard))
     answers += [_answer(cases, rate, retried, question.most_learned) for rate in rates]
     answers += [
         _answer(heard.sessions, rate, numpy.zeros(heard.sessions.number), question.most_learned, unit="session")
-        for rate in _rates(heard.session_values, heard.sessions, question)
+        for rate in _rates(heard.session_values, heard.session_shares, heard.sessions, question)
         if rate.signal != RATING
     ]
     coming = (_coming(cases, rate, heard.mature_s[rate.signal]) for rate in rates if rate.signal in heard.mature_s)
@@ -166,8 +178,8 @@ def _tell(heard: Heard, question: MissingQuestion) -> Missing:
     )
 
 
-def _rates(values: Mapping[str, Floats], cases: Cases, question: MissingQuestion) -> list[Rate]:
-    found = (find_rate(name, value, cases, question.readings) for name, value in values.items())
+def _rates(values: Mapping[str, Floats], shares: Mapping[str, Floats], cases: Cases, question: MissingQuestion) -> list[Rate]:
+    found = (find_rate(name, value, cases, question.readings, shares.get(name)) for name, value in values.items())
     return sorted((rate for rate in found if rate is not None), key=lambda rate: (rate.signal != RATING, rate.name))
 
 
@@ -179,7 +191,7 @@ def _answer(cases: Cases, rate: Rate, retried: Floats, most_learned: int, unit: 
     among = rate.among
     selected = selected_cases(
         numpy.where(among, rate.outcome, numpy.nan)[among], cases.user[among], lowest=rate.lowest, highest=rate.highest,
-        weights=cases.weight[among],
+        weights=cases.weight[among], shares=rate.share[among],
     )  # fmt: skip
     notes = [rate.note, f"{rate.pending} may still go on" if rate.pending else ""]
     return _told(rate.name, unit, rate.heard, selected, matrix[among], most_learned, rate.outside, notes)
@@ -197,18 +209,20 @@ def _told(
 ) -> Answer:
     """Everything that the data allow: where all are heard, or too few, nothing is modelled."""
     known = numpy.isfinite(selected.outcome)
-    number = min(int(known.sum()), int((~known).sum()))
+    outcomes, others = (float(selected.share[where].sum()) for where in (known, ~known))
     said = [note for note in notes if note]
     report = None
-    if 0 < number < _LEAST_HEARD:
-        said.append(f"too few to model: {int(known.sum())} of {len(known)} heard")
-    elif number:
+    if known.all():
+        said.append("all are heard")
+    elif round(min(outcomes, others), 6) < _LEAST_HEARD:
+        said.append(f"too few to model: {outcomes:.0f} of {outcomes + others:.0f} heard")
+    else:
         try:
             report = rate_under_selection(selected, features, most_learned=most_learned)
         except BadInputError:
             said.append("too few users to model")
-    else:
-        said.append("all are heard")
+    if bool((selected.share < 1.0).any()):
+        said.append("an outcome that several share counts once")
     raw, worst = raw_rate(selected), worst_case(selected)
     return Answer(
         rate=name,
@@ -245,6 +259,7 @@ def _coming(cases: Cases, rate: Rate, age_s: float) -> Rate | None:
         heard="who is old enough",
         outcome=numpy.where(old, numpy.isfinite(rate.outcome).astype(float), numpy.nan),
         among=rate.among,
+        share=rate.share,
         lowest=0.0,
         highest=1.0,
         higher_is_better=None,
@@ -257,7 +272,7 @@ def _coming(cases: Cases, rate: Rate, age_s: float) -> Rate | None:
 
 def _stayed(cases: Cases, rate: Rate, most_learned: int) -> Answer | None:
     """The rate of the later half, had nobody left after the earlier one."""
-    leavers = find_leavers(cases, numpy.where(rate.among, rate.outcome, numpy.nan))
+    leavers = find_leavers(cases, numpy.where(rate.among, rate.outcome, numpy.nan), rate.share)
     if leavers is None:
         return None
     selected = selected_cases(leavers.outcome, weights=leavers.weight)

@@ -17,7 +17,7 @@ from penstock.errors import BadInputError
 from penstock.lake.lake import Lake
 from penstock.lake.snapshot import literal
 from penstock.records.interaction import Exposure
-from penstock.signals.audit import Audited, graded_auc, load_audit, measure, share_good
+from penstock.signals.audit import Audited, graded_auc, load_audit, measure, share_good, weighed
 from penstock.signals.conflict import Conflict, find_conflicts, load_said
 from penstock.signals.coverage import Key, coverage_sums, load_counts, said_shares
 from penstock.signals.drift import NO_DRIFT, Drift, find_drift
@@ -178,9 +178,10 @@ class _Facts(Struct, frozen=True, kw_only=True):
 def _rows(facts: _Facts, key: Key) -> list[SignalQuality]:
     """One for each thing that a signal says, and one for a signal that says nothing of itself."""
     segment, kind, code = key
-    name, audited, sums = facts.names[code], facts.audited, facts.sums[key]
+    name, sums = facts.names[code], facts.sums[key]
     reading = reading_of(name, facts.readings)
-    among = (audited.kind == kind) & ((audited.segment == segment) | (segment == ALL))
+    among = (facts.audited.kind == kind) & ((facts.audited.segment == segment) | (segment == ALL))
+    audited = weighed(facts.audited, code, among)
     value = audited.values.get(code, numpy.full(len(among), numpy.nan))
     auc = graded_auc(audited, among, value, reading is None or reading.higher_is_better)
     common: dict[str, Any] = {
@@ -190,7 +191,9 @@ def _rows(facts: _Facts, key: Key) -> list[SignalQuality]:
         "targets": sums.count,
         "coverage": _share(share_of_sums(sums)),
         "audited": int(among.sum()),
-        "auc": None if auc is None else Share(value=auc.value, interval=auc.interval, effective_number=float(among.sum())),
+        "auc": None
+        if auc is None
+        else Share(value=auc.value, interval=auc.interval, effective_number=float(audited.share[among].sum())),
         "drift": facts.drifts.get(key, NO_DRIFT),
     }
     if reading is None:

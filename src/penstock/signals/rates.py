@@ -14,6 +14,7 @@ from penstock.records.feedback import OUTCOME_PREFIX
 from penstock.signals.covariates import Cases
 from penstock.signals.definition import SESSION_QUIET_S
 from penstock.signals.readings import Reading, reading_of
+from penstock.signals.traffic import shares_by_case
 
 Floats = NDArray[numpy.float64]
 Bools = NDArray[numpy.bool_]
@@ -32,6 +33,7 @@ class Rate(Struct, frozen=True, kw_only=True):
     heard: str  # who is: by what cases with an outcome differ from those without
     outcome: Floats  # by case, NaN where it is not known
     among: Bools  # the cases that it is of
+    share: Floats  # by case, how much of an outcome it is: below 1 where several share one
     lowest: float
     highest: float
     higher_is_better: bool | None
@@ -41,8 +43,10 @@ class Rate(Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-def find_rate(name: str, values: Floats, cases: Cases, readings: Mapping[str, Reading]) -> Rate | None:
-    """What can be told of a signal with these values by case; None where it is nowhere."""
+def find_rate(
+    name: str, values: Floats, cases: Cases, readings: Mapping[str, Reading], shares: Floats | None = None
+) -> Rate | None:
+    """What can be told of a signal with these values by case, and shares where any is below 1; None where it is nowhere."""
     there = numpy.isfinite(values)
     if not there.any():
         return None
@@ -63,6 +67,7 @@ def find_rate(name: str, values: Floats, cases: Cases, readings: Mapping[str, Re
         heard=STAYS if is_retry else RATES if name == RATING else COMES if name.startswith(OUTCOME_PREFIX) else REPORTS,
         outcome=outcome,
         among=among,
+        share=numpy.ones(cases.number) if shares is None else shares_by_case(numpy.where(among, shares, numpy.nan), cases.weight),
         lowest=lowest,
         highest=highest,
         higher_is_better=None if reading is None else reading.higher_is_better,

@@ -1,7 +1,7 @@
 """Traffic and the signals on it as numbers in a DuckDB of its own: what quality and missing count, without texts or ids.
 
-Every target is an interaction or a session, of one user; of several values of a signal on one target the last counts. Only the
-columns that are asked for leave the lake.
+Every target is an interaction or a session, of one user; of several values of a signal on one target the last counts. Where
+several targets share an outcome, each has a share of it. Only the columns that are asked for leave the lake.
 """
 
 import tempfile
@@ -11,12 +11,15 @@ from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 import ibis.expr.types as ir
+import numpy
 import pyarrow as pa
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from penstock.errors import BadInputError
 from penstock.lake.lake import Lake
 from penstock.lake.snapshot import instant
+from penstock.records.signal import SignalKind
 
 ALL = "all"  # the row of all segments together
 NONE, OTHERS = "(none)", "(others)"
@@ -26,6 +29,8 @@ SEGMENTED_BY = (
 )  # fmt: skip
 MOST_SEGMENTS = 30
 LENGTH = "response_length"
+SHARE = "weight"  # in the evidence of an outcome that several targets share: how much of it is this one's
+LEAST_SHARE = 1e-6
 
 _MEMORY = "2GB"
 
@@ -113,24 +118,32 @@ def load_targets(connection: duckdb.DuckDBPyConnection, slots: Sequence[Period])
 
 
 def load_votes(connection: duckdb.DuckDBPyConnection, lake: Lake, selected: Selected) -> None:
-    """The tables `names` (code, name) and `votes` (n, code, value, said_at): the last value of each signal on each target."""
+    """The tables `names` (code, name) and `votes` (n, code, value, share, said_at): the last value of each signal on each target.
+
+    A share is 1 but of outcomes that several targets share: there it is what the evidence says.
+    """
     since = selected.period.since
     days = None if since is None else ((since - timedelta(days=1)).astimezone(UTC).date(), date.max)
     rows = lake.current("signals", dates=days)
     rows = rows.filter(rows.value.notnull())
     if selected.definitions is not None:
         rows = rows.filter(rows.definition.isin(selected.definitions))
+    said = rows["evidence"].get(SHARE, None).try_cast("float32")
+    rows = rows.mutate(share=(rows.kind == SignalKind.OUTCOME.value).ifelse(said, None))
     load(
-        connection, "said", rows.select("target_kind", "target_id", "name", "value", "occurred_at", "known_at", "definition"),
-        "target_kind AS kind, target_id AS id, name, value, occurred_at, known_at, definition", "isfinite(value)",
+        connection, "said",
+        rows.select("target_kind", "target_id", "name", "value", "share", "occurred_at", "known_at", "definition"),
+        "target_kind AS kind, target_id AS id, name, value, occurred_at, known_at, definition, "
+        f"CASE WHEN share >= 0 AND share <= 1 THEN greatest(share, {LEAST_SHARE}) ELSE 1 END::FLOAT AS share", "isfinite(value)",
     )  # fmt: skip
     connection.execute(
         "CREATE TABLE names AS SELECT (row_number() OVER (ORDER BY name) - 1)::INTEGER AS code, name FROM "
         "(SELECT DISTINCT name FROM said)"
     )
     connection.execute(
-        "CREATE TABLE votes AS SELECT n, code, arg_max(value, (occurred_at, known_at, definition)) AS value, "
-        "max(occurred_at) AS said_at FROM said JOIN targets USING (kind, id) JOIN names USING (name) GROUP BY ALL"
+        "CREATE TABLE votes AS SELECT n, code, last.value AS value, last.share AS share, said_at FROM (SELECT n, code, "
+        "arg_max(struct_pack(value, share), (occurred_at, known_at, definition)) AS last, max(occurred_at) AS said_at "
+        "FROM said JOIN targets USING (kind, id) JOIN names USING (name) GROUP BY ALL)"
     )
     connection.execute("DROP TABLE said")
 
@@ -151,6 +164,19 @@ def fetch(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
 def names_of(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """The names of the signals, by code."""
     return [str(name) for name in fetch(connection, "SELECT name FROM names ORDER BY code").column(0).to_pylist()]
+
+
+def shared_codes(connection: duckdb.DuckDBPyConnection) -> list[int]:
+    """The codes of the outcomes that several targets share anywhere."""
+    found = fetch(connection, "SELECT DISTINCT code FROM votes WHERE share < 1 ORDER BY code")
+    return [int(code) for code in found.column(0).to_numpy()]
+
+
+def shares_by_case(share: NDArray[numpy.float64], weight: NDArray[numpy.float64]) -> NDArray[numpy.float64]:
+    """The same, with the mean share where there is no outcome (NaN): so those with one stay the part of all that they are."""
+    there = numpy.isfinite(share)
+    mean = float(numpy.average(share[there], weights=weight[there])) if there.any() else 1.0
+    return numpy.where(there, share, mean)
 
 
 def _days(period: Period) -> tuple[date, date] | None:

@@ -19,7 +19,7 @@ from scipy.stats import chi2
 from penstock.errors import BadInputError
 from penstock.statistics.delay_shapes import SHAPES, Shape, delay_quantile, delay_terms, mean_delay
 from penstock.statistics.intervals import Estimate, Interval, two_sided_quantile, wilson_interval
-from penstock.statistics.outcome_delays import Floats, OutcomeDelays, arrival_curve
+from penstock.statistics.outcome_delays import Floats, OutcomeDelays, arrival_curve, share_arrived
 
 MATURE = 0.9  # a cohort that has this share of its outcomes needs no correction
 FEWEST_OUTCOMES = 10  # fewer do not tell a shape
@@ -45,7 +45,7 @@ class DelayedRate(Struct, frozen=True, kw_only=True):
     mature_age: float  # the age at which 90 % of the outcomes have come
     misfit: float  # the largest distance between the fitted and the observed curve of arrivals, as a share of all cases
     provisional: bool  # fewer than 90 % have come, so that it rests on the shape
-    cases: int
+    cases: float
     converged: bool
 
 
@@ -80,13 +80,13 @@ def delayed_rate(cases: OutcomeDelays, *, shape: Shape | None = None, confidence
             f"None of {len(came)} cases has an outcome yet, so nothing tells how late outcomes come; wait, or use "
             "`rate_given_delays` with those of older cases."
         )
-    delays, ages = cases.delay[came], cases.age[~came]
-    unit = float(delays.mean()) or float(cases.age.max()) or 1.0
+    outcomes = float(cases.weight[came].sum())
+    unit = float(numpy.average(cases.delay[came], weights=cases.weight[came])) or float(cases.age.max()) or 1.0
     arrived = _arrived(cases, came, unit)
-    waiting = _times(_positive(ages + cases.resolution / 2.0) / unit)
-    tried = (shape,) if shape else SHAPES if len(delays) >= FEWEST_OUTCOMES else ("exponential",)
+    waiting = _times(_positive(cases.age[~came] + cases.resolution / 2.0) / unit, cases.weight[~came])
+    tried = (shape,) if shape else SHAPES if round(outcomes, 6) >= FEWEST_OUTCOMES else ("exponential",)
     fits = _sensible([_fit(arrived, waiting, one) for one in tried], cases, unit)
-    scores = [fit.log_likelihood - 0.5 * math.log(len(delays)) * (fit.shape != "exponential") for fit in fits]
+    scores = [fit.log_likelihood - 0.5 * math.log(outcomes) * (fit.shape != "exponential") for fit in fits]
     credible = [fit for fit, score in zip(fits, scores, strict=True) if score >= max(scores) - HARDLY_WORSE]
     intervals = [_profile_interval(arrived, waiting, fit, confidence) for fit in credible]
     interval = Interval(low=min(one.low for one in intervals), high=max(one.high for one in intervals))
@@ -101,29 +101,37 @@ def fitted_delays(fitted: DelayedRate, number: int) -> Floats:
     return numpy.array([to_mature * delay_quantile(fitted.shape, float(share), 0.0, second) for share in shares])
 
 
-def rate_given_delays(cases: OutcomeDelays, known_delays: ArrayLike, confidence: float = 0.95) -> tuple[Estimate, Interval]:
+def rate_given_delays(
+    cases: OutcomeDelays, known_delays: ArrayLike, confidence: float = 0.95, *, known_weights: ArrayLike | None = None
+) -> tuple[Estimate, Interval]:
     """The rate when delays are known from cases old enough to have all theirs: the outcomes over the sum of F(age).
 
-    Its variance has a part of the cases and one of the known delays. `BadInputError` for no known delay or a negative one, or
-    where every case is younger than all of them.
+    Its variance has a part of the cases and one of the known delays, which may be of parts of outcomes. `BadInputError` for no
+    known delay or a negative one, or where every case is younger than all of them.
     """
-    known = numpy.sort(numpy.asarray(known_delays, dtype=float).ravel())
+    known = numpy.asarray(known_delays, dtype=float).ravel()
+    parts = numpy.ones(len(known)) if known_weights is None else numpy.asarray(known_weights, dtype=float)
+    order = numpy.argsort(known, kind="stable")
+    known, parts = known[order], parts[order]
     if len(known) == 0 or not bool(numpy.all(numpy.isfinite(known) & (known >= 0.0))):
         raise BadInputError(f"{len(known)} known delays, the least {known.min(initial=0.0)}; give finite ones of at least 0.")
     came = ~numpy.isnan(cases.delay)
-    seen = numpy.searchsorted(known, cases.age, side="right") / len(known)
-    if float(seen.sum()) == 0.0:
+    seen = share_arrived(known, parts, cases.age)
+    expected = float((cases.weight * seen).sum())
+    if expected == 0.0:
         raise BadInputError(
             f"The oldest case is {cases.age.max()}, the shortest known delay {known[0]}; nothing can have come yet."
         )
-    number = len(came)
-    rate = min(float(came.sum() / seen.sum()), 1.0)
-    of_cases = float(((came - rate * seen) ** 2).sum()) / float(seen.sum()) ** 2
-    ages = numpy.sort(cases.age)
-    reached = 1.0 - numpy.searchsorted(ages, known, side="left") / number  # the share of cases that saw each known delay
-    of_delays = rate * rate * float(reached.var()) / len(known) / float(seen.mean()) ** 2
-    estimate = Estimate(value=rate, variance=of_cases + of_delays, units=number)
-    return estimate, _share_interval(estimate, float(seen.sum()), confidence)
+    number = cases.number
+    rate = min(float(cases.weight[came].sum()) / expected, 1.0)
+    of_cases = float((cases.weight * (came - rate * seen) ** 2).sum()) / expected**2
+    by_age = numpy.argsort(cases.age, kind="stable")
+    younger = numpy.concatenate(([0.0], numpy.cumsum(cases.weight[by_age])))
+    reached = 1.0 - younger[numpy.searchsorted(cases.age[by_age], known, side="left")] / number  # the share that saw each delay
+    spread = float(numpy.average((reached - numpy.average(reached, weights=parts)) ** 2, weights=parts))
+    of_delays = rate * rate * spread / float(parts.sum()) / (expected / number) ** 2
+    estimate = Estimate(value=rate, variance=of_cases + of_delays, units=max(round(number), 1))
+    return estimate, _share_interval(estimate, expected, confidence)
 
 
 def _share_interval(estimate: Estimate, trials: float, confidence: float) -> Interval:
@@ -157,11 +165,11 @@ def _arrived_by(fit: _Fit, time: Floats, unit: float) -> Floats:
 
 def _described(cases: OutcomeDelays, fit: _Fit, unit: float, interval: Interval) -> DelayedRate:
     log_scale = fit.log_scale + math.log(unit)
-    arrived = float(_arrived_by(fit, cases.age + cases.resolution / 2.0, unit).mean())
+    arrived = float(numpy.average(_arrived_by(fit, cases.age + cases.resolution / 2.0, unit), weights=cases.weight))
     return DelayedRate(
         rate=_share(fit.logit),
         interval=interval,
-        naive=float(numpy.mean(~numpy.isnan(cases.delay))),
+        naive=float(numpy.average(~numpy.isnan(cases.delay), weights=cases.weight)),
         shape=fit.shape,
         spread=math.exp(fit.second),
         mean_delay=mean_delay(fit.shape, log_scale, fit.second),
@@ -170,7 +178,7 @@ def _described(cases: OutcomeDelays, fit: _Fit, unit: float, interval: Interval)
         mature_age=delay_quantile(fit.shape, MATURE, log_scale, fit.second),
         misfit=_misfit(fit, cases, unit),
         provisional=arrived < MATURE,
-        cases=len(cases.age),
+        cases=cases.number,
         converged=fit.converged,
     )
 
@@ -262,23 +270,23 @@ def _crossing(excess: Callable[[float], float], start: float, step: float) -> fl
 
 def _arrived(cases: OutcomeDelays, came: NDArray[numpy.bool_], unit: float) -> _Times:
     """When outcomes came: at a time or, on a grid, within the unit that begins there, in which it may be now."""
-    delays = cases.delay[came]
+    delays, weights = cases.delay[came], cases.weight[came]
     if cases.resolution == 0.0:
-        return _times(_positive(delays) / unit)
+        return _times(_positive(delays) / unit, weights)
     now = cases.age[came] + cases.resolution / 2.0
     spans = numpy.stack((delays, numpy.minimum(delays + cases.resolution, now)), axis=1)
-    distinct, number = numpy.unique(spans, axis=0, return_counts=True)
+    distinct, place = numpy.unique(spans, axis=0, return_inverse=True)
     start, end = numpy.log(numpy.maximum(distinct / unit, _NO_TIME)).T
-    return _Times(log=start, log_end=end, number=number.astype(float))
+    return _Times(log=start, log_end=end, number=numpy.bincount(place.ravel(), weights, len(distinct)).astype(float))
 
 
-def _times(times: Floats) -> _Times:
+def _times(times: Floats, weights: Floats) -> _Times:
     if len(times) == 0:
         return _Times(log=times, log_end=times, number=times)
-    ordered = numpy.sort(times)
-    starts = numpy.unique(numpy.linspace(0, len(ordered), min(len(ordered), _PLACES), endpoint=False).astype(int))
-    number = numpy.diff(numpy.append(starts, len(ordered))).astype(float)
-    log = numpy.log(numpy.add.reduceat(ordered, starts) / number)
+    order = numpy.argsort(times, kind="stable")
+    starts = numpy.unique(numpy.linspace(0, len(order), min(len(order), _PLACES), endpoint=False).astype(int))
+    number = numpy.add.reduceat(weights[order], starts)
+    log = numpy.log(numpy.add.reduceat((times * weights)[order], starts) / number)
     return _Times(log=log, log_end=log, number=number)
 
 

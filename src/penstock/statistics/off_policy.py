@@ -82,10 +82,10 @@ def self_normalised_difference(
     return Estimate(value=value, variance=variance, units=units)
 
 
-def effective_sample_size(weight: Floats) -> float:
-    """How many equally weighted events would be as informative as these."""
-    squares = float((weight * weight).sum())
-    return float(weight.sum()) ** 2 / squares if squares else 0.0
+def effective_sample_size(weight: Floats, share: Floats | float = 1.0) -> float:
+    """How many equally weighted events would be as informative as these; `share` is how much of an event each is."""
+    squares = float((share * weight * weight).sum())
+    return float((share * weight).sum()) ** 2 / squares if squares else 0.0
 
 
 def _per_user(logged: Events, amount: Floats, count: Floats) -> ClusterSums:

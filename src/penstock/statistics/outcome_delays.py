@@ -19,7 +19,13 @@ class OutcomeDelays(Struct, frozen=True, kw_only=True):
 
     delay: Floats  # from the case to its outcome; NaN where none has come
     age: Floats  # from the case to now, or to when watching ended
+    weight: Floats  # how much of a case each is; parts of one that sum to 1 say as much as one
     resolution: float  # times are multiples of it, rounded down; 0 where they are exact
+
+    @property
+    def number(self) -> float:
+        """How many cases they are, parts being added up."""
+        return float(self.weight.sum())
 
 
 class RateWithin(Struct, frozen=True, kw_only=True):
@@ -28,13 +34,16 @@ class RateWithin(Struct, frozen=True, kw_only=True):
     rate: float
     interval: Interval
     horizon: float
-    watched: int  # cases that were at risk up to the horizon
+    watched: float  # cases that were at risk up to the horizon
 
 
-def outcome_delays(delay: ArrayLike, age: ArrayLike, resolution: float | None = None) -> OutcomeDelays:
-    """Checked columns; without `resolution`, the grid that times lie on, if they lie on one.
+def outcome_delays(
+    delay: ArrayLike, age: ArrayLike, resolution: float | None = None, *, weight: ArrayLike | None = None
+) -> OutcomeDelays:
+    """Checked columns; without `resolution`, the grid that times lie on, if they lie on one; without `weight`, whole cases.
 
-    `BadInputError` for no cases, other lengths, an age that is none, a delay outside 0 to its age, or a negative resolution.
+    `BadInputError` for no cases, other lengths, an age that is none, a delay outside 0 to its age, a negative resolution, or a
+    weight not above 0.
     """
     delays, ages = numpy.asarray(delay, dtype=float), numpy.asarray(age, dtype=float)
     if delays.ndim != 1 or delays.shape != ages.shape:
@@ -53,8 +62,11 @@ def outcome_delays(delay: ArrayLike, age: ArrayLike, resolution: float | None = 
         )
     if resolution is not None and not 0.0 <= resolution < float("inf"):
         raise BadInputError(f"The resolution is {resolution}; give the unit that times were rounded down to, or 0.")
+    weights = numpy.ones(len(delays)) if weight is None else numpy.asarray(weight, dtype=float)
+    if weights.shape != delays.shape or not bool((numpy.isfinite(weights) & (weights > 0.0)).all()):
+        raise BadInputError(f"The weights have shape {weights.shape}; give one above 0 for each of {len(delays)} cases.")
     unit = _grid(numpy.concatenate((delays[~numpy.isnan(delays)], ages))) if resolution is None else resolution
-    return OutcomeDelays(delay=delays, age=ages, resolution=unit)
+    return OutcomeDelays(delay=delays, age=ages, weight=weights, resolution=unit)
 
 
 def _grid(times: Floats) -> float:
@@ -80,14 +92,21 @@ def rate_within(cases: OutcomeDelays, horizon: float) -> RateWithin:
     within = time <= horizon
     survival = float(numpy.prod(1.0 - arrived[within] / at_risk[within]))
     ended = numpy.where(numpy.isnan(cases.delay), cases.age, cases.delay)
-    watched = int((ended >= horizon).sum())
+    watched = float(cases.weight[ended >= horizon].sum())
     rate = 1.0 - survival
     left = at_risk[within] - arrived[within]
     # Greenwood 1926; where everybody got an outcome nobody is left to divide by
-    relative = float((arrived[within] / (at_risk[within] * numpy.maximum(left, 1.0))).sum())
+    relative = float((arrived[within] / (at_risk[within] * numpy.where(left > 0.0, left, 1.0))).sum())
     variance = survival * survival * relative
-    worth = rate * survival / variance if variance > 0.0 and survival > 0.0 else float(max(watched, 1))
+    worth = rate * survival / variance if variance > 0.0 and survival > 0.0 else max(watched, 1.0)
     return RateWithin(rate=rate, interval=wilson_interval(rate * worth, worth), horizon=horizon, watched=watched)
+
+
+def share_arrived(delays: Floats, weights: Floats, age: Floats) -> Floats:
+    """The share of these delays, ascending, that is over at each age."""
+    over = numpy.concatenate(([0.0], numpy.cumsum(weights)))
+    share: Floats = over[numpy.searchsorted(delays, age, side="right")] / over[-1]
+    return share
 
 
 def arrival_curve(cases: OutcomeDelays) -> tuple[Floats, Floats]:
@@ -100,7 +119,10 @@ def arrival_curve(cases: OutcomeDelays) -> tuple[Floats, Floats]:
 def _arrivals(cases: OutcomeDelays) -> tuple[Floats, Floats, Floats]:
     """The distinct delays, how many outcomes came then, and how many cases were still watched and without one."""
     came = ~numpy.isnan(cases.delay)
-    time, arrived = numpy.unique(cases.delay[came], return_counts=True)
-    ended = numpy.sort(numpy.where(came, cases.delay, cases.age))
-    at_risk = len(ended) - numpy.searchsorted(ended, time, side="left")
-    return time, arrived.astype(float), at_risk.astype(float)
+    time, place = numpy.unique(cases.delay[came], return_inverse=True)
+    arrived = numpy.bincount(place, cases.weight[came], len(time))
+    ended = numpy.where(came, cases.delay, cases.age)
+    order = numpy.argsort(ended, kind="stable")
+    watched = numpy.cumsum(cases.weight[order][::-1])[::-1]  # from each on
+    at_risk = watched[numpy.searchsorted(ended[order], time, side="left")]
+    return time, numpy.minimum(arrived, at_risk), at_risk

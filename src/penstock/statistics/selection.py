@@ -29,7 +29,8 @@ class SelectedCases(Struct, frozen=True, kw_only=True):
 
     outcome: Floats  # NaN where the case was not selected
     user: NDArray[numpy.int64]  # 0, 1, ...: the unit of the intervals
-    weight: Floats  # of the case among all traffic, whether selected or not
+    weight: Floats  # of the case among all traffic, whether selected or not, times its share
+    share: Floats  # how much of an outcome the case's is; cases that share one say together as much as one
     lowest: float  # that an outcome can be
     highest: float
 
@@ -68,11 +69,13 @@ def selected_cases(
     lowest: float = 0.0,
     highest: float = 1.0,
     weights: ArrayLike | None = None,
+    shares: ArrayLike | None = None,
 ) -> SelectedCases:
     """Checked columns: outcomes from `lowest` to `highest`, NaN where the case was not selected, and whose case it is.
 
     Users may be named by anything that numpy can sort; without them every case is its own. `weights` are for how many cases of
-    the traffic each stands. `BadInputError` for no cases, nobody selected, an outcome out of range, or a weight not above 0.
+    the traffic each stands, `shares`, up to 1, how much of an outcome each has. `BadInputError` for no cases, nobody selected, an
+    outcome out of range, or a weight or share not above 0.
     """
     outcomes = numpy.asarray(outcome, dtype=float)
     if outcomes.ndim != 1 or len(outcomes) == 0:
@@ -90,9 +93,11 @@ def selected_cases(
         raise BadInputError(f"The users have shape {names.shape}; give one for each of {len(outcomes)} cases.")
     user = numpy.unique(names, return_inverse=True)[1].astype(numpy.int64)
     weight = numpy.ones(len(outcomes)) if weights is None else _column(weights, len(outcomes), "weights")
-    if not bool((numpy.isfinite(weight) & (weight > 0.0)).all()):
-        raise BadInputError("A weight is not above 0 or is no number; leave out cases that stand for none.")
-    return SelectedCases(outcome=outcomes, user=user, weight=weight, lowest=lowest, highest=highest)
+    share = numpy.ones(len(outcomes)) if shares is None else _column(shares, len(outcomes), "shares")
+    for column in (weight, share):
+        if not bool((numpy.isfinite(column) & (column > 0.0)).all()):
+            raise BadInputError("A weight or a share is not above 0 or is no number; leave out cases that stand for none.")
+    return SelectedCases(outcome=outcomes, user=user, weight=weight * share, share=share, lowest=lowest, highest=highest)
 
 
 def raw_rate(cases: SelectedCases) -> SelectionRate:
@@ -170,15 +175,16 @@ def rate_under_selection(
     span = cases.highest - cases.lowest
     scaled = numpy.where(known, (cases.outcome - cases.lowest) / span, 0.0)
     predicted = cases.lowest + span * cross_fitted(rows, scaled, taught, fold)
-    weight = _weights(cases, propensity)
+    weight = _weights(cases, propensity) * cases.weight
+    per_outcome = (weight / cases.share)[known]
     return SelectionReport(
         raw=raw_rate(cases),
         weighted=weighted_rate(cases, propensity),
         doubly_robust=doubly_robust_rate(cases, propensity, predicted),
         worst_case=worst_case(cases),
         selected_share=float(cases.weight[known].sum() / cases.weight.sum()),
-        effective_sample_size=effective_sample_size(weight * cases.weight),
-        largest_weight=float((weight * cases.weight).max() / (weight * cases.weight)[known].mean()),
+        effective_sample_size=effective_sample_size(per_outcome, cases.share[known]),
+        largest_weight=float(per_outcome.max() / numpy.average(per_outcome, weights=cases.share[known])),
         clipped=clipped,
     )
 
