@@ -279,6 +279,9 @@ class PriceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     cached_input: Annotated[
         float | None, Meta(description="Per million cached input tokens; without it calls with such cost null.")
     ] = None
+    cache_write_input: Annotated[
+        float | None, Meta(description="Per million input tokens written to the cache; without it they cost what `input` says.")
+    ] = None
     max_input_tokens: Annotated[
         int, Meta(description="The price holds up to so many input tokens; more cost null. 0 for no limit.")
     ] = 0

@@ -84,7 +84,41 @@ def test_usage_is_read_whichever_provider_wrote_it() -> None:
 
 def test_what_anthropic_read_from_and_wrote_to_its_cache_is_part_of_the_input() -> None:
     told = {"input_tokens": 3, "output_tokens": 2, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 2}
-    assert usage_columns(told) == {"input_tokens": 9, "output_tokens": 2, "cached_tokens": 4}
+    assert usage_columns(told) == {"input_tokens": 9, "output_tokens": 2, "cached_tokens": 4, "cache_write_tokens": 2}
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"input_tokens": 9, "cache_creation_input_tokens": 6},
+        {"prompt_tokens": 9, "prompt_tokens_details": {"cache_write_tokens": 6}},
+        {"prompt_tokens": 9, "prompt_tokens_details": {"cache_creation_tokens": 6}},
+        {"input_tokens": 9, "input_token_details": {"cache_creation": 6}},
+        {"input_tokens": 9, "input_token_details": {"cache_creation": 0, "ephemeral_5m_input_tokens": 6}},
+        {"input_tokens": 9, "cache_creation": {"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 2}},
+        {"inputTokens": 9, "inputTokenDetails": {"cacheWriteTokens": 6}},
+        {"inputTokens": 9, "cacheWriteInputTokens": 6},
+        {"input": 3, "output": 0, "input_cache_creation": 6, "total": 9},
+    ],
+)
+def test_what_was_written_to_a_cache_is_read_whichever_provider_wrote_it(usage: dict[str, Any]) -> None:
+    found = usage_columns(usage)
+    assert (found["input_tokens"], found["cache_write_tokens"], found.get("cached_tokens")) == (9, 6, None)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gen_ai.usage.cache_write.input_tokens",
+        "gen_ai.usage.cache_creation.input_tokens",
+        "gen_ai.usage.cache_creation_input_tokens",
+        "gen_ai.usage.details.cache_write_tokens",
+        "llm.token_count.prompt_details.cache_write",
+        "ai.usage.inputTokenDetails.cacheWriteTokens",
+    ],
+)
+def test_every_dialect_says_what_was_written_to_a_cache(name: str) -> None:
+    assert ATTRIBUTES[name][:2] == ("cache_write_tokens", count_of)
 
 
 @pytest.mark.parametrize("total", [{"total_tokens": 11}, {"prompt_tokens": 9}])

@@ -13,6 +13,7 @@ from penstock.ingest.redact import Redaction
 from penstock.ingest.spool import Spool
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
+from penstock.records.feedback import TargetKind
 from penstock.text.redaction import Redactor
 from tests.ingest.otlp_requests import CHAT, logs_request, trace_request
 from tests.ingest.spooled import fresh_spool, numbered_span
@@ -225,3 +226,18 @@ async def test_a_body_after_the_end_is_refused(spool: Spool, clock: WriterClock)
     door.close(10)
     with pytest.raises(SpoolFullError):
         await door.accept_traces(trace_request(CHAT).SerializeToString())
+
+
+async def test_a_relay_whose_backend_knows_no_sessions_takes_a_span_and_rejects_what_it_says_of_its_session(
+    spool: Spool, clock: WriterClock
+) -> None:
+    redaction = Redaction(Redactor(b"k" * 32))
+    door = Door(spool, redaction, clock, capture_queue=1, feedback_targets=(TargetKind.SPAN, TargetKind.RESPONSE))
+    said = {"openinference.span.kind": "LLM", "session.id": "chat-7"}
+    for scope in ("", "session."):
+        said |= {f"{scope}annotations.0.annotation.name": "kind", f"{scope}annotations.0.annotation.label": "yes"}
+    accepted = await door.accept_traces(trace_request(said))
+    assert accepted.rejected == 1
+    assert "takes no feedback on a session" in accepted.message
+    assert (door.status()["spans"], door.status()["feedback"]) == (1, 1)
+    door.close(10)

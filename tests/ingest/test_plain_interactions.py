@@ -8,6 +8,7 @@ import pytest
 
 from penstock.ingest.interactions import build_interactions
 from penstock.ingest.plain_interactions import find_plain, plain_interactions
+from penstock.ingest.prices import load_prices
 from penstock.lake.arrow_schema import conform, from_arrow, to_arrow
 from penstock.lake.tables import TABLES
 from penstock.records.interaction import Interaction
@@ -35,6 +36,15 @@ def test_it_is_what_the_records_give(fields: dict[str, Any]) -> None:
     rows = _rows(*spans)
     made = conform(TABLES["interactions"], plain_interactions(rows.filter(find_plain(rows)), LATER))
     assert from_arrow(Interaction, made) == build_interactions(spans, LATER)
+
+
+def test_it_costs_what_the_records_cost() -> None:
+    tokens = {"input_tokens": 1000, "output_tokens": 10, "cached_tokens": 400, "cache_write_tokens": 200}
+    span = make_span(trace(1), "a", request_model="claude-sonnet-4", **tokens)
+    price = load_prices({}).cost
+    made = from_arrow(Interaction, conform(TABLES["interactions"], plain_interactions(_rows(span), LATER, price)))
+    assert made == build_interactions([span], LATER, price)
+    assert [(row.cache_write_tokens, row.cost) for row in made] == [(200, pytest.approx(0.00222))]
 
 
 def test_only_inferences_that_are_all_of_their_trace_are_plain() -> None:

@@ -42,6 +42,8 @@ NAMES = st.sampled_from(
         "gen_ai.usage.input_tokens",
         "gen_ai.usage.prompt_tokens",
         "gen_ai.usage.output_tokens",
+        "gen_ai.usage.cache_write.input_tokens",
+        "gen_ai.usage.cache_creation.input_tokens",
         "gen_ai.request.temperature",
         "gen_ai.request.seed",
         "gen_ai.request.stop_sequences",

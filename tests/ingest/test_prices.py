@@ -10,7 +10,17 @@ from penstock.ingest.prices import load_prices
 from penstock.settings import PriceSettings
 from tests.rows import LATER, make_span, trace
 
-NOBODY = dict.fromkeys(("request_model", "response_model", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"))
+NOBODY = dict.fromkeys(
+    (
+        "request_model",
+        "response_model",
+        "input_tokens",
+        "output_tokens",
+        "cached_tokens",
+        "cache_write_tokens",
+        "reasoning_tokens",
+    )
+)
 GPT_4O = (2.5, 1.25, 10.0)
 
 
@@ -30,6 +40,22 @@ def test_cached_tokens_are_part_of_the_input_and_reasoning_tokens_of_the_output(
 
 def test_more_cached_tokens_than_input_were_not_counted_in_it() -> None:
     assert cost(tokens_in=10, cached_tokens=400) == pytest.approx((10 * GPT_4O[0] + 400 * GPT_4O[1]) / 1e6)
+
+
+def test_written_tokens_are_part_of_the_input_and_have_the_price_of_writing() -> None:
+    of_all = cost("claude-sonnet-4", 1000, 500, cached_tokens=400, cache_write_tokens=200)
+    assert of_all == pytest.approx((400 * 3.0 + 400 * 0.3 + 200 * 3.75 + 500 * 15.0) / 1e6)
+    beside = cost("claude-sonnet-4", 10, cached_tokens=400, cache_write_tokens=200)
+    assert beside == pytest.approx((10 * 3.0 + 400 * 0.3 + 200 * 3.75) / 1e6)
+
+
+def test_writing_to_the_cache_costs_as_the_input_where_it_has_no_price_and_counts_towards_the_limit() -> None:
+    assert cost("gpt-4o", 1000, cache_write_tokens=400) == cost("gpt-4o", 1000)
+    assert cost("claude-sonnet-4", 100, cache_write_tokens=199_900) is not None
+    assert cost("claude-sonnet-4", 100, cache_write_tokens=199_901) is None
+    free = load_prices({"gpt-4o": PriceSettings(input=1, output=1, cache_write_input=0)})
+    call = {**NOBODY, "response_model": "gpt-4o", "input_tokens": 10, "output_tokens": 0, "cache_write_tokens": 10}
+    assert free.cost(call) == 0
 
 
 @pytest.mark.parametrize(
@@ -110,7 +136,7 @@ def test_the_table_says_of_which_day_it_is() -> None:
 
 
 def test_settling_prices_a_call_that_states_no_cost_and_leaves_one_that_does() -> None:
-    tokens = {"request_model": "gpt-4o", "input_tokens": 1_000_000, "output_tokens": 0}
+    tokens = {"request_model": "gpt-4o", "input_tokens": 1_000_000, "output_tokens": 0, "cache_write_tokens": 5}
     spans = [
         make_span(trace(1), "s", **tokens),
         make_span(trace(2), "s", **tokens, cost=0.0),

@@ -29,16 +29,17 @@ def fields(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("usage", "expected"),
     [
-        ({"input": 12, "input_cached_tokens": 8, "output": 3, "output_reasoning_tokens": 2, "total": 25}, (20, 5, 8, 2)),
-        ({"input": 20, "input_cached_tokens": 8, "output": 5, "total": 25}, (20, 5, 8, None)),
-        ({"input": 5, "output": 2, "cache_read_input_tokens": 10, "cache_creation_input_tokens": 3}, (18, 2, 10, None)),
-        ({"input": 20, "output": 5}, (20, 5, None, None)),
-        ({}, (None, None, None, None)),
+        ({"input": 12, "input_cached_tokens": 8, "output": 3, "output_reasoning_tokens": 2, "total": 25}, (20, 5, 8, None, 2)),
+        ({"input": 20, "input_cached_tokens": 8, "output": 5, "total": 25}, (20, 5, 8, None, None)),
+        ({"input": 5, "output": 2, "cache_read_input_tokens": 10, "cache_creation_input_tokens": 3}, (18, 2, 10, 3, None)),
+        ({"input": 20, "output": 5}, (20, 5, None, None, None)),
+        ({}, (None,) * 5),
     ],
 )
 def test_tokens_are_counted_whole(usage: dict[str, int], expected: tuple[int | None, ...]) -> None:
     found = fields(usageDetails=usage)
-    assert tuple(found.get(name) for name in ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")) == expected
+    names = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens")
+    assert tuple(found.get(name) for name in names) == expected
 
 
 @pytest.mark.parametrize(

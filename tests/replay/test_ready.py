@@ -16,6 +16,8 @@ EVERY_FORM = [
     ("langfuse", "langfuse_ui_observations.csv", "langfuse_blob_scores.jsonl", "langfuse_blob_traces.jsonl"),
     ("langsmith", "langsmith_runs.jsonl", "langsmith_feedback.jsonl"),
     ("langsmith", "langsmith_feedback.jsonl", "langsmith_bulk.parquet"),
+    ("langsmith", "langsmith_runs.json", "langsmith_feedback.json"),
+    ("langsmith", "langsmith_runs.csv", "langsmith_feedback.csv"),
     ("mlflow", "mlflow_search_traces.jsonl"),
     ("mlflow", "mlflow_search_traces.parquet"),
     ("mlflow", "mlflow_search_traces.csv"),
@@ -24,7 +26,13 @@ EVERY_FORM = [
     ("phoenix", "phoenix_spans.parquet", "phoenix_annotations.parquet"),
     ("phoenix", "phoenix_spans.csv", "phoenix_annotations.jsonl"),
     ("datadog", "datadog_spans.json"),
+    ("datadog", "datadog_spans.jsonl"),
+    ("datadog", "datadog_spans.csv"),
+    ("datadog", "datadog_spans.parquet"),
     ("openai", "openai_log.jsonl"),
+    ("openai", "openai_log.json"),
+    ("openai", "openai_log.csv"),
+    ("openai", "openai_log.parquet"),
 ]
 
 
@@ -91,7 +99,7 @@ def test_the_forms_of_one_export_name_the_same_spans() -> None:
     ids = {
         (tool, *files): {span.span_id for call in read_calls(tool, *files) for span in call.spans} for tool, *files in EVERY_FORM
     }
-    for tool in ("langsmith", "mlflow", "phoenix"):
+    for tool in ("langsmith", "mlflow", "phoenix", "datadog", "openai"):
         assert len({frozenset(spans) for (name, *_), spans in ids.items() if name == tool}) == 1
 
 

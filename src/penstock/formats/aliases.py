@@ -134,6 +134,15 @@ COLUMNS: dict[str, tuple[tuple[str, ...], Convert]] = {
         ),
         count_of,
     ),
+    "cache_write_tokens": (
+        (
+            "gen_ai.usage.cache_write.input_tokens", "gen_ai.usage.cache_creation.input_tokens",
+            "llm.token_count.prompt_details.cache_write", "ai.usage.inputTokenDetails.cacheWriteTokens",
+            "gen_ai.usage.cache_write_input_tokens", "gen_ai.usage.cache_creation_input_tokens",
+            "gen_ai.usage.details.cache_write_tokens", "gen_ai.usage.details.cache_creation_input_tokens",
+        ),
+        count_of,
+    ),
     "reasoning_tokens": (
         (
             "gen_ai.usage.reasoning.output_tokens", "llm.token_count.completion_details.reasoning", "ai.usage.reasoningTokens",
@@ -226,14 +235,19 @@ _USAGE = {
         "cache_read_input_tokens", "cached_tokens", "cache_read", "cachedInputTokens", "input_cached_tokens", "input_cache_read",
         "cachedContentTokenCount",
     ),
+    "cache_write_tokens": (
+        "cache_creation_input_tokens", "cache_write_input_tokens", "cache_write_tokens", "cache_creation_tokens",
+        "cache_creation", "cache_write", "cacheWriteTokens", "cacheWriteInputTokens", "input_cache_creation", "input_cache_write",
+    ),
     "reasoning_tokens": (
         "reasoning_tokens", "reasoning", "reasoningTokens", "output_reasoning_tokens", "output_reasoning", "thoughtsTokenCount"
     ),
 }  # fmt: skip
 _USAGE_DETAILS = (
     "prompt_tokens_details", "completion_tokens_details", "input_tokens_details", "output_tokens_details",
-    "input_token_details", "output_token_details", "inputTokenDetails", "outputTokenDetails",
+    "input_token_details", "output_token_details", "inputTokenDetails", "outputTokenDetails", "cache_creation",
 )  # fmt: skip
+_WRITTEN_FOR = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")  # Anthropic's, by how long the cache keeps them
 
 
 @lru_cache(maxsize=1024)
@@ -278,9 +292,11 @@ def usage_columns(usage: Any) -> dict[str, int]:
         count = next((count for name in names if (count := count_of(flat.get(name))) is not None), None)
         if count is not None:
             found[column] = count
+    written = sum(count_of(flat.get(name)) or 0 for name in _WRITTEN_FOR)
+    if written and not found.get("cache_write_tokens"):
+        found["cache_write_tokens"] = written  # LangChain gives these alone, and zero as their sum
     if "input_tokens" in found and _is_anthropic(usage):
-        written = count_of(usage.get("cache_creation_input_tokens")) or 0
-        found["input_tokens"] += found.get("cached_tokens", 0) + written
+        found["input_tokens"] += found.get("cached_tokens", 0) + found.get("cache_write_tokens", 0)
     return found
 
 

@@ -205,6 +205,7 @@ def _usage(usage: Any) -> dict[str, int | None]:
         "input_tokens": _count(usage.get("prompt_tokens")),
         "output_tokens": _count(usage.get("completion_tokens")),
         "cached_tokens": _count(prompt.get("cached_tokens")) if isinstance(prompt, Mapping) else None,
+        "cache_write_tokens": _count(prompt.get("cache_write_tokens")) if isinstance(prompt, Mapping) else None,
         "reasoning_tokens": _count(completion.get("reasoning_tokens")) if isinstance(completion, Mapping) else None,
     }
 

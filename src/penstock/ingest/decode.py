@@ -10,20 +10,21 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from penstock.formats.aliases import real_of, text_of
+from penstock.formats.aliases import text_of
+from penstock.formats.annotations import take_annotations
 from penstock.formats.any_value import plain, plain_map
 from penstock.formats.dialects import read_span
 from penstock.formats.genai import NONE, GenAiSpan
 from penstock.formats.message_events import MESSAGE_EVENTS, is_answer, messages_of_event
-from penstock.formats.span_events import read_events
+from penstock.formats.span_events import Event, read_events
 from penstock.ingest.attribute_length import cut_before_redaction
+from penstock.ingest.evaluations import EVALUATION_EVENT, evaluation
 from penstock.ingest.event_content import CONTENT_EVENT, EXCEPTION_EVENT, SEQUENCE
 from penstock.ingest.origin import EARLIEST_NS, EPOCH, Origin, origin_of
 from penstock.records.feedback import Feedback, TargetKind
-from penstock.records.ids import digest, feedback_id, interaction_id
+from penstock.records.ids import digest, interaction_id
 from penstock.records.span import Span, SpanKind
 
-EVALUATION_EVENT = "gen_ai.evaluation.result"
 _CONTENT_ATTRIBUTES = frozenset(
     {"content", "tool_calls", "message", "gen_ai.event.content", "gen_ai.prompt", "gen_ai.completion"}
 )
@@ -85,10 +86,15 @@ def _span(span: Any, origin: Origin, decoded: Decoded) -> Span:
         decoded.rejected += 1
         decoded.problems.append(f"span {span.name!r}: {', '.join(reasons)}")
     start_ns = span.start_time_unix_nano
-    read = read_span(plain_map(span.attributes), span.name, start_ns)
     started_at, ended_at = _times(start_ns, span.end_time_unix_nano, origin, reasons)
-    if span.events:
-        read_events([(event.name, plain_map(event.attributes), event.time_unix_nano) for event in span.events], start_ns, read)
+    attributes = plain_map(span.attributes)
+    if is_valid:
+        events = _take_evaluations(span, attributes, ended_at, origin, decoded)
+    else:
+        events = [(event.name, plain_map(event.attributes), event.time_unix_nano) for event in span.events]
+    read = read_span(attributes, span.name, start_ns)
+    if events:
+        read_events(events, start_ns, read)
     if status.code == _ERROR:
         read.columns.setdefault("error_type", "error")
     if status.message:
@@ -179,34 +185,36 @@ def _evaluation(record: Any, attributes: dict[str, Any], origin: Origin) -> Feed
     """An evaluation result is a report on the span that it hangs on, else on the response that it names; None on neither."""
     response = attributes.get("gen_ai.response.id")
     if not _id_problems(record.trace_id, record.span_id):
-        target_kind, target_id = TargetKind.SPAN, f"{record.trace_id.hex()}:{record.span_id.hex()}"
+        target = TargetKind.SPAN, f"{record.trace_id.hex()}:{record.span_id.hex()}"
     elif response:
-        target_kind, target_id = TargetKind.RESPONSE, str(attributes.pop("gen_ai.response.id"))
+        target = TargetKind.RESPONSE, str(attributes.pop("gen_ai.response.id"))
     else:
         return None
-    score = attributes.pop("gen_ai.evaluation.score.value", None)
     moment = record.time_unix_nano or record.observed_time_unix_nano
     occurred_at, _ = _times(moment, moment, origin, [])
-    key = "otlp:" + _content_digest(record)
-    metadata = {name: text for name, value in attributes.items() if (text := text_of(value)) is not None}
-    name = metadata.pop("gen_ai.evaluation.name", "evaluation")
-    explanation = metadata.pop("gen_ai.evaluation.explanation", None)
-    label = metadata.pop("gen_ai.evaluation.score.label", None)
-    if label is not None:
-        metadata["label"] = label
-    return Feedback(
-        feedback_id=feedback_id(key),
-        target_kind=str(target_kind),
-        target_id=target_id,
-        name=name,
-        value=float(score) if isinstance(score, bool) else real_of(score),
-        text=explanation if explanation is not None else label,
-        occurred_at=occurred_at,
-        known_at=origin.known_at,
-        source="otlp",
-        idempotency_key=key,
-        metadata=cut_before_redaction(metadata),
-    )
+    return evaluation(attributes, target, _content_digest(record), occurred_at, origin.known_at)
+
+
+def _take_evaluations(span: Any, attributes: dict[str, Any], ended_at: datetime, origin: Origin, decoded: Decoded) -> list[Event]:
+    """Report what a span with valid ids says of evaluations, and give the events that say something else."""
+    ids = span.trace_id.hex(), span.span_id.hex()
+    links = [(link.trace_id.hex(), link.span_id.hex()) for link in span.links if not _id_problems(link.trace_id, link.span_id)]
+    for found in take_annotations(attributes, ids, links):
+        target, identity = (found.target_kind, found.target_id), digest("annotation", *found.identity)
+        decoded.feedback.append(evaluation(found.said, target, identity, ended_at, origin.known_at))
+    others: list[Event] = []
+    position = 0
+    for event in span.events:
+        said = plain_map(event.attributes)
+        if event.name != EVALUATION_EVENT:
+            others.append((event.name, said, event.time_unix_nano))
+            continue
+        moment = event.time_unix_nano or span.end_time_unix_nano
+        occurred_at, _ = _times(moment, moment, origin, [])
+        identity = digest("event", *ids, text_of(said.get("gen_ai.evaluation.name")) or "", str(position))
+        decoded.feedback.append(evaluation(said, (TargetKind.SPAN, ":".join(ids)), identity, occurred_at, origin.known_at))
+        position += 1
+    return others
 
 
 def _id_problems(trace_id: bytes, span_id: bytes) -> list[str]:

@@ -93,10 +93,7 @@ class Door:
         """Put reports on disk; BadInputError where what this door leads to cannot take one of them."""
         for report in feedback:
             if report.target_kind not in self._feedback_targets:
-                known = ", ".join(sorted(self._feedback_targets))
-                raise BadInputError(
-                    f"This relay takes no feedback on a {report.target_kind}, since its backend knows only {known}."
-                )
+                raise BadInputError(self._refusal(report))
         await self._accept(
             Decoded(feedback=[msgspec.structs.replace(item, known_at=self._clock.known_at()) for item in feedback])
         )
@@ -183,9 +180,22 @@ class Door:
         written: list[Future[None]] = []
         for first in range(0, len(decoded.spans), SPANS_TOGETHER):
             written += self._put_spans(restore_spans(decoded.spans[first : first + SPANS_TOGETHER]))
+        self._refuse_feedback(decoded)
         if decoded.feedback:
             written += self._policy.put_feedback(self._redaction.redact_feedback(decoded.feedback), self._spool.put)
         return written
+
+    def _refuse_feedback(self, decoded: Decoded) -> None:
+        """Reject, among what came with spans, the reports that what this door leads to cannot take."""
+        refused = [report for report in decoded.feedback if report.target_kind not in self._feedback_targets]
+        if refused:
+            decoded.feedback = [report for report in decoded.feedback if report.target_kind in self._feedback_targets]
+            decoded.rejected += len(refused)
+            decoded.problems += [self._refusal(report) for report in refused]
+
+    def _refusal(self, report: Feedback) -> str:
+        known = ", ".join(sorted(self._feedback_targets))
+        return f"This relay takes no feedback on a {report.target_kind}, since its backend knows only {known}."
 
     def _note_accepted(self, decoded: Decoded) -> Accepted:
         with self._lock:

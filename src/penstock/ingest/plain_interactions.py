@@ -53,7 +53,7 @@ def plain_interactions(spans: pa.Table, known_at: datetime, price: Price = no_pr
 
 def _costs(spans: pa.Table, price: Price) -> Any:
     """What each call cost by the table of prices."""
-    names = ("request_model", "response_model", "input_tokens", "output_tokens", "cached_tokens")
+    names = ("request_model", "response_model", "input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
     calls = zip(*(spans.column(name).to_pylist() for name in names), strict=True)
     return pa.array([price(dict(zip(names, call, strict=True))) for call in calls], pa.float64())
 

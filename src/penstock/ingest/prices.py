@@ -55,20 +55,23 @@ class PriceTable:
     def cost(self, call: Mapping[str, Any]) -> float | None:
         """US dollars for the columns of a call, or None where they cannot be told.
 
-        The model that answered comes before the one asked for. Cached tokens are part of the input, reasoning of the output.
+        The model that answered comes before the one asked for. What was read from and written to a cache is part of the input,
+        reasoning of the output.
         """
         models = (call["response_model"], call["request_model"])
         price = next((found for model in models if model and (found := self.find(model)) is not None), None)
-        input_tokens, output_tokens, cached = call["input_tokens"], call["output_tokens"], call["cached_tokens"] or 0
+        input_tokens, output_tokens = call["input_tokens"], call["output_tokens"]
+        cached, written = call["cached_tokens"] or 0, call["cache_write_tokens"] or 0
         if price is None or input_tokens is None or output_tokens is None:
             return None
-        # Some producers leave the cached tokens out of the input; then there may be more of them than of it.
-        uncached = input_tokens - cached if cached <= input_tokens else input_tokens
-        if price.max_input_tokens and uncached + cached > price.max_input_tokens:
+        # Some producers leave the cache's tokens out of the input; then there may be more of them than of it.
+        uncached = input_tokens - cached - written if cached + written <= input_tokens else input_tokens
+        if price.max_input_tokens and uncached + cached + written > price.max_input_tokens:
             return None
         if cached and price.cached_input is None:
             return None
         dollars: float = uncached * price.input + cached * (price.cached_input or 0.0) + output_tokens * price.output
+        dollars += written * (price.input if price.cache_write_input is None else price.cache_write_input)
         return dollars / _PER_TOKENS
 
 

@@ -37,7 +37,8 @@ class Inference(Struct, frozen=True, kw_only=True):
     error_type: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
-    cached_tokens: int | None = None
+    cached_tokens: int | None = None  # of the input: read from the provider's cache
+    cache_write_tokens: int | None = None  # of the input: written to it
     reasoning_tokens: int | None = None
     cost: float | None = None
     token_logprobs: list[float] | None = None  # natural log, one per generated token, the end token included

@@ -95,6 +95,7 @@ def _call(row: Mapping[str, Any], source: Mapping[str, Any], result: Mapping[str
     return {
         **read_usage({**metrics, "prompt_tokens": metrics.get("input_tokens")}),
         "cached_tokens": _count(metrics, "cache_read_input_tokens"),
+        "cache_write_tokens": _count(metrics, "cache_write_input_tokens"),
         "reasoning_tokens": _count(metrics, "reasoning_output_tokens"),
         "id": _identifier(required_text(row, "span_id"), 16),
         "provider": text_of(row.get("model_provider")),

@@ -121,9 +121,12 @@ def _usage(row: Mapping[str, Any]) -> dict[str, Any]:
         beside = [] if whole else list(beside)
         if plain[side] is not None or beside:
             found[f"{side}_tokens"] = (plain[side] or 0) + sum(beside)
-    cached = [value for name, value in counts.items() if "cache" in name and "creation" not in name and "write" not in name]
+    of_cache = {name: value for name, value in counts.items() if "cache" in name}
+    written = [value for name, value in of_cache.items() if "creation" in name or "write" in name]
+    read = [value for name, value in of_cache.items() if "creation" not in name and "write" not in name]
     reasoning = [value for name, value in counts.items() if "reasoning" in name]
-    return {**found, "cached_tokens": sum(cached) if cached else None, "reasoning_tokens": sum(reasoning) if reasoning else None}
+    named = {"cached_tokens": read, "cache_write_tokens": written, "reasoning_tokens": reasoning}
+    return {**found, **{name: sum(values) if values else None for name, values in named.items()}}
 
 
 def _score(row: Mapping[str, Any]) -> ExportedReport:

@@ -85,6 +85,7 @@ def _run(row: Mapping[str, Any]) -> ExportedSpan:
 
 
 _LS = ("ls_temperature", "ls_max_tokens", "ls_stop")
+_COUNTS = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens")
 
 
 def _call(row: Mapping[str, Any], metadata: Mapping[str, Any], asked: Mapping[str, Any], started_at: Any) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def _call(row: Mapping[str, Any], metadata: Mapping[str, Any], asked: Mapping[st
     first_token_at = time_of(row.get("first_token_time"), "first_token_time")
     return {
         **answer.facts,
-        **{name: usage.get(name) for name in ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")},
+        **{name: usage.get(name) for name in _COUNTS},
         "id": text_of(row.get("id")),
         "provider": text_of(metadata.get("ls_provider")),
         "model": text_of(metadata.get("ls_model_name")) or text_of(first(asked, "model", "model_name")),
@@ -112,6 +113,7 @@ def _tokens(row: Mapping[str, Any]) -> dict[str, Any]:
         "input_tokens": amount(row.get("prompt_tokens")),
         "output_tokens": amount(row.get("completion_tokens")),
         "cached_tokens": amount(mapping(row.get("prompt_token_details")).get("cache_read")),
+        "cache_write_tokens": amount(mapping(row.get("prompt_token_details")).get("cache_creation")),
         "reasoning_tokens": amount(mapping(row.get("completion_token_details")).get("reasoning")),
     }
     return {name: int(value) for name, value in found.items() if value}

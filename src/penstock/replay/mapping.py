@@ -55,6 +55,7 @@ INTERACTION_FIELDS: dict[str, FieldKind] = {
     "input_tokens": FieldKind("integer", "gen_ai.usage.input_tokens"),
     "output_tokens": FieldKind("integer", "gen_ai.usage.output_tokens"),
     "cached_tokens": FieldKind("integer", "gen_ai.usage.cache_read.input_tokens"),
+    "cache_write_tokens": FieldKind("integer", "gen_ai.usage.cache_write.input_tokens"),
     "reasoning_tokens": FieldKind("integer", "gen_ai.usage.reasoning.output_tokens"),
     "cost": FieldKind("number", "penstock.cost"),
     "temperature": FieldKind("number", "gen_ai.request.temperature"),

@@ -109,6 +109,7 @@ def _tokens(counts: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, An
         "input_tokens": amount(counts.get("prompt")),
         "output_tokens": amount(counts.get("completion")),
         "cached_tokens": amount(walk(counts, "prompt_details", "cache_read")),
+        "cache_write_tokens": amount(walk(counts, "prompt_details", "cache_write")),
         "reasoning_tokens": amount(walk(counts, "completion_details", "reasoning")),
     }
     return {name: int(value) if value is not None else facts.get(name) for name, value in found.items()}
