@@ -28,7 +28,7 @@ TELLING_KEYS = {
     "ssn": "123456789",
     "date_of_birth": "1990-01-02",
     "taxId": "C01X00T47",
-    "passport_id": "123456789",
+    "passport_id": "C01X00T47",
     "dob_id": "1990-01-02",
     "user.id": "jane",
     "account_key": "plain words",
