@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import SpoolFullError
+from penstock.ingest.decode_bodies import FEWEST
 from penstock.ingest.door import Door
 from penstock.ingest.flush import Flusher
 from penstock.ingest.redact import Redaction
@@ -18,6 +19,7 @@ from penstock.text.redaction import Redactor
 from tests.ingest.otlp_requests import CHAT, logs_request, trace_request
 from tests.ingest.spooled import fresh_spool, numbered_span
 from tests.rows import make_feedback
+from tests.worker.left_behind import find_left
 
 MAIL = "jane.doe@example.com"
 
@@ -96,6 +98,28 @@ async def test_nothing_personal_is_on_disk_anywhere(spool: Spool, clock: WriterC
     (span,) = lake.current("spans").filter(lake.current("spans").kind == "inference").to_pyarrow().to_pylist()
     (report,) = lake.current("feedback").to_pyarrow().to_pylist()
     assert span["session_id"] == report["target_id"]
+    door.close(10)
+
+
+@pytest.mark.parametrize("spans", [1, FEWEST + 1], ids=["a span at a time", "a column at a time"])
+async def test_a_key_under_a_telling_name_is_hashed_and_meets_its_feedback(
+    spool: Spool, clock: WriterClock, lake: Lake, home: Path, spans: int
+) -> None:
+    door = open_door(spool, clock)
+    request = None
+    for number in range(spans):
+        keys = {"tax_id": "86095742719", "penstock.key.ssn": "123456789", "penstock.key.ticket_id": f"T-{number}"}
+        request = trace_request({**CHAT, **keys}, span_id=bytes([number + 1] * 8), request=request)
+    assert request is not None
+    await door.accept_traces(request.SerializeToString())
+    reports = {"tax_id": "86095742719", "ssn": "123456789", "ticket_id": "T-0"}
+    await door.accept_feedback([make_feedback("outcome.paid", "key", value, key=name) for name, value in reports.items()])
+    Flusher(lake, spool, 100).run_once()
+    assert find_left(home, ["86095742719", "123456789"]) == []
+    told = {row.target_key: row.target_id for row in lake.to_records("feedback", lake.current("feedback"))}
+    found = sorted((row.keys for row in lake.to_records("spans", lake.current("spans"))), key=lambda keys: keys["ticket_id"])
+    assert found[0] == told
+    assert len(found) == spans and {keys["tax_id"] for keys in found} == {told["tax_id"]}
     door.close(10)
 
 

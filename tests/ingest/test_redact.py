@@ -21,6 +21,18 @@ PERSONAL = {
     "ip": "192.168.17.4",
     "secret": "sk-abcdefghijklmnopqrstuvwx1",
 }
+# Business keys that say nothing by their value, or not enough, but with their name.
+TELLING_KEYS = {
+    "tax_id": "86095742719",
+    "customer.national_id": "123456789",
+    "ssn": "123456789",
+    "date_of_birth": "1990-01-02",
+    "taxId": "C01X00T47",
+    "passport_id": "C01X00T47",
+    "dob_id": "1990-01-02",
+    "user.id": "jane",
+    "account_key": "plain words",
+}
 REDACTION = Redaction(Redactor(b"k" * 32), ["customer"])
 
 
@@ -57,6 +69,35 @@ def test_hashed_keys_join_feedback_to_spans() -> None:
     (report,) = REDACTION.redact_feedback([make_feedback("thumb", "key", "c-9", key="customer")])
     assert span.keys["customer"] == report.target_id != "c-9"
     assert span.keys["ticket"] == "t-1"
+
+
+@pytest.mark.parametrize(("name", "value"), TELLING_KEYS.items())
+def test_a_key_is_judged_with_its_name_and_its_hash_still_joins(name: str, value: str) -> None:
+    (span,) = REDACTION.redact_spans([make_span(trace(1), "s", keys={name: value, "ticket_id": "T-1"})])
+    (suspected,) = REDACTION.redact_spans([make_span(trace(1), "s", keys={name: value}, prompt_text=PERSONAL["email"])])
+    (report,) = REDACTION.redact_feedback([make_feedback("outcome.paid", "key", value, key=name)])
+    assert re.fullmatch("k_[0-9a-f]{24}", report.target_id)
+    assert span.keys == {name: report.target_id, "ticket_id": "T-1"}
+    assert suspected.keys == {name: report.target_id}
+    assert REDACTION.redact_spans([span]) == [span], "what a relay has hashed stays"
+    assert REDACTION.key(name, report.target_id) == report.target_id
+
+
+def test_an_idempotency_key_that_names_a_hidden_target_is_hashed_and_another_stays() -> None:
+    raw = [
+        make_feedback("paid", "key", value, key=name, idempotency_key=f"paid-{value}")
+        for name, value in (("tax_id", "86095742719"), ("customer", "c-9"), ("ticket_id", "T-1"))
+    ]
+    redacted = REDACTION.redact_feedback(raw)
+    assert [bool(re.fullmatch("i_[0-9a-f]{24}", report.idempotency_key)) for report in redacted] == [True, True, False]
+    assert redacted[2].idempotency_key == "paid-T-1"
+    assert REDACTION.redact_feedback(redacted) == redacted
+
+
+@pytest.mark.parametrize(("name", "value"), [("ticket_id", "123456789"), ("invoice", "86095742719"), ("born_again", "T-1")])
+def test_a_key_whose_name_tells_nothing_stays(name: str, value: str) -> None:
+    (span,) = REDACTION.redact_spans([make_span(trace(1), "s", keys={name: value})])
+    assert span.keys == {name: value}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from penstock.lake.tables import TABLES
 from penstock.policy_settings import RedactSettings
 from penstock.records.span import Span
 from penstock.text.redaction import Redactor
-from tests.ingest.test_redact import PERSONAL
+from tests.ingest.test_redact import PERSONAL, TELLING_KEYS
 from tests.rows import make_span, trace
 
 REDACTION = Redaction(Redactor(b"k" * 32), ["customer"])
@@ -24,6 +24,8 @@ TEXTS = st.sampled_from(
     [
         *PERSONAL.values(),
         "B-1234",
+        "86095742719",
+        "1990-01-02",
         "plain words",
         "",
         "resp-7-1732458000123456789",
@@ -31,7 +33,9 @@ TEXTS = st.sampled_from(
         json.dumps([{"role": "user", "parts": [{"type": "text", "content": f"mail {PERSONAL['email']}"}]}]),
     ]
 )
-NAMES = st.sampled_from(["customer", "http.header.authorization", "enduser.id", "note", "phone", PERSONAL["email"]])
+NAMES = st.sampled_from(
+    ["customer", "http.header.authorization", "enduser.id", "note", "phone", "tax_id", "passport_id", "dob_id", PERSONAL["email"]]
+)
 
 
 @st.composite
@@ -79,3 +83,15 @@ def test_users_and_hashed_keys_become_the_hashes_that_they_are_everywhere() -> N
     (found,) = by_row(REDACTION, [make_span(trace(1), "s", user_id="u-1", keys={"customer": "c-9", "ticket": "t-1"})])
     assert found.user_id == REDACTION.user("u-1") != "u-1"
     assert found.keys == {"customer": REDACTION.key("customer", "c-9"), "ticket": "t-1"}
+
+
+def test_keys_are_judged_with_their_names_just_as_in_records() -> None:
+    plain = {"ticket_id": "T-1"}
+    raw = [
+        make_span(trace(1), "s", keys=plain),
+        *(make_span(trace(2), "s", keys={**plain, k: v}) for k, v in TELLING_KEYS.items()),
+    ]
+    first, *found = by_row(REDACTION, raw)
+    assert first.keys == plain
+    assert [span.keys for span in found] == [{**plain, k: REDACTION.key(k, v)} for k, v in TELLING_KEYS.items()]
+    assert not any(value in repr(span.keys) for span, value in zip(found, TELLING_KEYS.values(), strict=True))

@@ -64,7 +64,7 @@ Record = TypeVar("Record", Span, Feedback)
 
 
 class Redaction:
-    """Redacts records with one key; business keys named in `hashed_keys` become keyed hashes, wherever they turn up."""
+    """Redacts records with one key; business keys under a telling name or one of `hashed_keys` become keyed hashes everywhere."""
 
     def __init__(self, redactor: Redactor, hashed_keys: Sequence[str] = ()) -> None:
         self.redactor = redactor
@@ -99,10 +99,16 @@ class Redaction:
         return [_capped(report, "metadata", report.metadata) for report in redacted]
 
     def key(self, name: str, value: str) -> str:
-        """A business key as it is stored; one that a relay has hashed stays as it is."""
-        if name not in self.hashed_keys:
-            return self.redactor.redact_id(value, "key")
-        return value if _HASHED_KEY.fullmatch(value) else self.redactor.hash_id(value, f"key:{name}")
+        """A business key as it is stored, judged with its name; one that a relay has hashed stays as it is."""
+        if _HASHED_KEY.fullmatch(value):
+            return value
+        if self.hides_key(name):
+            return self.redactor.hash_id(value, f"key:{name}")
+        return self.redactor.redact_id(value, "key", name)
+
+    def hides_key(self, name: str) -> bool:
+        """Whether business keys of this name are hashed whatever they are."""
+        return name in self.hashed_keys or is_telling(name)
 
     def user(self, value: str) -> str:
         """A user as it is stored; one that a relay has hashed stays as it is, or its rows would not join with any other."""
@@ -126,7 +132,7 @@ class Redaction:
         changes: dict[str, Any] = {}
         if span.user_id is not None:
             changes["user_id"] = self.user(span.user_id)
-        if not self.hashed_keys.isdisjoint(span.keys):
+        if any(map(self.hides_key, span.keys)):
             changes["keys"] = {name: self.key(name, value) for name, value in span.keys.items()}
         return msgspec.structs.replace(span, **changes) if changes else span
 
@@ -154,10 +160,13 @@ class Redaction:
         draft = _Draft(self.redactor, report, report.session_id or report.target_id, suspects)
         draft.mask_texts(_FEEDBACK_TEXTS)
         draft.mask_map("metadata")
-        draft.changes["target_id"] = self._target(report)
+        target = draft.changes["target_id"] = self._target(report)
         if report.target_key is not None:
             draft.changes["target_key"] = self.redactor.redact_id(report.target_key, "key")
-        draft.changes["idempotency_key"] = self.redactor.redact_id(report.idempotency_key, "idempotency")
+        key = report.idempotency_key
+        names_hidden = target != report.target_id and report.target_id in key  # many make it of what the report is about
+        hidden = self.redactor.hash_id if names_hidden else self.redactor.redact_id
+        draft.changes["idempotency_key"] = hidden(key, "idempotency")
         finished: Feedback = draft.finish()
         return finished
 
@@ -177,6 +186,7 @@ def _joined_texts(span: Span) -> bytes:
         if entries:
             texts += entries
             texts += entries.values()
+    texts += [f"{name}: {value}" for name, value in span.keys.items()]  # a word in the name may tell what the value is
     return _SEPARATOR.join([text for text in texts if text]).encode("utf-8", "replace")
 
 

@@ -44,7 +44,7 @@ def redact_rows(redaction: Redaction, rows: pa.RecordBatch) -> pa.RecordBatch:
 def _find_suspects(redaction: Redaction, rows: pa.RecordBatch) -> list[int]:
     columns = [rows.column(name) for name in SPAN_TEXTS]
     columns += [_without_counters(rows.column(name)) for name in SPAN_IDS]
-    columns += [part for name in _MAPS for part in _parts(rows.column(name))]
+    columns += [part for name in _MAPS for part in _parts(rows.column(name), with_pairs=name == "keys")]
     said = [column for column in columns if column.null_count < len(column)]
     # The empty text ends each row with a separator, so that the rows stand in the buffer as they would when joined.
     join: Any = pc.binary_join_element_wise
@@ -59,12 +59,14 @@ def _without_counters(ids: Any) -> Any:
     return pa.array([value and without_counter(value) for value in ids.to_pylist()], pa.string())
 
 
-def _parts(entries: Any) -> Iterable[Any]:
-    """The keys and the values of each row's map as one text each; nothing where no row has entries."""
+def _parts(entries: Any, *, with_pairs: bool) -> Iterable[Any]:
+    """The keys, the values and the pairs of each row's map as one text each; nothing where no row has entries."""
     if not len(entries.keys):
         return ()
     build: Any = pa.ListArray.from_arrays
-    return [pc.binary_join(build(entries.offsets, part), _SEPARATOR) for part in (entries.keys, entries.items)]
+    pair: Any = pc.binary_join_element_wise
+    parts = [entries.keys, entries.items, *([pair(entries.keys, entries.items, ": ")] if with_pairs else [])]
+    return [pc.binary_join(build(entries.offsets, part), _SEPARATOR) for part in parts]
 
 
 def _find_telling(redaction: Redaction, rows: pa.RecordBatch) -> Iterable[int]:
@@ -72,10 +74,8 @@ def _find_telling(redaction: Redaction, rows: pa.RecordBatch) -> Iterable[int]:
     for column in _MAPS:
         entries: Any = rows.column(column)
         names = pc.unique(entries.keys).to_pylist() if len(entries.keys) else []
-        if column == "keys":
-            telling = [name for name in names if name in redaction.hashed_keys]
-        else:
-            telling = [name for name in names if is_telling(name)]
+        hides = redaction.hides_key if column == "keys" else is_telling
+        telling = [name for name in names if hides(name)]
         if telling:
             found: Any = pc.is_in(entries.keys, pa.array(telling))
             places = np.flatnonzero(found.to_numpy(zero_copy_only=False))

@@ -74,9 +74,11 @@ class Redactor:
         mac = hmac.digest(self._key, f"{kind}\0{value}".encode("utf-8", "replace"), "sha256")
         return f"{kind[:1]}_{mac.hex()[:24]}"
 
-    def redact_id(self, value: str, kind: str) -> str:
-        """The id itself, or its keyed hash where it holds something personal: unlike a placeholder, that still joins."""
-        return self.hash_id(value, kind) if self._redact_counted(value, "", "", is_prose=False)[1] else value
+    def redact_id(self, value: str, kind: str, name: str = "") -> str:
+        """The id itself, or its keyed hash where it, or it under its `name`, holds something personal; a hash still joins."""
+        names = ("", name) if name and is_telling_name(name) else ("",)
+        is_personal = any(self._redact_counted(value, "", each, is_prose=False)[1] for each in names)
+        return self.hash_id(value, kind) if is_personal else value
 
     def find_suspects(self, texts: Sequence[bytes]) -> list[int]:
         """Which of these UTF-8 texts, plain or JSON, may hold something; all the others surely do not."""

@@ -21,7 +21,7 @@ _PERSONAL = {
         r"(?:tele)?phone(?:_?(?:number|no))?|mobile(?:_?(?:phone|number|no))?|cell(?:_?(?:phone|number))?|fax(?:_?(?:number|no))?",
         r"[+(]?[0-9][0-9 ()./\u00a0-]{4,24}(?: ?(?:x|ext\.?) ?[0-9]{1,6})?",
     ),
-    "ssn": (r"ssn|social_?security(?:_?(?:number|no))?", r"[0-9][0-9 -]{4,14}"),
+    "ssn": (r"(?:ssn|social_?security)(?:_?(?:number|no|id))?", r"[0-9][0-9 -]{4,14}"),
     "birth_date": (
         r"dob|date_?of_?birth|birth_?(?:date|day)|born(?:_?(?:on|at))?", r"(?=.*[0-9])[^\W_][\w ,./:+-]{3,40}"
     ),
@@ -30,8 +30,8 @@ _PERSONAL = {
         r"(?=.*[0-9])(?=.*[^\W\d])[^\n\[\]{}]{5,160}",
     ),
     "national_id": (
-        r"passport(?:_?(?:number|no))?|driv(?:er_?s?|ing)_?licen[cs]e(?:_?(?:number|no))?|national_?id(?:_?(?:number|no))?"
-        r"|tax_?(?:payer_?)?id|bsn|pesel|nhs(?:_?(?:number|no))?",
+        r"(?:passport|driv(?:er_?s?|ing)_?licen[cs]e|nhs)(?:_?(?:number|no|id))?|national_?id(?:_?(?:number|no))?"
+        r"|tax_?(?:payer_?)?id|bsn|pesel",
         r"(?=.*[0-9])[A-Za-z0-9][A-Za-z0-9 ./-]{4,20}",
     ),
 }  # fmt: skip
