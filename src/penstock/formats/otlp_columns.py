@@ -102,17 +102,19 @@ def read_trace_columns(bodies: Sequence[bytes]) -> TraceColumns:
 
 def _columns(requests: Any) -> TraceColumns:
     """Of all requests as they were read; DecodeError where something in them that stays encoded is none."""
-    resources = requests.flatten()
-    scopes = resources.field("scope_spans").flatten()
-    spans = scopes.field("spans").flatten()
+    # No list is null or sliced here, so that `values`, which costs nothing, is what `flatten` copies.
+    resources = requests.values
+    scopes = resources.field("scope_spans").values
+    spans = scopes.field("spans").values
     attributes = spans.field("attributes")
-    pairs = attributes.flatten()
-    resource_of_scope = np.repeat(np.arange(len(resources)), _counts(resources.field("scope_spans")))
+    pairs = attributes.values
+    scope_counts = _counts(resources.field("scope_spans"))
+    resource_of_scope = np.repeat(np.arange(len(resources)), scope_counts)
     resource = [_merged(Resource, pieces) for pieces in resources.field("resource").to_pylist()]
     scope = [_merged(InstrumentationScope, pieces) for pieces in scopes.field("scope").to_pylist()]
-    for index in np.flatnonzero(_counts(resources.field("scope_spans")) == 0):
+    for index in np.flatnonzero(scope_counts == 0):
         Resource.FromString(resource[index])  # nobody else reads it
-    for link in spans.field("links").flatten().to_pylist():
+    for link in spans.field("links").values.to_pylist():
         Span.Link.FromString(link)  # links are not kept, but a body is whole or it is none
     status = spans.field("status")
     span_starts = scopes.field("spans").offsets.to_numpy()
@@ -128,7 +130,7 @@ def _columns(requests: Any) -> TraceColumns:
         event_counts=_counts(spans.field("events")),
         status_code=_status_field(status, "code").fill_null(0).to_numpy(),
         status_message=_status_field(status, "message"),
-        attribute_starts=np.concatenate([[0], np.cumsum(_counts(attributes))]),
+        attribute_starts=attributes.offsets.to_numpy().astype(np.int64),
         keys=pairs.field("key"),
         values=pairs.field("value"),
         group=np.repeat(np.arange(len(scopes)), _counts(scopes.field("spans"))),
