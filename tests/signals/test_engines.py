@@ -86,6 +86,9 @@ def traffic(seed: int) -> tuple[list[Interaction], list[Feedback]]:
     for number in (240, 241):  # somebody who comes back to the same
         asked = {"session_id": f"back{number}", "user_id": "back", "prompt_text": QUESTIONS[number - 240], "response_text": "?"}
         rows.append(make_interaction(number, start=start + number * 10, **asked))
+    for number in (242, 243):  # somebody who has the same answered anew
+        asked = {"session_id": "anew", "user_id": "anew", "prompt_text": QUESTIONS[0], "response_text": "?"}
+        rows.append(make_interaction(number, start=start + number * 20, **asked))
     for session in range(0, 60, 7):
         rating = make_feedback(
             "rating", "session", f"c{session}", value=1.0, status="matched", session_id=f"c{session}", revision=1
@@ -103,7 +106,7 @@ def amended(rows: list[Any]) -> list[Any]:
     changes = [{"session_id": "c7"}, {"prompt_text": QUESTIONS[0]}, {"user_id": "u3"}, {"response_text": None}]
     return [
         msgspec.structs.replace(row, revision=row.revision + 1, **changes[place % len(changes)])
-        for place, row in enumerate(rows[3::17])
+        for place, row in enumerate(rows[3:240:17])
     ]
 
 
