@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 Row = Mapping[str, Any]
+_SHORT = 24  # characters of a text that is not to be cut in a table
 
 
 def print_rows(rows: Sequence[Row], *, as_json: bool, title: str | None = None, empty: str = "Nothing yet.") -> None:
@@ -26,9 +27,27 @@ def print_rows(rows: Sequence[Row], *, as_json: bool, title: str | None = None, 
     for column in rows[0]:
         numeric = all(isinstance(row.get(column), int | float) or row.get(column) is None for row in rows)
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(row.get(column))) for column in rows[0]))
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    cells = [[_cell(row.get(column)) for column in rows[0]] for row in rows]
+    for row_of_cells in cells:
+        table.add_row(*(Text(cell) for cell in row_of_cells))
+    console, needed = Console(soft_wrap=not sys.stdout.isatty()), _needed_width(list(rows[0]), cells)
+    if needed <= console.width:
+        console.print(table)
+    elif not sys.stdout.isatty():
+        Console(soft_wrap=True, width=needed).print(table)
+    else:  # in so many columns nothing could be read
+        print("\n\n".join(_as_block(list(rows[0]), row_of_cells) for row_of_cells in cells))
+
+
+def _needed_width(names: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
+    """From which width on no name and no short text of a table is cut."""
+    columns = [[name, *(row[place] for row in cells)] for place, name in enumerate(names)]
+    return sum(max(len(names[place]), *(min(len(cell), _SHORT) for cell in column)) + 3 for place, column in enumerate(columns))
+
+
+def _as_block(names: Sequence[str], cells: Sequence[str]) -> str:
+    width = max(map(len, names))
+    return "\n".join(f"{name:<{width}}  {cell}" for name, cell in zip(names, cells, strict=True))
 
 
 def print_fields(fields: Row, *, as_json: bool) -> None:
