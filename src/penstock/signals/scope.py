@@ -199,11 +199,33 @@ def _turns(lake: Lake, seeds: pa.Table) -> tuple[pa.Table, pa.Table, tuple[date,
     engine = duckdb.connect()
     engine.execute("SET TimeZone = 'UTC'")
     engine.register("seeds", seeds)
+    sessions, users = _touched(lake, engine, seeds, span)
+    # A session that goes on for long is read whole, and what its user asked after its end.
+    reach = _reach(lake, sessions, bounds["min"].as_py(), bounds["max"].as_py())
+    span = (min([span[0], *reach]) - NEIGHBOURHOOD, max([span[1], *reach]) + NEIGHBOURHOOD)
+    engine.register("turns", _of_people(lake, sessions, users, span, seeds))
+    engine.execute(f"CREATE TABLE following AS {_NEXT}")
+    targets = engine.sql(
+        "SELECT interaction_id AS id FROM turns WHERE session_id IN (SELECT id FROM sessions) UNION SELECT interaction_id FROM "
+        "begun UNION SELECT id FROM sessions"
+    ).to_arrow_table()
+    needed = engine.sql(
+        "WITH judged AS (SELECT interaction_id FROM turns WHERE session_id IN (SELECT id FROM sessions) UNION "
+        "SELECT interaction_id FROM begun), after AS (SELECT * FROM following SEMI JOIN judged USING (interaction_id)) "
+        "SELECT interaction_id FROM judged UNION SELECT next_in_session FROM after WHERE next_in_session IS NOT NULL "
+        "UNION SELECT next_of_user FROM after WHERE next_of_user IS NOT NULL"
+    ).to_arrow_table()
+    return needed, targets, (span[0].date(), span[1].date())
+
+
+def _touched(
+    lake: Lake, engine: duckdb.DuckDBPyConnection, seeds: pa.Table, span: tuple[datetime, datetime]
+) -> tuple[pa.Table, pa.Table]:
+    """The sessions that changed turns belong to or come right after, or used to, and their users; `begun` has the turns."""
     former = _as_they_were(lake, seeds, span)
     users = _ids(seeds.column("user_id"), former.column("user_id"))
     engine.register("now", _of_people(lake, _column(seeds, "session_id"), users, span, seeds))
     engine.register("former", former)
-    # Whoever a changed turn comes right after, or used to, is judged anew, and with it its session.
     engine.execute(
         "CREATE TABLE turns AS FROM now UNION ALL BY NAME (SELECT *, true AS is_request FROM former EXCEPT SELECT "
         f"{', '.join(_TURN_COLUMNS)}, true FROM now)"
@@ -222,23 +244,8 @@ def _turns(lake: Lake, seeds: pa.Table) -> tuple[pa.Table, pa.Table, tuple[date,
         "SELECT DISTINCT user_id AS id FROM turns WHERE user_id IS NOT NULL AND (session_id IN (SELECT id FROM sessions) "
         "OR interaction_id IN (SELECT interaction_id FROM begun))"
     ).to_arrow_table()
-    # A session that goes on for long is read whole, and what its user asked after its end.
-    reach = _reach(lake, sessions, bounds["min"].as_py(), bounds["max"].as_py())
-    span = (min([span[0], *reach]) - NEIGHBOURHOOD, max([span[1], *reach]) + NEIGHBOURHOOD)
-    engine.execute("DROP TABLE turns")
-    engine.register("turns", _of_people(lake, sessions, users, span, seeds))
-    engine.execute(f"CREATE OR REPLACE TABLE following AS {_NEXT}")
-    targets = engine.sql(
-        "SELECT interaction_id AS id FROM turns WHERE session_id IN (SELECT id FROM sessions) UNION SELECT interaction_id FROM "
-        "begun UNION SELECT id FROM sessions"
-    ).to_arrow_table()
-    needed = engine.sql(
-        "WITH judged AS (SELECT interaction_id FROM turns WHERE session_id IN (SELECT id FROM sessions) UNION "
-        "SELECT interaction_id FROM begun), after AS (SELECT * FROM following SEMI JOIN judged USING (interaction_id)) "
-        "SELECT interaction_id FROM judged UNION SELECT next_in_session FROM after WHERE next_in_session IS NOT NULL "
-        "UNION SELECT next_of_user FROM after WHERE next_of_user IS NOT NULL"
-    ).to_arrow_table()
-    return needed, targets, (span[0].date(), span[1].date())
+    engine.execute("DROP TABLE following; DROP TABLE turns")
+    return sessions, users
 
 
 def _as_they_were(lake: Lake, seeds: pa.Table, span: tuple[datetime, datetime]) -> pa.Table:
