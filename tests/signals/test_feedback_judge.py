@@ -101,7 +101,7 @@ def test_a_server_that_is_down_leaves_the_cue_s_signal_as_it_was(lake, clock):
     outcome = judge_feedback(lake, judge, clock, exposures=["served"], now=LATER)
     assert outcome.away is not None and outcome.away.startswith("refused")
     signals = lake.current("signals")
-    assert signals.filter(signals.definition == "feedback@2").value.to_pyarrow().to_pylist() == [-0.5]
+    assert signals.filter(signals.definition == "feedback@3").value.to_pyarrow().to_pylist() == [-0.5]
 
 
 def test_no_more_is_asked_in_a_day_than_is_allowed_and_the_rest_the_day_after(lake, clock, now, server):

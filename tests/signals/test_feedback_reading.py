@@ -65,3 +65,8 @@ def test_every_message_is_read_by_itself() -> None:
     reading = read_feedback(pa.array(["a", "b", "c", "d"]), pa.array(["no", "thanks", "no", "next one"]))
     assert reading.code.to_pylist() == ["UR3", "UR5", "UR3", None]
     assert read_feedback(pa.array([], pa.string()), pa.array([], pa.string())).code.to_pylist() == []
+
+
+def test_going_on_twice_is_no_repeat() -> None:
+    read = read_feedback(pa.array(["go on", "sort a list"]), pa.array(["Go on", "sort a list"]))
+    assert read.code.to_pylist() == [None, "UR1"]

@@ -38,7 +38,7 @@ def test_another_session_prompt_or_exposure_is_no_next_turn(lake: Lake) -> None:
 
 
 def test_an_answer_that_failed_or_called_a_tool_is_none_that_anybody_speaks_of(lake: Lake) -> None:
-    assert pairs(lake, asks(0, 0, error_type="timeout"), asks(1, 1, finish_reason="tool_calls"), asks(2, 2), asks(3, 3)) == [
+    assert pairs(lake, asks(0, 0, error_type="timeout"), asks(1, 9, finish_reason="tool_calls"), asks(2, 18), asks(3, 27)) == [
         (2, 3)
     ]
 
@@ -55,3 +55,7 @@ def test_a_turn_whose_words_were_sampled_out_stands_between_two_others(lake: Lak
 
 def test_nothing_follows_where_it_is_not_known_who_asks(lake: Lake) -> None:
     assert pairs(lake, asks(0, 0, session_id=None), asks(1, 1, session_id=None), asks(2, 2, session_id="")) == []
+
+
+def test_a_program_s_second_try_says_nothing_of_an_answer_that_nobody_can_have_read(lake: Lake) -> None:
+    assert pairs(lake, asks(0, 0), asks(1, 1.5), asks(2, 30)) == [(1, 2)]

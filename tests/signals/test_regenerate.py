@@ -47,3 +47,8 @@ def test_as_many_tokens_or_those_of_another_model_are_no_objection() -> None:
     alike = {"first_input_tokens": 10, "input_tokens": 10, "first_response_model": "m", "response_model": "m"}
     assert len(findings(REGENERATE, turns=pair(**alike))) == 1
     assert len(findings(REGENERATE, turns=pair(**{**alike, "input_tokens": 12, "response_model": "n"}))) == 1
+
+
+def test_going_on_twice_asks_for_no_other_answer() -> None:
+    turns = [make_interaction(number, session_id="s", start=number * 60.0, prompt_text="Go on.") for number in range(2)]
+    assert findings(REGENERATE, turns=turns) == []

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.signals.feedback_cues import CUES, Code
+from penstock.signals.request_words import continues
 
 LONGEST_PROSE = 400  # characters: feedback stands at the beginning of a message, or is all of it
 SAYS_MORE_WORDS = 9  # a complaint with so many words, or with code, says what is wrong
@@ -40,6 +41,7 @@ def read_feedback(before: "pa.Array[Any]", after: "pa.Array[Any]") -> Reading:
     code, cue, is_sure, also = (column.take(encoded.indices) for column in (read.code, read.cue, read.is_sure, read.also))
     asked, said = _words(before), _words(after)
     same: Any = pc.and_(pc.equal(asked, said), pc.not_equal(said, pa.scalar("")))
+    same = pc.and_not(same, pa.array(continues(said)))
     return Reading(
         code=pc.if_else(same, Code.REPEAT.value, code),
         cue=pc.if_else(same, SAME_WORDS, cue),

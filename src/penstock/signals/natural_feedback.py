@@ -61,4 +61,4 @@ def values_of(code: "pa.Array[Any]", is_sure: "pa.Array[Any]") -> "pa.Array[Any]
 
 
 # The first version is what other_feedback is called now.
-FEEDBACK = BatchDefinition(name=NAME, version=2, source="interactions", select=_select, judge=_judge)
+FEEDBACK = BatchDefinition(name=NAME, version=3, source="interactions", select=_select, judge=_judge)

@@ -1,8 +1,9 @@
 """What was asked next in the same session, after an answer that could be judged: what people say of an answer stands there.
 
 Next means next of the same application, prompt and exposure, so that what an agent does on the side stands between no two turns.
-Within one trace the same words are a program's second step, not a person's. A request whose words were sampled out is a turn all
-the same, only with nothing to read. An answer that failed, or asked for a tool, is none that anybody speaks of.
+Within one trace, or before anybody can have read the answer, the same words are a program's, not a person's. A request whose
+words were sampled out is a turn all the same, only with nothing to read. An answer that failed, or asked for a tool, is none that
+anybody speaks of.
 """
 
 from collections.abc import Sequence
@@ -21,11 +22,15 @@ def next_turns(interactions: ibis.Table) -> ibis.Table:
     """Every answered request of a session with the next one there, where that began within a day of it."""
     asked = requests(interactions)
     pairs = asked.select(
-        "interaction_id", "session_id", "trace_id", "prompt_text", "started_at", "error_type", "finish_reason",
+        "interaction_id", "session_id", "trace_id", "prompt_text", "started_at", "ended_at", "error_type", "finish_reason",
         **{f"next_{name}": value for name, value in next_by(asked, "session_id").items()},
     )  # fmt: skip
     within = ibis.interval(microseconds=int(RETURN_WITHIN_S * 1_000_000))
-    chosen = pairs.filter(pairs.next_started_at <= pairs.started_at + within, *speaks_of_an_answer(pairs))
+    least_gap = ibis.interval(microseconds=int(LEAST_GAP_S * 1_000_000))
+    is_network = (pairs.prompt_text == pairs.next_prompt_text) & (pairs.next_started_at < pairs.ended_at + least_gap)
+    chosen = pairs.filter(
+        pairs.next_started_at <= pairs.started_at + within, ~is_network.fill_null(False), *speaks_of_an_answer(pairs)
+    )
     return chosen.select(
         "interaction_id",
         "session_id",

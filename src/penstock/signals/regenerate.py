@@ -1,17 +1,23 @@
 """regenerate: another answer to the very same request was asked for. Always 1. Implicit.
 
 From reports named regenerate, which 0 takes back; and from behaviour: the next request of the session has the same words, and
-the same number of input tokens where the same model counts them, so that "go on" said twice, with more history, is none. It is
-told apart from a network retry, which follows a failure, within two seconds of the answer or even before it, or in one trace.
+the same number of input tokens where the same model counts them, so that what is said twice with more history is none; nor is
+"go on". It is told apart from a network retry, which follows a failure, within two seconds of the answer or even before it, or in
+one trace.
 """
+
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from penstock.records.signal import SignalKind
-from penstock.signals.definition import SESSION_QUIET_S, ExpressionDefinition, Tables
+from penstock.signals.definition import SESSION_QUIET_S, BatchDefinition, ExpressionDefinition, Tables
 from penstock.signals.next_turn import LEAST_GAP_S, OF_NEXT, TOOL_CALLS, next_by, requests
 from penstock.signals.reports import findings_of, regenerate_reports
+from penstock.signals.request_words import continues
 
 _NEXT = (*OF_NEXT, "input_tokens", "response_model")
 
@@ -40,10 +46,16 @@ def _from_behaviour(tables: Tables) -> ir.Table:
         pairs.next_started_at <= pairs.ended_at + _seconds(SESSION_QUIET_S),
     )
     return again.select(
-        "interaction_id", "session_id", target_id=again.interaction_id, occurred_at=again.next_started_at, value=1.0,
+        "interaction_id", "session_id", "prompt_text",
+        target_id=again.interaction_id, occurred_at=again.next_started_at, value=1.0,
         **{name: ibis.literal(said) for name, said in _FIXED.items()},
         evidence_next_interaction_id=again.next_interaction_id,
     )  # fmt: skip
+
+
+def _without_going_on(batch: pa.RecordBatch) -> pa.RecordBatch:
+    said: Any = pc.utf8_lower(batch.column("prompt_text"))
+    return batch.filter(pa.array(~continues(said))).drop_columns(["prompt_text"])
 
 
 _FIXED = {
@@ -59,5 +71,5 @@ def _seconds(count: float) -> ir.IntervalScalar:
     return ibis.interval(microseconds=int(count * 1_000_000))
 
 
-REGENERATE = ExpressionDefinition(name="regenerate", version=1, source="interactions", select=_from_behaviour)
+REGENERATE = BatchDefinition(name="regenerate", version=2, source="interactions", select=_from_behaviour, judge=_without_going_on)
 REGENERATE_REPORT = ExpressionDefinition(name="regenerate_report", version=1, source="reports", select=_from_reports)

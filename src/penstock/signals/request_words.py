@@ -82,8 +82,13 @@ def read_requests(texts: "pa.Array[Any]") -> RequestWords:
         complains=denies & (words < _MOST_COMPLAINT_WORDS) & ~_matches(text, _QUESTION),
         follows=_matches(text, _FOLLOW_UP),
         refers=_matches(text, _REFERENCE),
-        continues=_matches(text, _CONTINUATION),
+        continues=continues(text),
     )
+
+
+def continues(text: "pa.Array[Any]") -> Flags:
+    """Which texts, in small letters, only say that it is to go on: said twice they ask for no second answer."""
+    return _matches(text, _CONTINUATION)
 
 
 def _matches(text: "pa.Array[Any]", pattern: str) -> Flags:
