@@ -170,7 +170,8 @@ def _print(report: ReplayReport, *, as_json: bool) -> None:
     for reason, rows in report.passed_over.items():
         print(f"  {rows} passed over: {reason}")
     for rejected in report.rejected[:_MOST_SHOWN]:
-        print(f"  {rejected.file} row {rejected.row}: {rejected.reason}", file=sys.stderr)
+        place = rejected.file if rejected.row is None else f"{rejected.file} row {rejected.row}"
+        print(f"  {place}: {rejected.reason}", file=sys.stderr)
     for column in report.unused_columns:
         print(f"  no row has the column {column!r} that the mapping names", file=sys.stderr)
     for rejects in report.rejects_files:
