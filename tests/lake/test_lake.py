@@ -94,3 +94,17 @@ def test_what_a_query_gives_can_be_kept_for_others(lake: Lake) -> None:
         assert lake.query("SELECT sum(number) AS total FROM numbers").column("total").to_pylist() == [6]
     with pytest.raises(duckdb.CatalogException):
         lake.query("SELECT * FROM numbers")
+
+
+def test_an_expression_is_shown_anew_at_each_use_or_kept_as_it_was(lake: Lake) -> None:
+    lake.append("signals", [make_signal(1)])
+    rows = lake.current("signals")
+    shown_rows, kept_rows = lake.show("shown", rows), lake.keep("kept_rows", rows)
+    again = lake.show("again", kept_rows.select("signal_id"))
+    for name in ("shown", "kept_rows"):
+        assert lake.query(f"SELECT signal_id FROM {name}").column(0).to_pylist() == ["s_1"]
+    assert again.count().to_pyarrow().as_py() == shown_rows.count().to_pyarrow().as_py() == 1
+    for name in ("again", "shown", "kept_rows", "never_shown"):
+        lake.hide(name)
+        with pytest.raises(duckdb.CatalogException):
+            lake.query(f"SELECT * FROM {name}")

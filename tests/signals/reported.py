@@ -10,7 +10,7 @@ import pyarrow as pa
 from penstock.lake.arrow_schema import from_arrow, to_arrow
 from penstock.lake.tables import TABLES
 from penstock.records.interaction import Interaction
-from penstock.signals.definition import Definition, Finding, Tables
+from penstock.signals.definition import RAW_MESSAGES, Definition, Finding, Tables
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _COLUMNS: dict[str, pa.DataType] = {
@@ -32,8 +32,13 @@ _COLUMNS: dict[str, pa.DataType] = {
 
 
 def _tables(reports: ibis.Table, turns: Sequence[Interaction]) -> Tables:
-    interactions = ibis.memtable(to_arrow(TABLES["interactions"], turns))
-    return Tables(reports=reports, interactions=interactions, as_of=ibis.literal(NOON + timedelta(days=2)))
+    whole = ibis.memtable(to_arrow(TABLES["interactions"], turns))
+    return Tables(
+        reports=reports,
+        interactions=whole.drop(*RAW_MESSAGES),
+        whole_interactions=whole,
+        as_of=ibis.literal(NOON + timedelta(days=2)),
+    )
 
 
 def findings(definition: Definition, *reports: dict[str, Any], turns: Sequence[Interaction] = ()) -> list[Finding]:

@@ -43,7 +43,7 @@ class FileIndex:
         if len(self._numbers) > 2 * live + _MOST_RECENT:
             self._forget()
         self._read(files)
-        wanted: Hashes = np.unique(self._column_of(f"SELECT hash(id) FROM {candidates} WHERE id IS NOT NULL", 0))
+        wanted: Hashes = np.sort(self._column_of(f"SELECT hash(id) FROM {candidates} WHERE id IS NOT NULL", 0))
         numbers = self._search(wanted)
         return tuple(file for file in files if self._numbers[file] in numbers)
 
@@ -89,6 +89,8 @@ class FileIndex:
 
 
 def _any_in(wanted: Hashes, hashes: Hashes) -> bool:
-    places = np.searchsorted(hashes, wanted)
-    inside = places < len(hashes)
-    return bool(np.any(hashes[places[inside]] == wanted[inside]))
+    """Whether two ascending arrays share a value; the fewer are looked up among the more."""
+    few, many = sorted((wanted, hashes), key=len)
+    places = np.searchsorted(many, few)
+    inside = places < len(many)
+    return bool(np.any(many[places[inside]] == few[inside]))

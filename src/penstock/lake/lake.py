@@ -5,6 +5,8 @@ used by one thread at a time. Processes that use a lake are spawned, never forke
 BaseException that no `except Exception` catches.
 """
 
+import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
@@ -36,7 +38,17 @@ from penstock.lake.partitions import partitions
 from penstock.lake.place import Place
 from penstock.lake.repair import Repaired, find_commit, is_intact, repair_table, revert_commit
 from penstock.lake.retention import expire_table, kept_days
-from penstock.lake.snapshot import Snapshot, current_sql, places_sql, quote, revisions_sql, rows_at_sql, source_sql, within_dates
+from penstock.lake.snapshot import (
+    Snapshot,
+    current_sql,
+    literal,
+    places_sql,
+    quote,
+    revisions_sql,
+    rows_at_sql,
+    source_sql,
+    within_dates,
+)
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import TABLES, find_table, source_of
 from penstock.lake.transaction_log import all_transactions, read_entry
@@ -62,6 +74,8 @@ class Lake:
         backend.con.execute("SET parquet_metadata_cache = true")  # a file never changes under its name
         backend.con.execute("SET TimeZone = 'UTC'")
         backend.con.execute("SET enable_external_file_cache = false")  # the system's own is enough, and shared
+        spill = Path(tempfile.gettempdir()) / f"penstock-{os.getpid()}-{id(self):x}"  # and not in the current folder
+        backend.con.execute(f"SET temp_directory = {literal(str(spill))}")
         return backend
 
     @cached_property
@@ -223,33 +237,48 @@ class Lake:
         rows: pa.Table = self._backend.con.sql(sql).to_arrow_table()
         return rows
 
-    @contextmanager
-    def kept(self, name: str, sql: str) -> Iterator[None]:
-        """What our own SQL gives, under a name that other queries on the lake's connection can use meanwhile."""
-        connection = self._backend.con
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {sql}")
-        try:
-            yield
-        finally:
-            connection.execute(f"DROP TABLE IF EXISTS {quote(name)}")
-
     def show(self, name: str, rows: pa.Table | ir.Table) -> ir.Table:
         """Rows under a name on the lake's connection, until hide(): expressions over them then compile to the same SQL.
 
-        Whoever gives an expression keeps it meanwhile: with it go the ids that it looks for.
+        An expression is run at every use. Whoever gives one keeps it meanwhile: with it go the ids that it looks for.
         """
         if isinstance(rows, pa.Table):
             self._backend.con.register(name, rows)
-            schema = ibis.Schema.from_pyarrow(rows.schema)
-        else:
-            self._backend.con.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {self.compile(rows)}")
-            schema = rows.schema()
-        return DatabaseTable(name=name, schema=schema, source=self._backend, namespace=Namespace()).to_expr()
+            return self._named(name, ibis.Schema.from_pyarrow(rows.schema))
+        self._backend.con.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {self.compile(rows)}")
+        return self._named(name, rows.schema())
+
+    def keep(self, name: str, rows: ir.Table) -> ir.Table:
+        """The same for an expression that is run once; its rows are held by the connection, which may put them on the disk."""
+        self._keep(name, self.compile(rows))
+        return self._named(name, rows.schema())
+
+    @contextmanager
+    def kept(self, name: str, sql: str) -> Iterator[None]:
+        """What our own SQL gives, under a name that other queries on the lake's connection can use meanwhile."""
+        self._keep(name, sql)
+        try:
+            yield
+        finally:
+            self.hide(name)
 
     def hide(self, name: str) -> None:
-        """Forget a name that show() gave."""
-        self._backend.con.unregister(name)
-        self._backend.con.execute(f"DROP VIEW IF EXISTS {quote(name)}")
+        """Forget a name that show() or keep() gave."""
+        connection = self._backend.con
+        connection.unregister(name)
+        kinds = connection.execute(
+            "SELECT 'VIEW' FROM duckdb_views() WHERE view_name = $name AND temporary UNION ALL "
+            "SELECT 'TABLE' FROM duckdb_tables() WHERE table_name = $name AND temporary",
+            {"name": name},
+        )
+        for (kind,) in kinds.fetchall():
+            connection.execute(f"DROP {kind} {quote(name)}")
+
+    def _keep(self, name: str, sql: str) -> None:
+        self._backend.con.execute(f"CREATE OR REPLACE TEMP TABLE {quote(name)} AS {sql}")
+
+    def _named(self, name: str, schema: ibis.Schema) -> ir.Table:
+        return DatabaseTable(name=name, schema=schema, source=self._backend, namespace=Namespace()).to_expr()
 
     def compile(self, expression: ir.Table) -> str:
         """An expression over this lake as SQL for query()."""

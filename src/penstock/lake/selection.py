@@ -1,6 +1,7 @@
 """Narrowing a selection to rows whose column has one of many values: few in the text of the query, many as a table to join."""
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -28,3 +29,10 @@ def ids_of_any(selections: Iterable[ir.Table], column: str) -> pa.Table:
     found = [rows.filter(rows[column].notnull()).select(column).distinct().to_pyarrow().column(0) for rows in selections]
     values = pa.chunked_array([chunk for part in found for chunk in part.chunks], pa.string())
     return pa.table([pc.unique(values)], names=[column])
+
+
+def distinct_ids(*columns: Any) -> pa.Table:
+    """The distinct values of Arrow columns of text, without the missing, as a table of one column `id`."""
+    chunks = [chunk for column in columns for chunk in pa.chunked_array(column).cast(pa.string()).chunks]
+    values: Any = pc.drop_null(pc.unique(pa.chunked_array(chunks, pa.string())))
+    return pa.table([values], names=["id"])

@@ -36,9 +36,9 @@ def as_signals(definition: Definition, batches: Iterable[pa.RecordBatch], target
     identifiers = signal_ids(definition_key(definition), targeted, named)
     added: dict[str, pa.Array[Any]] = {
         "signal_id": pa.array(identifiers, pa.string()),
-        "definition": pa.array([label(definition)] * rows, pa.string()),
-        "known_at": pa.array([known_at] * rows, pa.timestamp("us", "UTC")),
-        "revision": pa.array([0] * rows, pa.int64()),
+        "definition": pa.repeat(pa.scalar(label(definition), pa.string()), rows),
+        "known_at": pa.repeat(pa.scalar(known_at, pa.timestamp("us", "UTC")), rows),
+        "revision": pa.repeat(pa.scalar(0, pa.int64()), rows),
     }
     for name, values in added.items():
         found = found.append_column(name, values)

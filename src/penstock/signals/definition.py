@@ -21,6 +21,8 @@ from penstock.records.signal import SignalKind
 RETRY_GAP_S = 90.0  # how soon after an answer the same request counts as a retry of it
 SESSION_QUIET_S = 1800.0  # how long after its last turn a session counts as over
 RETURN_WITHIN_S = 86_400.0  # how soon after a session its user may come back to the same topic
+# What a request and its answer were word for word; `prompt_text` and `response_text` are what most want of them.
+RAW_MESSAGES = ("input_messages", "output_messages", "system_instructions", "retrieved_documents", "token_logprobs")
 EVIDENCE = "evidence_"  # a column so named is the evidence under the rest of its name
 
 
@@ -31,7 +33,8 @@ class Tables(Struct, frozen=True, kw_only=True):
     """What a definition selects from, already narrowed to what may have changed."""
 
     reports: ibis.Table  # matched feedback, joined with the response it is about
-    interactions: ibis.Table  # whole sessions, and for each interaction the next request of its user
+    interactions: ibis.Table  # whole sessions, and for each interaction the next request of its user; without RAW_MESSAGES
+    whole_interactions: ibis.Table  # the same with every column, which takes longer to read than all others together
     as_of: ir.TimestampValue  # until when everything is known: a session with a turn in the last SESSION_QUIET_S may still go on
 
 

@@ -17,11 +17,11 @@ from msgspec import Struct
 from penstock.lake.lake import Lake
 from penstock.lake.portable import map_value
 from penstock.records.feedback import SETTLED
-from penstock.signals.definition import Definition, Tables, label
+from penstock.signals.definition import RAW_MESSAGES, Definition, Tables, label
 from penstock.signals.scope import Scope
 
 BATCH_ROWS = 10_000
-KEPT_TURNS = 50_000  # so few are worth holding in memory, with their words, for all definitions
+KEPT_WHOLE = 50_000  # so few turns are worth holding with their messages, which few definitions read
 
 
 class Engine(Protocol):
@@ -31,8 +31,8 @@ class Engine(Protocol):
         """The current rows with these ids."""
         ...
 
-    def keep(self, name: str, rows: ir.Table, *, in_memory: bool) -> ir.Table:
-        """The same rows for all definitions that read them, worked out once where they fit into memory; until release()."""
+    def keep(self, name: str, rows: ir.Table, *, is_run_once: bool) -> ir.Table:
+        """The same rows for all definitions that read them, until release(); run once and held, or at every use."""
         ...
 
     def moment(self, at: datetime) -> ir.TimestampValue:
@@ -62,13 +62,13 @@ class LakeEngine:
 
     def current(self, table: str, ids: pa.Table, days: tuple[date, date] | None = None) -> ir.Table:
         """The current rows with these ids."""
-        is_read_often = ids.num_rows > KEPT_TURNS  # and not once, to be kept
+        is_read_often = ids.num_rows > KEPT_WHOLE  # and not once, to be kept
         return self._lake.current(table, ids=ids, dates=days, indexed=days is None, pinned=is_read_often)
 
-    def keep(self, name: str, rows: ir.Table, *, in_memory: bool) -> ir.Table:
+    def keep(self, name: str, rows: ir.Table, *, is_run_once: bool) -> ir.Table:
         """The same rows under a name, in memory or to be selected again."""
         self._kept[name] = rows
-        return self._lake.show(name, rows.to_pyarrow() if in_memory else rows)
+        return self._lake.keep(name, rows) if is_run_once else self._lake.show(name, rows)
 
     def moment(self, at: datetime) -> ir.TimestampValue:
         """The time, from a table of one row: it changes with every run, and what is compiled does not."""
@@ -118,10 +118,13 @@ def tables_of(engine: Engine, scope: Scope, as_of: datetime, exposures: tuple[st
     turns = engine.current("interactions", scope.turns, scope.days)
     if exposures is not None:
         turns = turns.filter(turns.exposure.isin(exposures))
+    is_small = scope.turns.num_rows <= KEPT_WHOLE
     try:
+        whole = engine.keep("signals_whole_turns", turns, is_run_once=is_small)
         yield Tables(
-            reports=engine.keep("signals_reports", _reports(engine, scope), in_memory=scope.reports.num_rows > 0),
-            interactions=engine.keep("signals_turns", turns, in_memory=scope.turns.num_rows <= KEPT_TURNS),
+            reports=engine.keep("signals_reports", _reports(engine, scope), is_run_once=scope.reports.num_rows > 0),
+            interactions=engine.keep("signals_turns", whole.drop(*RAW_MESSAGES), is_run_once=not is_small),
+            whole_interactions=whole,
             as_of=engine.moment(as_of),
         )
     finally:

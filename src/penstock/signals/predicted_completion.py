@@ -106,7 +106,7 @@ def _select(tables: Tables) -> ibis.Table:
     last = (
         numbered.filter(numbered.place == 0)
         .drop("place")
-        .inner_join(turns.select("interaction_id", "input_messages"), "interaction_id")
+        .inner_join(tables.whole_interactions.select("interaction_id", "input_messages"), "interaction_id")
     )
     return sessions.filter(sessions.over_at <= quiet_since(tables)).inner_join(last, "session_id")
 

@@ -47,9 +47,9 @@ class SparkEngine:
         root = str(self._lake.root / table)
         return self._named(current_on_spark(self._session, root, self._lake.snapshot(table, days), ids))
 
-    def keep(self, name: str, rows: ir.Table, *, in_memory: bool) -> ir.Table:  # noqa: ARG002
+    def keep(self, name: str, rows: ir.Table, *, is_run_once: bool) -> ir.Table:  # noqa: ARG002
         """The same rows, kept by the cluster from their first use on where they fit."""
-        return self._named(self._session.sql(self._backend.compile(rows)).cache()) if in_memory else rows
+        return self._named(self._session.sql(self._backend.compile(rows)).cache()) if is_run_once else rows
 
     def moment(self, at: datetime) -> ir.TimestampValue:
         """The time."""

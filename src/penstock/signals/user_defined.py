@@ -205,7 +205,7 @@ def _fixed(name: str, declared: SignalSettings, target: Any) -> dict[str, Any]:
 
 
 def _rows(tables: Tables, source: Source) -> ibis.Table:
-    return tables.interactions if source == "interactions" else tables.reports
+    return tables.whole_interactions if source == "interactions" else tables.reports
 
 
 def _when(rows: ibis.Table, source: Source) -> Any:
