@@ -1,11 +1,12 @@
 """Spans per second that an edge acknowledges after fsync, redaction on, beside plain Python that only reads the same bytes.
 
     python benchmarks/ingest_edge.py [--spans 60000] [--batch 100] [--connections 8] [--workers 2] [--personal 0.05] [--rate N]
-                                     [--grpc] [--relay]
+                                     [--grpc] [--relay] [--home FOLDER]
 
 The load comes from a process of its own, over OTLP/HTTP in protobuf, or with --grpc over OTLP/gRPC, on the same machine; with
 --rate it sends at that many spans per second instead of as fast as it is answered. With --relay the edge is a relay in front of
-a second one, and `passed_on_s` is how long after the last answer the second one had everything. Prints one JSON line; `ratio`
+a second one, and `passed_on_s` is how long after the last answer the second one had everything. With --home the edge stores into
+a home that is there already, such as large_lake.py keeps. Prints one JSON line; `ratio`
 is the edge's rate in that of plain Python, `rss_mb` the resident memory of all its processes, `cpu_us` what they took per span.
 Two threads of one core may look like two cores: `plain_python_beside_another` is what plain Python reads while a second process
 does the same.
@@ -52,13 +53,15 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0.0)
     parser.add_argument("--grpc", action="store_true")
     parser.add_argument("--relay", action="store_true")
+    parser.add_argument("--home", type=Path)
     options = parser.parse_args()
     bodies = make_bodies(options.spans, options.batch, options.personal)
     plain = read_plainly(bodies[:100]) * options.batch
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         beside = min(pool.map(read_plainly, [bodies[:200]] * 2, chunksize=1)) * options.batch
-    with tempfile.TemporaryDirectory() as home:
-        result = measure_relay(Path(home), bodies, options) if options.relay else measure(Path(home), bodies, options)
+    with tempfile.TemporaryDirectory() as folder:
+        home = options.home or Path(folder)
+        result = measure_relay(home, bodies, options) if options.relay else measure(home, bodies, options)
     result |= {
         "plain_python": round(plain),
         "plain_python_beside_another": round(beside),

@@ -1,9 +1,11 @@
 """A lake of many rows: what looking one up, settling beside it and erasing users cost as it grows.
 
-    python benchmarks/large_lake.py [--rows 1000000] [--days 10] [--keep FOLDER]
+    python benchmarks/large_lake.py [--rows 1000000] [--days 10] [--words 180] [--keep FOLDER]
 
-Rows of about 2.5 kB in `spans` and `interactions`, one in twenty interactions amended, compacted as the worker does. Prints one
-JSON line per measurement. Cold figures are of a fresh process's first query; the operating system's cache is left as it is.
+Rows in `spans` and `interactions`, each with a request and an answer of so many words, of which 180 make 2.5 kB a row; one
+interaction in twenty amended, compacted as the worker does. Prints one JSON line per measurement. Users are erased from a lake
+of which everything has been read, as a worker leaves it. Cold figures are of a fresh process's first query; the operating
+system's cache is left as it is.
 """
 
 import argparse
@@ -36,7 +38,10 @@ from penstock.records.ids import interaction_id
 from penstock.records.span import Span
 from penstock.settings import LakeSettings, Settings
 from penstock.signals import run as signals
+from penstock.signals.backfill import COMPLETE, mark_of
+from penstock.signals.definitions import DEFINITIONS
 from penstock.worker.erasure import erase_users
+from penstock.worker.refresh import Stages
 
 CHUNK = 100_000
 AMENDED = 0.05
@@ -53,10 +58,10 @@ READERS = {
 class Made:
     """Rows by number, the same every time."""
 
-    def __init__(self, days: int, rows: int) -> None:
+    def __init__(self, days: int, rows: int, words_each: int) -> None:
         chance = random.Random(7)
         words = ["".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=chance.randint(2, 10))) for _ in range(20_000)]
-        texts = [" ".join(chance.choices(words, k=180)) for _ in range(20_000)]
+        texts = [" ".join(chance.choices(words, k=words_each)) for _ in range(20_000)]
         self.texts = pa.array(texts)
         self.messages = pa.array([json.dumps([{"role": "user", "parts": [{"type": "text", "content": text}]}]) for text in texts])
         self.step = timedelta(days=days) / rows
@@ -136,6 +141,7 @@ def build(lake: Lake, made: Made, rows: int) -> None:
         lake.append("interactions", made.interactions(amended, rng, 1))
     for holder, sources in READERS.items():
         lake.append(holder, [], transactions={app: lake.version(source) for app, source in sources.items()})
+    lake.append("signals", [], transactions=dict.fromkeys(map(mark_of, DEFINITIONS.values()), COMPLETE))
 
 
 def timed(name: str, work: Callable[[], Any], **more: Any) -> Any:
@@ -198,11 +204,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=10)
+    parser.add_argument("--words", type=int, default=180)
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--only", choices=["cold", "settle", "erase"])
     options = parser.parse_args()
     home = options.keep or Path(tempfile.mkdtemp())
-    made = Made(options.days, options.rows)
+    made = Made(options.days, options.rows, options.words)
     lake = Lake(home / "lake", LakeSettings())
     if options.only == "cold":
         look_up(lake, options.rows, "cold")
@@ -212,7 +219,10 @@ def main() -> None:
         return
     if options.only == "erase":
         users = [user_of(number) for number in range(100)]
-        report = timed("erase 100 users", lambda: erase_users(Penstock(Settings(home=str(home))), users, 0.0))
+        penstock = Penstock(Settings(home=str(home)))
+        stages = Stages(penstock.registry, penstock.settings, penstock.clock)
+        timed("read what was settled last", lambda: stages.run(penstock.lake))
+        report = timed("erase 100 users", lambda: erase_users(penstock, users, 0.0))
         print(json.dumps({"what": "erased", "rows": report.rows}))
         return
     if not (home / "lake").exists():
@@ -241,6 +251,8 @@ def again(home: Path, options: argparse.Namespace, only: str) -> None:
         str(options.rows),
         "--days",
         str(options.days),
+        "--words",
+        str(options.words),
         "--keep",
         str(home),
         "--only",
