@@ -4,7 +4,6 @@ records, are redacted as these are, and are put back.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -89,14 +88,23 @@ def _redact_closely(redaction: Redaction, rows: pa.RecordBatch, closer: Sequence
     picked = rows.select(said).take(pa.array(closer))
     raw = [Span(**values, **_NOT_LOOKED_AT) for values in row_values(picked)]
     redacted = redaction.redact_suspects(raw)
-    places = np.arange(rows.num_rows)
-    places[closer] = rows.num_rows + np.arange(len(closer))
-    order = pa.array(places)
     changed: dict[str, Any] = {}
     for name in said:
-        values = attrgetter(name)
-        # Maps are always put back: as a dict, a map in which a key stood twice would look as if nothing had changed.
-        if name in _MAPS or (name != _USER and list(map(values, raw)) != list(map(values, redacted))):
-            column = columns[name]
-            changed[name] = pa.concat_arrays([column, column_of(redacted, name, column.type)]).take(order)
+        before, after = ([getattr(span, name) for span in spans] for spans in (raw, redacted))
+        # As a dict, a map in which a key stood twice would look as if nothing had changed.
+        is_shortened = name in _MAPS and sum(map(len, before)) != len(picked.column(name).keys)
+        if name != _USER and (before != after or is_shortened):
+            changed[name] = _spliced(columns[name], closer, column_of(redacted, name, columns[name].type))
     return changed
+
+
+def _spliced(column: Any, rows: Sequence[int], values: Any) -> Any:
+    """The column with these rows, ascending, replaced; what lies between them is copied in one piece, and not row by row."""
+    pieces: list[Any] = []
+    done = 0
+    for number, row in enumerate(rows):
+        if row > done:
+            pieces.append(column.slice(done, row - done))
+        pieces.append(values.slice(number, 1))
+        done = row + 1
+    return pa.concat_arrays([*pieces, column.slice(done)])

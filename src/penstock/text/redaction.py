@@ -106,7 +106,7 @@ class Redactor:
 
     def find_plain(self, data: bytes) -> list[Found]:
         """What the detectors find in a UTF-8 text that is no JSON, names apart, as it would be taken out first."""
-        return self._find(data, 0)
+        return self._find(data, self._propose(data), 0)
 
     def redact(self, text: str | None, session: str, name: str = "") -> tuple[str | None, dict[str, int]]:
         """The text with what is personal taken out, and how often each kind was; `name` is what it stands under."""
@@ -164,35 +164,41 @@ class Redactor:
 
     def _redact_plain(self, data: bytes, skip: int, session: str, counts: Counter[str], is_prose: bool) -> str:
         """The UTF-8 text without its first `skip` bytes, which only tell what the rest is."""
-        if self._custom is not None or self._which.Match(data) is not None:
-            data = self._mask_disguised(data, skip, session, counts)
+        proposed = self._propose(data)
+        if self._custom is not None or proposed:
+            data = self._mask_disguised(data, proposed, skip, session, counts)
         if self._names is not None and is_prose and data.count(b" ", skip) >= _FEWEST_SPACES_OF_PROSE:
             data = self._take_out(data, self._look(self._names, data), skip, session, counts)
         return data[skip:].decode("utf-8", "replace")
 
-    def _mask_disguised(self, data: bytes, skip: int, session: str, counts: Counter[str]) -> bytes:
-        masked = self._mask(data, skip, session, counts)
+    def _propose(self, data: bytes) -> Sequence[int]:
+        """The indexes of the proposals that match somewhere in the text, those of detectors first and in their order."""
+        return sorted(self._which.Match(data) or ())
+
+    def _mask_disguised(self, data: bytes, proposed: Sequence[int], skip: int, session: str, counts: Counter[str]) -> bytes:
+        masked = self._mask(data, proposed, skip, session, counts)
         unfolded = unfold(masked)
         if unfolded == masked or unfolded[:skip] != masked[:skip]:
             return masked
         found: Counter[str] = Counter()
-        again = self._mask(unfolded, skip, session, found)
+        again = self._mask(unfolded, self._propose(unfolded), skip, session, found)
         counts.update(found)
         return again if found else masked
 
-    def _mask(self, data: bytes, skip: int, session: str, counts: Counter[str]) -> bytes:
+    def _mask(self, data: bytes, proposed: Sequence[int], skip: int, session: str, counts: Counter[str]) -> bytes:
         """Mask until nothing is found: a placeholder ends a word, which can lay bare what stood against it."""
         for _ in range(_MOST_PASSES):
-            found = self._find(data, skip)
+            found = self._find(data, proposed, skip)
             if not found:
                 return data
             data = self._take_out(data, found, skip, session, counts)
+            proposed = self._propose(data)
         raise RuntimeError("masking did not come to an end")
 
-    def _find(self, data: bytes, skip: int) -> list[Found]:
-        """What all detectors find, in order of place; where two overlap, only what comes first in the order of detectors."""
+    def _find(self, data: bytes, proposed: Sequence[int], skip: int) -> list[Found]:
+        """What the proposed detectors find, in order of place; where two overlap, only what comes first in their order."""
         taken: list[Found] = [] if self._custom is None else self._look(self._custom, data)
-        for index in sorted(self._which.Match(data) or ()):
+        for index in proposed:
             if index >= len(self._detectors):
                 break
             detector = self._detectors[index]
