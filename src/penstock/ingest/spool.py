@@ -238,20 +238,22 @@ class Spool:
         query = "SELECT id, length(batch) FROM bodies WHERE table_name = ? AND id BETWEEN ? AND ? ORDER BY id"
         with self._reader() as connection:
             left = deque(connection.execute(query, (batch.table, batch.first_id, batch.last_id)))
-        while left:
-            last, size = 0, 0
-            while left and size < _MOST_BYTES_PER_DELETE:
-                last, length = left.popleft()
-                size += length
             where = "WHERE table_name = ? AND id BETWEEN ? AND ?"
-            bodies = (batch.table, batch.first_id, last)
-            with self._transaction(synchronous="NORMAL") as connection:  # if it is undone, it is done again
-                (freed,) = connection.execute(f"SELECT coalesce(sum(length(batch)), 0) FROM bodies {where}", bodies).fetchone()
-                connection.execute(f"DELETE FROM bodies {where}", bodies)
-            with self._size_lock:
-                self._size -= freed
-        with self._transaction() as connection:
-            connection.execute("DELETE FROM batches WHERE number = ?", (batch.number,))
+            while left:
+                last, size = 0, 0
+                while left and size < _MOST_BYTES_PER_DELETE:
+                    last, length = left.popleft()
+                    size += length
+                bodies = (batch.table, batch.first_id, last)
+                with self._change(connection, "NORMAL"):  # if it is undone, it is done again
+                    (freed,) = connection.execute(
+                        f"SELECT coalesce(sum(length(batch)), 0) FROM bodies {where}", bodies
+                    ).fetchone()
+                    connection.execute(f"DELETE FROM bodies {where}", bodies)
+                with self._size_lock:
+                    self._size -= freed
+            with self._change(connection):
+                connection.execute("DELETE FROM batches WHERE number = ?", (batch.number,))
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=30.0, check_same_thread=False)
@@ -285,12 +287,18 @@ class Spool:
             raise StorageError(f"The spool {self.path} cannot be read or written: {error}.") from error
 
     @contextmanager
-    def _transaction(self, synchronous: str = "FULL") -> Iterator[sqlite3.Connection]:
-        """The same, to change something; acknowledgements wait for its end, so it is short."""
-        with self._reader() as connection, self._write_lock:
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """The same, to change something."""
+        with self._reader() as connection, self._change(connection):
+            yield connection
+
+    @contextmanager
+    def _change(self, connection: sqlite3.Connection, synchronous: str = "FULL") -> Iterator[None]:
+        """A transaction on a caller's connection; acknowledgements wait for its end, so it is short."""
+        with self._write_lock:
             connection.execute(f"PRAGMA synchronous = {synchronous}")
             connection.execute("BEGIN IMMEDIATE")
-            yield connection
+            yield
             connection.execute("COMMIT")
 
     def _write(self) -> None:

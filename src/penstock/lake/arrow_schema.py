@@ -110,7 +110,7 @@ def _column(rows: pa.Table, field: "pa.Field[Any]") -> "pa.ChunkedArray[Any]":
     if field.name not in rows.column_names and field.nullable:
         return pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
     column: pa.ChunkedArray[Any] = rows.column(field.name)
-    return column.cast(field.type)
+    return column if column.type == field.type else column.cast(field.type)  # Arrow copies a map that it has nothing to do with
 
 
 def _with_partition(table: Table, rows: pa.Table) -> pa.Table:
