@@ -73,6 +73,7 @@ class Door:
         self._window: deque[tuple[float, int, int]] = deque()  # when, kept, lost
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._captured = threading.Event()  # wakes who writes captures; where there are none it costs nothing
         self._counts = {"spans": 0, "feedback": 0, "rejected": 0, "captures": 0, "captures_lost": 0}
         self._dialects: Counter[str] = Counter()
         self._arrivals: Arrivals[Accepted] = Arrivals(self._take_arrivals)
@@ -108,6 +109,7 @@ class Door:
             else:
                 self._counts["captures_lost"] += 1
             self._note(int(kept), int(not kept))
+        self._captured.set()
         return kept
 
     def status(self) -> Mapping[str, Any]:
@@ -128,6 +130,7 @@ class Door:
     def close(self, timeout_s: float) -> None:
         """Write the captures that wait, flush, and close the spool."""
         self._stop.set()
+        self._captured.set()
         self._arrivals.close(timeout_s)
         self._capturer.join(timeout_s)
         deadline = time.monotonic() + timeout_s
@@ -226,7 +229,9 @@ class Door:
                 self._write_captures(batch)
             if is_last:
                 return
-            self._stop.wait(CAPTURE_PAUSE_S)
+            self._captured.wait()
+            self._stop.wait(CAPTURE_PAUSE_S)  # others come meanwhile, and share what a batch costs
+            self._captured.clear()
 
     def _take_captures(self) -> list[Span]:
         with self._lock:
