@@ -58,7 +58,9 @@ def is_plain(value: str) -> bool:
         messages = _decode_shapes(value)
     except (msgspec.MsgspecError, RecursionError):
         return False
-    return bool(messages) and messages[0].role not in _SYSTEM and all(map(_is_newest, messages))
+    if not messages or messages[0].role in _SYSTEM:
+        return False
+    return _is_newest(messages[0]) if len(messages) == 1 else all(map(_is_newest, messages))
 
 
 def read_messages(value: Any, role: str) -> ReadMessages | None:

@@ -85,7 +85,7 @@ def _redact_closely(redaction: Redaction, rows: pa.RecordBatch, closer: Sequence
     """The columns that change when these rows are redacted as records."""
     columns = dict(zip(rows.schema.names, rows.columns, strict=True))
     said = [name for name in _LOOKED_AT if columns[name].null_count < rows.num_rows]
-    picked = rows.select(said).take(pa.array(closer))
+    picked: Any = rows.select(said).take(pa.array(closer))
     raw = [Span(**values, **_NOT_LOOKED_AT) for values in row_values(picked)]
     redacted = redaction.redact_suspects(raw)
     changed: dict[str, Any] = {}
