@@ -1,6 +1,7 @@
 """What comes through the door is on disk when the answer says so, redacted, and stands in the lake once."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,6 +152,16 @@ def test_captures_are_written_and_those_beyond_the_queue_are_counted_as_lost(
     assert [door.offer_span(numbered_span(number)) for number in range(4)] == [True, True, True, False]
     assert [span.capture_probability for span in door._take_captures()] == [0.75] * 3
     assert (door.status()["captures"], door.status()["captures_lost"]) == (3, 1)
+    door.close(10)
+
+
+def test_a_capture_is_written_however_long_there_was_none(spool: Spool, clock: WriterClock) -> None:
+    door = open_door(spool, clock)
+    for number in range(3):
+        door.offer_span(numbered_span(number))
+        while spool.waiting_rows() == number:  # the test's own time limit ends it
+            time.sleep(0.01)
+    assert spool.waiting_rows() == 3
     door.close(10)
 
 

@@ -95,3 +95,24 @@ def test_keys_are_judged_with_their_names_just_as_in_records() -> None:
     assert first.keys == plain
     assert [span.keys for span in found] == [{**plain, k: REDACTION.key(k, v)} for k, v in TELLING_KEYS.items()]
     assert not any(value in repr(span.keys) for span, value in zip(found, TELLING_KEYS.values(), strict=True))
+
+
+def test_of_a_key_that_stands_twice_in_a_map_nothing_is_left_that_was_not_looked_at() -> None:
+    rows = to_arrow(TABLES["spans"], [make_span(trace(number), f"s{number}") for number in range(3)]).to_batches()[0]
+    build: Any = pa.MapArray.from_arrays
+    twice = build(pa.array([0, 0, 2, 2], pa.int32()), pa.array(["note", "note"]), pa.array([PERSONAL["email"], "plain words"]))
+    rows = rows.set_column(rows.schema.get_field_index("attributes"), rows.schema.field("attributes"), twice)
+    redacted: Any = redact_rows(REDACTION, rows).column("attributes")
+    assert redacted.to_pylist() == [[], [("note", "plain words")], []]
+
+
+def test_rows_that_are_put_back_stand_among_the_others_as_they_stood() -> None:
+    raw = [make_span(trace(number), f"s{number}", reason=f"reason {number}") for number in range(9)]
+    for number in (0, 3, 4, 8):
+        raw[number] = make_span(trace(number), f"s{number}", reason=f"mail {PERSONAL['email']}")
+    redacted = by_row(REDACTION, raw)
+    assert [span.span_id for span in redacted] == [span.span_id for span in raw]
+    assert [(span.reason or "").startswith("mail [EMAIL_") for span in redacted] == [
+        number in (0, 3, 4, 8) for number in range(9)
+    ]
+    assert [redacted[number].reason for number in (1, 2, 5, 6, 7)] == [f"reason {number}" for number in (1, 2, 5, 6, 7)]
