@@ -37,8 +37,9 @@ class RecordingDoor:
     async def accept_logs(self, request: Any) -> Accepted:
         return self._take(self.logs, [request])
 
-    async def accept_feedback(self, feedback: list[Feedback]) -> Accepted:
-        return self._take(self.feedback, feedback)
+    async def accept_feedback(self, feedback: list[Feedback]) -> list[str]:
+        self._take(self.feedback, feedback)
+        return [report.feedback_id for report in feedback]
 
     def offer_span(self, span: Span) -> bool:
         self.spans.append(span)

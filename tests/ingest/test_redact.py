@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from penstock.ingest.redact import MASKED_CREDENTIAL, SPAN_TEXTS, Redaction
 from penstock.policy_settings import RedactSettings
+from penstock.records.ids import digest, feedback_id
 from penstock.text.email_addresses import EmailAddresses
 from penstock.text.redaction import FAILED, Redactor
 from tests.rows import make_feedback, make_span, trace
@@ -92,6 +93,19 @@ def test_an_idempotency_key_that_names_a_hidden_target_is_hashed_and_another_sta
     assert [bool(re.fullmatch("i_[0-9a-f]{24}", report.idempotency_key)) for report in redacted] == [True, True, False]
     assert redacted[2].idempotency_key == "paid-T-1"
     assert REDACTION.redact_feedback(redacted) == redacted
+
+
+def test_the_id_of_a_report_on_a_hidden_target_tells_nothing_of_it_and_is_the_same_each_time() -> None:
+    digested = digest("outcome.paid", "key", "tax_id", "86095742719")
+    reports = [
+        make_feedback("paid", "key", value, key=name, idempotency_key=key)
+        for name, value, key in (("tax_id", "86095742719", f"webhook:bank:{digested}"), ("ticket", "T-1", "webhook:bank:1"))
+    ]
+    hidden, plain = REDACTION.redact_feedback(reports)
+    assert digested not in hidden.idempotency_key
+    assert hidden.feedback_id == feedback_id(hidden.idempotency_key) != reports[0].feedback_id
+    assert (plain.idempotency_key, plain.feedback_id) == (reports[1].idempotency_key, reports[1].feedback_id)
+    assert REDACTION.redact_feedback(reports) == [hidden, plain] == REDACTION.redact_feedback([hidden, plain])
 
 
 @pytest.mark.parametrize(("name", "value"), [("ticket_id", "123456789"), ("invoice", "86095742719"), ("born_again", "T-1")])

@@ -97,9 +97,8 @@ class FeedbackEndpoint:
                 good.append(as_page_report(feedback) if from_page else feedback)
             except BadInputError as error:
                 rejected.append({"index": index, "error": str(error)})
-        if good:
-            await self._door.accept_feedback(good)
-        answer = {"accepted": len(good), "feedback_ids": [item.feedback_id for item in good], "rejected": rejected}
+        ids = await self._door.accept_feedback(good) if good else []
+        answer = {"accepted": len(good), "feedback_ids": ids, "rejected": rejected}
         return (400 if rejected and not good else 200), answer
 
 

@@ -118,7 +118,8 @@ class ForeignFeedbackEndpoint:
                 raise RefusedError(413, f"{len(items)} reports in one request; send at most {_MAX_REPORTS}.")
             kept, received = read_reports(ecosystem, content, items, self._clock())
             if kept:
-                await self._door.accept_feedback(kept)
+                stored = await self._door.accept_feedback(kept)
+                received = received.stored_as(dict(zip((report.feedback_id for report in kept), stored, strict=True)))
         except PenstockError as error:
             raise _RefusedByError(error, ecosystem) from error
         return ecosystem.answer(received)

@@ -28,8 +28,8 @@ class IngestDoor(Protocol):
     async def accept_logs(self, request: Any) -> Acceptance:
         """Put the log records of an export request on disk."""
 
-    async def accept_feedback(self, feedback: list[Feedback]) -> Any:
-        """Put reports on disk."""
+    async def accept_feedback(self, feedback: list[Feedback]) -> list[str]:
+        """Put reports on disk and give the ids under which they stand, in their order."""
 
     def offer_span(self, span: Span) -> bool:
         """Take a capture without waiting, or count it as lost."""

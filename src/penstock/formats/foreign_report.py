@@ -52,6 +52,11 @@ class Received(Struct, frozen=True, kw_only=True):
     accepted: dict[int, list[str]]  # by place in the request: the ids of the feedback that it became
     rejected: dict[int, str]  # by place: why not
 
+    def stored_as(self, ids: Mapping[str, str]) -> "Received":
+        """The same with the ids under which feedback stands, which may be others where it told of somebody."""
+        accepted = {place: [ids.get(name, name) for name in names] for place, names in self.accepted.items()}
+        return msgspec.structs.replace(self, accepted=accepted)
+
 
 class Ecosystem(Struct, frozen=True, kw_only=True):
     """How one ecosystem sends reports, and what its clients want to hear."""

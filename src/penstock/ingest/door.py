@@ -90,14 +90,19 @@ class Door:
         """Put the records of an ExportLogsServiceRequest on disk."""
         return await self._accept(decode_logs(request, self._clock.known_at()))
 
-    async def accept_feedback(self, feedback: Sequence[Feedback]) -> None:
-        """Put reports on disk; BadInputError where what this door leads to cannot take one of them."""
+    async def accept_feedback(self, feedback: Sequence[Feedback]) -> list[str]:
+        """Put reports on disk and give the ids under which they stand, in their order.
+
+        BadInputError where what this door leads to cannot take one of them.
+        """
         for report in feedback:
             if report.target_kind not in self._feedback_targets:
                 raise BadInputError(self._refusal(report))
-        await self._accept(
-            Decoded(feedback=[msgspec.structs.replace(item, known_at=self._clock.known_at()) for item in feedback])
-        )
+        known = [msgspec.structs.replace(item, known_at=self._clock.known_at()) for item in feedback]
+        redacted, written = self._put_feedback(known)
+        await asyncio.gather(*map(asyncio.wrap_future, written))
+        self._note_accepted(Decoded(feedback=redacted))
+        return [report.feedback_id for report in redacted]
 
     def offer_span(self, span: Span) -> bool:
         """Take a capture without waiting; False where the queue is full and it is lost."""
@@ -185,8 +190,12 @@ class Door:
             written += self._put_spans(restore_spans(decoded.spans[first : first + SPANS_TOGETHER]))
         self._refuse_feedback(decoded)
         if decoded.feedback:
-            written += self._policy.put_feedback(self._redaction.redact_feedback(decoded.feedback), self._spool.put)
+            written += self._put_feedback(decoded.feedback)[1]
         return written
+
+    def _put_feedback(self, feedback: Sequence[Feedback]) -> "tuple[list[Feedback], list[Future[None]]]":
+        redacted = self._redaction.redact_feedback(feedback)
+        return redacted, self._policy.put_feedback(redacted, self._spool.put)
 
     def _refuse_feedback(self, decoded: Decoded) -> None:
         """Reject, among what came with spans, the reports that what this door leads to cannot take."""

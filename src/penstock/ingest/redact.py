@@ -14,6 +14,7 @@ import msgspec
 
 from penstock.ingest.attribute_length import cut_after_redaction
 from penstock.records.feedback import Feedback, TargetKind
+from penstock.records.ids import feedback_id
 from penstock.records.span import Span
 from penstock.text.patterns import SEPARATOR
 from penstock.text.redaction import Redactor
@@ -163,10 +164,11 @@ class Redaction:
         target = draft.changes["target_id"] = self._target(report)
         if report.target_key is not None:
             draft.changes["target_key"] = self.redactor.redact_id(report.target_key, "key")
-        key = report.idempotency_key
-        names_hidden = target != report.target_id and report.target_id in key  # many make it of what the report is about
-        hidden = self.redactor.hash_id if names_hidden else self.redactor.redact_id
-        draft.changes["idempotency_key"] = hidden(key, "idempotency")
+        # Many make the key of what the report is about, maybe as a digest, from which a short target can be guessed.
+        hidden = self.redactor.hash_id if target != report.target_id else self.redactor.redact_id
+        key = draft.changes["idempotency_key"] = hidden(report.idempotency_key, "idempotency")
+        if key != report.idempotency_key:
+            draft.changes["feedback_id"] = feedback_id(key)
         finished: Feedback = draft.finish()
         return finished
 
