@@ -94,21 +94,6 @@ def target_names(feedback: Feedback) -> list[Name]:
     return [Name(feedback.target_kind, feedback.target_key or "", feedback.target_id)]
 
 
-def aliases(row: Named) -> set[str]:
-    """What a report may give as its target to name this interaction otherwise than by its span."""
-    found = {name.value for name in _names(row) if name.kind != TargetKind.SPAN}
-    return found | {_as_uuid(row.trace_id)}
-
-
-def span_names(row: Named) -> set[str]:
-    """What a report may give as its target to name this interaction by its span."""
-    return {f"{row.trace_id}:{row.span_id}", f":{row.span_id}"}
-
-
-def _as_uuid(trace_id: str) -> str:
-    return "-".join((trace_id[:8], trace_id[8:12], trace_id[12:16], trace_id[16:20], trace_id[20:]))
-
-
 def _names(row: Named) -> Iterable[Name]:
     yield Name(TargetKind.SPAN, "", row.interaction_id)
     yield Name(TargetKind.SPAN, "", f":{row.span_id}")

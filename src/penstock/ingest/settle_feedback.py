@@ -9,7 +9,7 @@ that holds the outcome. One writer at a time.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,14 +18,15 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.ingest.feedback_amendment import amend, fold_repeats
-from penstock.ingest.feedback_targets import Directory, Named, aliases, follow_merge, resolve, span_names
+from penstock.ingest.feedback_targets import Directory, Named, follow_merge, resolve
 from penstock.ingest.look_up_targets import look_up_targets, with_successors
 from penstock.ingest.plain_reports import REPORTS, as_reports, settle_plain, split_plain
 from penstock.ingest.settle_outcomes import OutcomeSettling, marks, settle_outcomes
+from penstock.ingest.waiting_reports import reports_to_look_at
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.changes import Changes
 from penstock.lake.lake import Lake
-from penstock.lake.selection import among, ids_of, ids_of_any
+from penstock.lake.selection import among, ids_of
 from penstock.lake.tables import reader
 from penstock.lake.watermarks import Horizon, advancing
 from penstock.records.clock import WriterClock
@@ -71,16 +72,15 @@ def _settle_chunk(
     seen = lake.transaction_version("feedback", INTERACTIONS_WATERMARK)
     moved = lake.changes("interactions", seen, list(Named.__struct_fields__), max_rows)
     plain, others = split_plain(lake, outcomes.with_values(reports.rows))
-    named = from_arrow(Named, moved.rows)
     now = clock.known_at()
-    waiting = _waiting(lake, named, now - expiry)
+    waiting = _waiting(lake, moved.rows, now - expiry)
     # A report that was amended while it waited is the amended one.
     considered = {row.feedback_id: row for row in (*waiting, *_new_reports(lake, others))}
     defined = {key: row for key, row in considered.items() if outcomes.is_defined(row)}
     undefined = [row for key, row in considered.items() if key not in defined]
     directory = look_up_targets(lake, undefined)
     outcome = [after for before in undefined if (after := resolve(before, directory, now, expiry)) is not None]
-    outcome += _moved_with_their_targets(lake, named, now, set(considered), outcomes)
+    outcome += _moved_with_their_targets(lake, moved.rows, now, set(considered), outcomes)
     attributed = outcomes.defined(plain)
     settled = [
         as_reports(lake.to_rows("feedback", outcome)),
@@ -90,7 +90,7 @@ def _settle_chunk(
     rows = pa.concat_tables(settled)
     fresh = marks(lake, outcomes)
     is_all = reports.version == lake.version("feedback")
-    if is_all and not rows.num_rows and not named and not reports.rows.num_rows and not fresh:
+    if is_all and not rows.num_rows and not moved.rows.num_rows and not reports.rows.num_rows and not fresh:
         return None  # our own commits alone are no news: advancing past them would make another
     watermarks = {FEEDBACK_WATERMARK: reports.version, INTERACTIONS_WATERMARK: moved.version, **fresh}
     _append(lake, rows, advancing(lake, "feedback", watermarks))
@@ -141,41 +141,18 @@ def _new_reports(lake: Lake, rows: pa.Table) -> list[Feedback]:
     return [row for key in sorted(arrived) if (row := amended.get(key, arrived[key])) is not None]
 
 
-def _waiting(lake: Lake, named: Iterable[Named], expired_before: datetime) -> list[Feedback]:
+def _waiting(lake: Lake, moved: pa.Table, expired_before: datetime) -> list[Feedback]:
     """Reports that a newly arrived interaction may answer or answer otherwise, and waiting ones whose time is up.
 
     Only these are read, however many wait.
     """
-    named = list(named)
-    traces = {row.trace_id for row in named}
-    revisions = lake.revisions("feedback")
-    pending = revisions.filter(revisions.status == FeedbackStatus.PENDING)
-    # What several interactions answered is clear once these turn out to be the same call.
-    waited = revisions.filter(revisions.status.isin((FeedbackStatus.PENDING, FeedbackStatus.AMBIGUOUS)))
-    on_spans = pending.filter(pending.target_kind == TargetKind.SPAN)  # hexadecimal, and may be given in capitals
-    settled = revisions.filter(revisions.status.isin((FeedbackStatus.PENDING, FeedbackStatus.MATCHED, FeedbackStatus.AMBIGUOUS)))
-    above = settled.filter(
-        revisions.target_kind.isin((TargetKind.TRACE, TargetKind.RUN))
-        | (
-            (revisions.target_kind == TargetKind.SPAN)
-            & (revisions.reason.notnull() | (revisions.status == FeedbackStatus.PENDING))
-        )
-    )
-    answered = [
-        among(waited, "target_id", {alias for row in named for alias in aliases(row)}),
-        among(
-            on_spans.mutate(lowered=on_spans.target_id.lower()), "lowered", {name for row in named for name in span_names(row)}
-        ),
-        among(above.mutate(trace=above.target_id.lower().split(":")[0].replace("-", "")), "trace", traces),
-    ]
-    overdue = pending.filter(pending.known_at <= expired_before)
-    candidates = ids_of_any([*(answered if named else ()), overdue], "feedback_id")
+    candidates = reports_to_look_at(lake, moved, expired_before)
     if candidates.num_rows == 0:
         return []
     current = lake.current("feedback", ids=candidates)
     is_open = current.status.isin((FeedbackStatus.PENDING, FeedbackStatus.MATCHED, FeedbackStatus.AMBIGUOUS))
     rows: list[Feedback] = lake.to_records("feedback", current.filter(is_open))
-    directory = Directory(named)
+    directory, traces = Directory(from_arrow(Named, moved)), {str(trace) for trace in moved.column("trace_id").to_pylist()}
     return [row for row in rows if _is_to_be_looked_at(row, directory, traces, expired_before)]
 
 
@@ -196,10 +173,11 @@ def _trace_of(report: Feedback) -> str | None:
 
 
 def _moved_with_their_targets(
-    lake: Lake, named: Iterable[Named], now: datetime, considered: set[str], outcomes: OutcomeSettling
+    lake: Lake, moved: pa.Table, now: datetime, considered: set[str], outcomes: OutcomeSettling
 ) -> list[Feedback]:
     """Matched reports whose interaction turned out to be the same call as another's."""
-    merged = {row.interaction_id for row in named if row.merged_into}
+    merged_rows = moved.filter(pc.is_valid(moved.column("merged_into")))
+    merged = {str(row) for row in merged_rows.column("interaction_id").to_pylist()}
     if not merged:
         return []
     candidates = ids_of(among(lake.revisions("feedback"), "interaction_id", merged), "feedback_id")
