@@ -6,6 +6,7 @@ import pytest
 
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock, utc_now
+from penstock.worker.precedence import Precedence
 from penstock.worker.refresh import LEASE, Refresher, Stages
 from tests.rows import make_feedback, make_span, trace
 
@@ -76,7 +77,7 @@ def test_settling_goes_on_while_signals_are_being_read(lake, refresher, monkeypa
     arrive(lake)
     begun, settled = threading.Event(), threading.Event()
 
-    def read_slowly(_stages, _lake):
+    def read_slowly(_stages, _lake, _give_way):
         begun.set()
         assert settled.wait(30.0)
 
@@ -88,3 +89,23 @@ def test_settling_goes_on_while_signals_are_being_read(lake, refresher, monkeypa
     settled.set()
     reading.join(30.0)
     assert lake.current("interactions").count().to_pyarrow().as_py() == 1
+
+
+def test_a_turn_frees_a_reading_that_gives_way_and_does_not_wait_itself(lake, refresher, monkeypatch):
+    arrive(lake)
+    begun, gave_way = threading.Event(), []
+
+    def read(_stages, _lake, give_way):
+        begun.set()
+        for _ in range(100):  # waits of seconds each, were nobody in a hurry
+            give_way()
+        gave_way.append(True)
+
+    monkeypatch.setattr(Stages, "read", read)
+    monkeypatch.setattr(Precedence, "is_behind", lambda _: True)
+    reading = threading.Thread(target=refresher.read, daemon=True)
+    reading.start()
+    assert begun.wait(30.0)
+    assert refresher.refresh()
+    reading.join(30.0)
+    assert gave_way == [True, True]

@@ -38,3 +38,15 @@ def test_a_step_under_way_is_ended_before_the_stop():
     assert begun.wait(30.0)
     repeat.stop(30.0)
     assert ended.is_set()
+
+
+def test_what_costs_much_is_done_seldom_and_what_must_keep_up_is_not_held_up():
+    seldom, keeping_up = Repeat("Reading", lambda: None, 2.0), Repeat("Settling", lambda: None, 2.0, rest=0.0)
+    assert [seldom.pause_s(took_s) for took_s in (0.5, 1.0, 30.0)] == [1.5, 1.0, 30.0]
+    assert [keeping_up.pause_s(took_s) for took_s in (0.5, 1.0, 30.0)] == [1.5, 1.0, 0.0]
+
+
+def test_a_step_that_fails_waits_for_the_whole_interval():
+    repeat = Repeat("Settling", lambda: None, 2.0, rest=0.0)
+    repeat.failure = "the lake is away"
+    assert repeat.pause_s(30.0) == 2.0

@@ -8,7 +8,7 @@ it has been quiet for long enough.
 import logging
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -56,14 +56,15 @@ def run_signals(
     max_rows: int | None = MAX_ROWS,
     engine: Engine | None = None,
     as_of: datetime | None = None,
+    give_way: Callable[[], None] = lambda: None,
 ) -> dict[str, int]:
     """Work out every signal that the interactions and feedback new by now call for; gives how many were written, by name.
 
     `exposures` limits what is worked out from behaviour; what was reported is a signal whatever the exposure. `as_of` is now:
-    until when everything is known that there is to know.
+    until when everything is known that there is to know. `give_way` is called before each step, and may wait.
     """
     only = None if exposures is None else tuple(exposures)
-    run = Run(lake, clock, only, list(definitions.values()), engine or LakeEngine(lake), as_of or utc_now())
+    run = Run(lake, clock, only, list(definitions.values()), engine or LakeEngine(lake), as_of or utc_now(), give_way)
     written = run.catch_up(max_rows or sys.maxsize)
     horizon = Horizon(lake, "signals", [INTERACTIONS_WATERMARK, FEEDBACK_WATERMARK])
     while (names := run.read_changes(max_rows)) is not None:
@@ -86,6 +87,7 @@ class Run:
         definitions: Sequence[Definition],
         engine: Engine,
         as_of: datetime,
+        give_way: Callable[[], None],
     ) -> None:
         self._lake = lake
         self._clock = clock
@@ -93,6 +95,7 @@ class Run:
         self._definitions = definitions
         self._engine = engine
         self._as_of = as_of
+        self._give_way = give_way
 
     def catch_up(self, max_rows: int) -> Counter[str]:
         """Run definitions that are new, or changed, over what the others have read."""
@@ -109,6 +112,7 @@ class Run:
 
     def read_changes(self, max_rows: int | None) -> Counter[str] | None:
         """Work out what the next commits of interactions and feedback touch; None where there is nothing new."""
+        self._give_way()
         lake = self._lake
         marks = {name: lake.transaction_version("signals", name) for name in (INTERACTIONS_WATERMARK, FEEDBACK_WATERMARK)}
         interactions = lake.changes("interactions", marks[INTERACTIONS_WATERMARK], INTERACTION_COLUMNS, max_rows)
@@ -173,6 +177,7 @@ class Run:
         begun: tuple[Definition, Iterator[pa.RecordBatch]] | None = None
         for definition in [*definitions, None]:
             before, begun, found = begun, None, None
+            self._give_way()
             if definition is not None:
                 with _left_out_where_broken(definition):
                     begun = definition, self._engine.find(definition, tables)

@@ -67,7 +67,7 @@ def work(
         refresher = Refresher(stores.open_lake, stores.registry, stores.settings, stores.clock, holder)
         interval_s = stores.settings.ingest.settle_interval_s
         repeats = [
-            Repeat("Settling", refresher.settle, interval_s),
+            Repeat("Settling", refresher.settle, interval_s, rest=0.0),
             Repeat("Reading signals", refresher.read, interval_s),
             Repeat("Maintenance", refresher.maintain, MAINTENANCE_INTERVAL_S),
         ]
@@ -86,6 +86,7 @@ def work(
                 on_ready()
                 stopping.wait()
         finally:
+            refresher.hurry()
             for pull in pulls:
                 pull.ask_to_stop()
             for repeat in judging:

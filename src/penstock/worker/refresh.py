@@ -1,14 +1,14 @@
 """Refresh: settle what is new, then compute signals and labels from it; what the worker does all the time.
 
 Only one process may settle: a lease in the registry says which. Within the process settling and reading go on side by side, each
-with its own handle on the lake and one at a time, so that however much there is to be read, an interaction stands seconds after
-its request was acknowledged.
+with its own handle on the lake and one at a time, and reading gives way where settling is behind: however much there is to
+be read, an interaction stands seconds after its request was acknowledged.
 """
 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from penstock.ingest.prices import load_prices
 from penstock.ingest.sampling import Sampling
@@ -26,6 +26,7 @@ from penstock.signals.run import run_signals
 from penstock.text.secret_key import load_key
 from penstock.worker.contract_watch import ContractWatch
 from penstock.worker.label_model import Modelling
+from penstock.worker.precedence import Precedence
 
 LEASE = "settle"
 LEASE_S = 30.0
@@ -44,6 +45,7 @@ class Refresher:
         self._models = Modelling(registry, settings, clock)
         self._contracts = ContractWatch(settings)
         self._holder = holder
+        self._precedence = Precedence()
         self._read_at: float | None = None
 
     def is_fresh(self, max_age_s: float) -> bool:
@@ -51,26 +53,28 @@ class Refresher:
         return self._read_at is not None and time.monotonic() - self._read_at <= max_age_s
 
     def refresh(self) -> bool:
-        """Settle, then read what was settled; False where another process holds the lease."""
-        return self.settle() and self.read()
+        """Settle, then read what was settled without giving way; False where another process holds the lease."""
+        return self.settle() and self.read(at_once=True)
 
     def settle(self) -> bool:
         """Make interactions of spans, and find what feedback is about; False where another process holds the lease."""
         with self._settling.taken() as lake:
             if not self._holds_lease():
                 return False
-            with lake.writing():
+            with lake.writing(), self._precedence.settling():
                 self._stages.settle(lake)
-            self._contracts.look(lake)
         return True
 
-    def read(self) -> bool:
-        """Signals and labels of what was settled when this began; False where another process holds the lease."""
-        with self._reading.taken() as lake:
+    def read(self, *, at_once: bool = False) -> bool:
+        """Signals and labels of what was settled when this began; False where another process holds the lease.
+
+        Gives way to settling, unless it is to be done `at_once`, and then no other reading that is under way does.
+        """
+        with self._precedence.hurried() if at_once else nullcontext(), self._reading.taken() as lake:
             if not self._holds_lease():
                 return False
             with lake.writing():
-                self._stages.read(lake)
+                self._stages.read(lake, self._precedence.give_way)
             self._read_at = time.monotonic()
         return True
 
@@ -79,17 +83,24 @@ class Refresher:
         with self._modelling.taken() as lake:
             if not self._holds_lease():
                 return False
+            self._precedence.give_way()
             with lake.writing():
                 self._models.step(lake)
         return True
 
     def maintain(self) -> bool:
-        """Compact and clean the lake; False where another process holds the lease."""
+        """Compact and clean the lake, and see whether contracts are met; False where another process holds the lease."""
         with self._maintaining.taken() as lake:
             if not self._holds_lease():
                 return False
+            self._precedence.give_way()
             lake.maintain(utc_now(), self._settings.retention)
+            self._contracts.look(lake)
         return True
+
+    def hurry(self) -> None:
+        """Have nothing give way any more: for the end."""
+        self._precedence.hurry()
 
     def release(self) -> None:
         """Let another process settle."""
@@ -135,8 +146,8 @@ class Stages:
         settle_interactions(lake, self._clock, price=self._price, sampling=self._sampling)
         settle_feedback(lake, self._clock, self._settings.ingest.pending_expiry_h, outcomes=self._outcomes)
 
-    def read(self, lake: Lake) -> None:
-        """Bring signals and labels up to what was settled when this began."""
-        run_signals(lake, self._clock, definitions=self._definitions)
+    def read(self, lake: Lake, give_way: Callable[[], None] = lambda: None) -> None:
+        """Bring signals and labels up to what was settled when this began; `give_way` is called before each step."""
+        run_signals(lake, self._clock, definitions=self._definitions, give_way=give_way)
         in_force = [label(definition) for definition in self._definitions.values()]
-        run_labels(lake, self._registry, self._settings.reward, self._clock, definitions=in_force)
+        run_labels(lake, self._registry, self._settings.reward, self._clock, definitions=in_force, give_way=give_way)
