@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy
 import pyarrow as pa
-from benchmarks.signal_accuracy import cast19, realhumaneval, sts2016
-from benchmarks.signal_accuracy.pairs import Pair, area, f1, marked_pairs
+from benchmarks.signal_accuracy import cast19, realhumaneval_pairs, sts2016
+from benchmarks.signal_accuracy.pairs import LIKELY, SURE, Floats, Pair, area, f1, marked_pairs
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
@@ -23,16 +23,14 @@ from penstock.signals.request_pair import FEATURES, Model, read_pairs
 RIDGE = 1.0  # a normal prior of variance 1 on the coefficient of a standardised feature
 SET_WEIGHT = 150.0  # pairs that every set counts for
 FOLDS = 10
-Floats = NDArray[numpy.float64]
 
 
 def tuning_sets(data: Path) -> dict[str, list[Pair]]:
     """The pairs that tuning may see."""
-    judged = realhumaneval.judged(data)
     found = {
         "cast19": cast19.tuning_pairs(data),
         "sts2016": sts2016.questions(data),
-        "realhumaneval": [pair for label in sorted(judged) for pair in judged[label]],
+        "realhumaneval": realhumaneval_pairs.tuning_pairs(data),
     }
     return {name: [pair for pair in pairs if not pair.is_test] for name, pairs in found.items()}
 
@@ -95,14 +93,20 @@ def cross_validated(sets: dict[str, list[Pair]]) -> dict[str, str]:
             known = read(pairs)
             score = numpy.where(known.is_exact, 0.95, model.probability(known))
             scores[name] = numpy.where(folds[name] == fold, score, scores[name])
-    figures = {}
-    for name, pairs in sets.items():
-        truth, score = marked_pairs(pairs), scores[name]
-        figures[name] = (
-            f"{len(pairs)} pairs, F1 {f1(truth.positive, score >= 0.5, truth.weight):.3f}, "
-            f"AUC {area(truth.positive, score, truth.weight):.3f}"
+    return {name: _figures(pairs, scores[name]) for name, pairs in sets.items()}
+
+
+def _figures(pairs: list[Pair], score: Floats) -> str:
+    truth = marked_pairs(pairs)
+    at = []
+    for threshold in (LIKELY, SURE):
+        right = float(truth.weight[truth.positive & (score >= threshold)].sum())
+        precision, recall = right / truth.weight[score >= threshold].sum(), right / truth.weight[truth.positive].sum()
+        at.append(
+            f"from {threshold} precision {precision:.3f}, recall {recall:.3f}, "
+            f"F1 {f1(truth.positive, score >= threshold, truth.weight):.3f}"
         )
-    return figures
+    return f"{len(pairs)} judgements, AUC {area(truth.positive, score, truth.weight):.3f}; {'; '.join(at)}"
 
 
 def main() -> None:

@@ -16,6 +16,8 @@ from penstock.signals.retry import judge_retries
 from penstock.statistics.intervals import wilson_interval
 
 COLUMNS = ("method", "pairs", "positive", "precision", "recall", "F1", "AUC")
+LIKELY = 0.5  # where both are as frequent, it is a retry rather than not
+SURE = 0.7  # from which a labelling function votes
 DRAWS = 1_000
 Floats = NDArray[numpy.float64]
 
@@ -35,12 +37,12 @@ class Pair(Struct, frozen=True, kw_only=True):
 def retry_rows(part: str, pairs: Sequence[Pair], threshold: float | None, limit_s: float | None = None) -> list[tuple[str, ...]]:
     """The signal on the pairs of one part or file, beside rapidfuzz's token_set_ratio with this threshold; none without pairs.
 
-    With a limit, one more line for the signal as it runs: what comes later is not looked at.
+    The signal from both thresholds. With a limit, one more line for it as it runs: what comes later is not looked at.
     """
     if not pairs:
         return []
     truth, score = marked_pairs(pairs), retry_score(pairs)
-    rows = [row("retry", truth, score)]
+    rows = [row("retry", truth, score, LIKELY), row(f"retry from {SURE:.2f}", truth, score, SURE)]
     if limit_s is not None:
         is_soon = numpy.array([pair.apart_s <= limit_s for pair in pairs])
         rows.append(row(f"retry within {limit_s:.0f} s", truth, numpy.where(is_soon, score, 0.0)))
@@ -91,7 +93,7 @@ def marked(positive: Iterable[bool], group: Sequence[object], weight: ArrayLike 
     )
 
 
-def row(method: str, pairs: Marked, score: ArrayLike, threshold: float = 0.5) -> tuple[str, ...]:
+def row(method: str, pairs: Marked, score: ArrayLike, threshold: float = LIKELY) -> tuple[str, ...]:
     """One line of a table with COLUMNS: pairs whose score is at or above the threshold count as found."""
     scores = numpy.asarray(score, dtype=float)
     found = scores >= threshold

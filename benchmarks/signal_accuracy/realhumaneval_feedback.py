@@ -15,7 +15,7 @@ import pyarrow as pa
 from benchmarks.signal_accuracy.chats import labelled_rows, last_request, missing_of, other_chats
 from benchmarks.signal_accuracy.figures import Section, Table, share
 from benchmarks.signal_accuracy.pairs import COLUMNS, Floats, marked, row
-from benchmarks.signal_accuracy.realhumaneval import consecutive
+from benchmarks.signal_accuracy.realhumaneval_pairs import consecutive
 from msgspec import Struct
 
 from penstock.signals.feedback_reading import read_feedback

@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from benchmarks.signal_accuracy import realhumaneval
+from benchmarks.signal_accuracy import realhumaneval_pairs
 from benchmarks.signal_accuracy.fit_retry import fitted, tuning_sets
 
 from penstock.signals.retry import MODEL
@@ -22,15 +22,30 @@ def test_fitting_again_gives_the_coefficients_in_the_source() -> None:
 
 @needs_sets
 def test_the_judged_pairs_are_those_that_the_seed_draws() -> None:
-    assert _drawn(realhumaneval.LABELS) == realhumaneval.draw(DATA)
+    assert _drawn(realhumaneval_pairs.LABELS) == realhumaneval_pairs.draw(DATA)
 
 
 @needs_sets
 def test_the_sealed_pairs_are_those_that_their_seed_draws_of_the_rest() -> None:
-    sealed = realhumaneval.draw_sealed(DATA)
-    assert _drawn(realhumaneval.SEALED) == sealed
+    sealed = realhumaneval_pairs.draw_sealed(DATA)
+    assert _drawn(realhumaneval_pairs.SEALED) == sealed
     assert len(sealed) == 100
-    assert {pair[:2] for pair in sealed}.isdisjoint(pair[:2] for pair in realhumaneval.draw(DATA))
+    assert {pair[:2] for pair in sealed}.isdisjoint(pair[:2] for pair in realhumaneval_pairs.draw(DATA))
+
+
+@needs_sets
+def test_nothing_is_tuned_on_that_shows_a_sealed_pair_or_is_of_a_programmer_for_the_test() -> None:
+    tuning = realhumaneval_pairs.draw_tuning(DATA)
+    assert _drawn(realhumaneval_pairs.TUNING) == tuning
+    hidden = {pair[1] for pair in realhumaneval_pairs.draw_sealed(DATA)}
+    assert hidden.isdisjoint(row for pair in tuning for row in pair[:2])
+    assert [pair for pair in realhumaneval_pairs.tuning_pairs(DATA) if pair.is_test] == []
+
+
+@needs_sets
+def test_a_pair_that_two_readers_judged_counts_once() -> None:
+    once = sum(1.0 / pair[3] for pair in realhumaneval_pairs.draw_tuning(DATA))
+    assert sum(pair.weight for pair in realhumaneval_pairs.tuning_pairs(DATA)) == pytest.approx(once)
 
 
 def _drawn(labels: Path) -> list[tuple[int, int, str, float]]:

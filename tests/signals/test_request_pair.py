@@ -55,6 +55,26 @@ def test_a_model_gives_nothing_to_what_is_not_near() -> None:
     assert model.probability(both).tolist() == [0.0, pytest.approx(1 / (1 + math.exp(-3.0)))]
 
 
+def test_a_few_words_that_lean_on_the_first_are_elliptical_and_a_short_task_is_not() -> None:
+    assert features("split a string by several delimiters", "in python")["elliptical"] == 1.0
+    assert features("how to add up digits", "please write the code for it")["elliptical"] == 1.0
+    assert features("sort a list", "sort a table")["elliptical"] == 0.0
+    assert features("sort a list", "is it stable?")["elliptical"] == 0.0
+    assert features("sort a list", "thanks, list done")["elliptical"] == 0.0
+
+
+def test_a_cue_speaks_without_a_word_in_common_and_letters_in_common_are_nothing() -> None:
+    found = features("add up the digits of a number", "f(-12) should be 1")
+    assert (found["unlike"], found["word_set"], found["expects"]) == (1.0, 0.0, 1.0)
+
+
+def test_a_first_that_corrected_or_brought_an_error_is_in_trouble() -> None:
+    assert features("no, sort the list", "sort the list downwards")["in_trouble"] == 1.0
+    assert features("TypeError: not a list", "sort the list")["in_trouble"] == 1.0
+    assert features("sort the list", "sort the list downwards")["in_trouble"] == 0.0
+    assert not pair("no, sort a list", "book a table for two").is_near[0]
+
+
 def test_order_and_company_change_nothing() -> None:
     rng = numpy.random.default_rng(1)
     words = ["sort", "list", "it", "no", "python", "wrong", "and", "the", "column"]

@@ -1,13 +1,12 @@
 """What a request says, without what any request says."""
 
 import pyarrow as pa
-import pytest
 
-from penstock.signals.request_words import RequestWords, read_requests
+from penstock.signals.request_words import RequestWords, read_words
 
 
 def read(*texts: str | None) -> RequestWords:
-    return read_requests(pa.array(texts, pa.string()))
+    return read_words(pa.array(texts, pa.string()))
 
 
 def shared(one: str, other: str) -> int:
@@ -38,30 +37,9 @@ def test_words_of_other_languages_are_words() -> None:
     assert shared("東京 天気", "天気 大阪") == 1
 
 
-@pytest.mark.parametrize("text", ["no, the other one", "I meant the second", "wait", "what do you mean?", "still wrong"])
-def test_cues_of_correction(text: str) -> None:
-    assert read(text).corrects.tolist() == [True]
-
-
-@pytest.mark.parametrize("text", ["nothing else", "notes of a meeting", "thanks", "knots and ropes"])
-def test_words_that_only_begin_like_a_cue_are_none(text: str) -> None:
-    assert read(text).corrects.tolist() == [False]
-
-
-def test_a_short_statement_complains_a_question_or_a_long_text_does_not() -> None:
-    long = "this does not work " + "word " * 50
-    assert read("this does not work", "why does this not work?", long).complains.tolist() == [True, False, False]
-    assert read("this does not work", "why does this not work?", long).denies.tolist() == [True, True, True]
-
-
-def test_going_on_and_referring_back() -> None:
-    words = read("and in Paris?", "is it treatable?", "what is throat cancer?")
-    assert words.follows.tolist() == [True, False, False]
-    assert words.refers.tolist() == [False, True, False]
-
-
 def test_no_text_is_an_empty_one_and_none_at_all_are_none() -> None:
     assert read(None, " \n ").text.to_pylist() == ["", ""]
+    assert read(None, " \n ", "a b").words.tolist() == [0, 0, 2]
     assert read().content.shape[0] == 0
 
 

@@ -31,6 +31,11 @@ def test_the_same_words_again_are_an_exact_retry_whatever_their_case_and_spacing
         ("translate this letter to French", "that is not what I meant, I want it in French"),
         ("what does it do to the liver?", "what does ibuprofen do to the liver?"),
         ("plan a trip to Rome for three days", "this does not work with children"),
+        ("split a string by several delimiters", "in JavaScript please"),
+        ("write a function that adds up the digits of a number", "total(-12) should be 1"),
+        ("how to add up the digits of a number", "please write the code"),
+        ("write code that walks through the digits of a number", "do it without converting to a string"),
+        ("draft an invitation to the party", "you forgot the address"),
     ],
 )
 def test_a_rephrased_or_corrected_request_is_likely_a_retry(first: str, second: str) -> None:
@@ -46,6 +51,8 @@ def test_a_rephrased_or_corrected_request_is_likely_a_retry(first: str, second: 
         ("what is throat cancer", "is it treatable?"),
         ("how do I sort a list", "thanks, now how do I reverse a string"),
         ("how do I add a column in pandas", "how do I drop a column in pandas"),
+        ("write a function that adds up the digits of a number", "great, that works"),
+        ("no, cancel the flight to Boston", "book a table for two"),
     ],
 )
 def test_a_follow_up_that_shares_most_words_is_no_retry(first: str, second: str) -> None:

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.signals.feedback_cues import CUES, Code
-from penstock.signals.request_words import continues
+from penstock.signals.request_cues import continues
 
 LONGEST_PROSE = 400  # characters: feedback stands at the beginning of a message, or is all of it
 SAYS_MORE_WORDS = 9  # a complaint with so many words, or with code, says what is wrong

@@ -17,7 +17,7 @@ from penstock.records.signal import SignalKind
 from penstock.signals.definition import SESSION_QUIET_S, BatchDefinition, ExpressionDefinition, Tables
 from penstock.signals.next_turn import LEAST_GAP_S, OF_NEXT, TOOL_CALLS, next_by, requests
 from penstock.signals.reports import findings_of, regenerate_reports
-from penstock.signals.request_words import continues
+from penstock.signals.request_cues import continues
 
 _NEXT = (*OF_NEXT, "input_tokens", "response_model")
 

@@ -1,7 +1,7 @@
-"""What a request says, by column: its words without those that any request has, and the cues by which people correct or go on.
+"""What a request is about, by column: its words, without those that any request has.
 
 Words are compared by what is left without endings, so that `sorting lists` and `sort a list` are the same. English; in other
-languages nothing is known of endings and cues, and all words count.
+languages nothing is known of endings, and all words count.
 """
 
 from typing import Any
@@ -22,26 +22,6 @@ _EMPTY_WORDS = (
     " any t tell there's use using want way what's whats write"
 )
 
-# The one before was wrong, misunderstood or not enough.
-_CORRECTION = (
-    r"^\W*(?:no|nope|not|wrong|incorrect|actually|instead|try again|again|sorry|wait|still)\b"
-    r"|\b(?:i meant?|i said|i asked|i wanted|i want (?:it|this|to do it)|not what i|try again|once more|what do you mean)\b"
-)
-# Something does not work. A short statement says it of the answer; a question, or a long text, of something else.
-_DENIAL = (
-    r"\b(?:this|that|it|your|which|still|code|answer)\b.{0,30}"
-    r"\b(?:doesn.?t|does not|didn.?t|did not|don.?t|do not|isn.?t|is not|not|never|still|wrong|incorrect)\b"
-    r"|\b(?:wrong|incorrect|not (?:correct|good|help|work))\b"
-)
-_MOST_COMPLAINT_WORDS = 40
-_QUESTION = r"^\W*(?:how|what|why|when|where|who|which|is|are|does|do|did|can|could|will|would|should|has|have|was|were|if)\b"
-_FOLLOW_UP = r"^\W*(?:and|also|what about|how about|then|but|okay|ok|thanks|thank you|great|next|now)\b"
-# Said twice, what goes on is no retry; the whole of a request.
-_CONTINUATION = (
-    r"^\W*(?:(?:please|ok|okay|yes|and|now)\W+)?(?:go on|continue|keep going|carry on|proceed|go ahead|more|next(?: one| page"
-    r"| step| question)?|another(?: one)?|yes|yeah|yep|ok|okay|thanks|thank you)(?:\W+please)?\W*$"
-)
-_REFERENCE = r"\b(?:it|its|they|them|their|this|that|these|those|he|she|his|her|above|one|ones|there)\b"
 # Endings, one after the other, as in Porter's stemmer cut short; last, of a doubled letter at the end one is left.
 _ENDINGS = (
     (r"(\w{2})ies$", r"\1y"), (r"(\w{2}[^s\W])s$", r"\1"), (r"(\w{3})(?:ing|ed)$", r"\1"), (r"(\w{2})e$", r"\1"),
@@ -50,50 +30,24 @@ _ENDINGS = (
 )  # fmt: skip
 _MOST_CHARACTERS = 4_000
 
-Flags = NDArray[numpy.bool_]
-
 
 class RequestWords(Struct, frozen=True, kw_only=True):
     """Requests in the order given."""
 
     text: "pa.Array[Any]"  # in lower case, single spaces, cut to _MOST_CHARACTERS
+    words: NDArray[numpy.int64]  # how many words of any kind
     content: csr_matrix  # requests by words: 1 where the request has the word and the word is not empty
-    corrects: Flags  # says that the one before was misunderstood
-    denies: Flags  # says of something that it is not so
-    complains: Flags  # says so of the answer, as it seems
-    follows: Flags  # opens as one that goes on from the answer
-    refers: Flags  # has a word that stands for something said before
-    continues: Flags  # only says that it is to go on
 
 
-def read_requests(texts: "pa.Array[Any]") -> RequestWords:
-    """The words and cues of these texts; NULL is read as an empty one."""
+def read_words(texts: "pa.Array[Any]") -> RequestWords:
+    """The words of these texts; NULL is read as an empty one."""
     compute: Any = pc
     cut = compute.utf8_slice_codeunits(compute.fill_null(texts, ""), 0, _MOST_CHARACTERS)
     tokens = compute.utf8_split_whitespace(compute.utf8_trim_whitespace(compute.utf8_lower(cut)))
     text = compute.binary_join(tokens, " ")
-    words = numpy.asarray(pc.list_value_length(tokens))
-    denies = _matches(text, _DENIAL)
-    return RequestWords(
-        text=text,
-        content=_content(tokens),
-        corrects=_matches(text, _CORRECTION),
-        denies=denies,
-        complains=denies & (words < _MOST_COMPLAINT_WORDS) & ~_matches(text, _QUESTION),
-        follows=_matches(text, _FOLLOW_UP),
-        refers=_matches(text, _REFERENCE),
-        continues=continues(text),
-    )
-
-
-def continues(text: "pa.Array[Any]") -> Flags:
-    """Which texts, in small letters, only say that it is to go on: said twice they ask for no second answer."""
-    return _matches(text, _CONTINUATION)
-
-
-def _matches(text: "pa.Array[Any]", pattern: str) -> Flags:
-    found: Any = pc.match_substring_regex(text, pattern)
-    return numpy.asarray(found, dtype=bool)
+    # Of an empty text the split has one empty token.
+    words = numpy.asarray(pc.list_value_length(tokens)) * numpy.asarray(pc.not_equal(text, pa.scalar("")))
+    return RequestWords(text=text, words=words.astype(numpy.int64), content=_content(tokens))
 
 
 def _content(tokens: Any) -> csr_matrix:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from penstock.signals.request_words import read_requests
+from penstock.signals.request_words import read_words
 
 LEAST_SHARED = 2
 LEAST_SHARE = 1 / 3
@@ -33,7 +33,7 @@ def topics_of(earlier: Sequence["pa.Array[Any]"], request: "pa.Array[Any]") -> T
     rows = len(request)
     asked: NDArray[numpy.int64] = numpy.flatnonzero(numpy.asarray(request.is_valid()))
     place = pa.array(asked, pa.int64())
-    content = read_requests(pa.concat_arrays([column.take(place).cast(pa.string()) for column in (request, *earlier)])).content
+    content = read_words(pa.concat_arrays([column.take(place).cast(pa.string()) for column in (request, *earlier)])).content
     new, *before = (content[at * len(asked) : (at + 1) * len(asked)] for at in range(len(earlier) + 1))
     words, known = _count(new), sum(before[1:], before[0])
     known.data[:] = 1
