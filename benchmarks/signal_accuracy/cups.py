@@ -133,7 +133,8 @@ def findings_of(definition: Definition, events: list[dict[str, Any]]) -> list[di
     engine = ibis.duckdb.connect()
     engine.con.execute("SET TimeZone = 'UTC'")
     over = datetime(2030, 1, 1, tzinfo=UTC)
-    tables = Tables(reports=ibis.memtable(reports), interactions=ibis.memtable(interactions), as_of=ibis.literal(over))
+    shown = ibis.memtable(interactions)
+    tables = Tables(reports=ibis.memtable(reports), interactions=shown, whole_interactions=shown, as_of=ibis.literal(over))
     candidates = engine.to_pyarrow(definition.candidates(tables))
     found = [definition.find(batch).to_pylist(maps_as_pydicts="strict") for batch in candidates.to_batches()]
     return [row for rows in found for row in rows]

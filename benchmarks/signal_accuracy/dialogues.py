@@ -93,7 +93,8 @@ def predict_completion(dialogues: list[Dialogue]) -> Predicted:
     offered = _tools_of(dialogues)
     rows = [row for dialogue in dialogues for row in interactions_of(dialogue, offered)]
     table = ibis.memtable(to_arrow(TABLES["interactions"], rows))
-    tables = Tables(reports=table, interactions=table, as_of=ibis.literal(START + timedelta(days=30)))
+    over = ibis.literal(START + timedelta(days=30))
+    tables = Tables(reports=table, interactions=table, whole_interactions=table, as_of=over)
     engine = ibis.duckdb.connect()
     engine.con.execute("SET TimeZone = 'UTC'")
     candidates = engine.to_pyarrow(PREDICTED_COMPLETION.candidates(tables))
