@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 import duckdb
+import ibis.expr.types as ir
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -56,11 +57,15 @@ def standing_signals(lake: Lake, definitions: Iterable[Definition], targets: pa.
     candidates = lake.ids_with("signals", "target_id", targets, dates=days)
     if candidates.num_rows == 0:
         return NO_SIGNALS
-    current = lake.current("signals", ids=candidates, dates=days)
-    by_these = current.filter(current.definition.isin([label(definition) for definition in definitions]))
-    rows: pa.Table = by_these.drop("date").to_pyarrow()
-    about = rows.filter(pc.is_in(rows.column("target_id"), targets.column("id").combine_chunks()))
+    rows = lake.select(_undated, "signals", candidates, dates=days, indexed=True)
+    labels = pa.array([label(definition) for definition in definitions], pa.string())
+    by_these = rows.filter(pc.is_in(rows.column("definition"), labels))
+    about = by_these.filter(pc.is_in(by_these.column("target_id"), targets.column("id").combine_chunks()))
     return about.select(NO_SIGNALS.schema.names).cast(NO_SIGNALS.schema)
+
+
+def _undated(signals: ir.Table) -> ir.Table:
+    return signals.drop("date")
 
 
 def amend(found: pa.Table, standing: pa.Table, known_at: datetime) -> pa.Table:

@@ -21,6 +21,7 @@ from penstock.signals.definition import RAW_MESSAGES, Definition, Tables, label
 from penstock.signals.scope import Scope
 
 BATCH_ROWS = 10_000
+_JUDGES = 2  # definitions that are judged at the same time: most of it is done outside the interpreter
 KEPT_WHOLE = 50_000  # so few turns are worth holding with their messages, which few definitions read
 
 
@@ -57,7 +58,7 @@ class LakeEngine:
 
     def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._judging = ThreadPoolExecutor(1, "penstock-signals")
+        self._judging = ThreadPoolExecutor(_JUDGES, "penstock-signals")
         self._kept: dict[str, ir.Table] = {}
 
     def current(self, table: str, ids: pa.Table, days: tuple[date, date] | None = None) -> ir.Table:

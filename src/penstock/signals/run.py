@@ -7,7 +7,7 @@ it has been quiet for long enough.
 
 import logging
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -44,6 +44,7 @@ MAX_ROWS = 250_000
 
 logger = logging.getLogger(__name__)
 
+_BEGUN_AHEAD = 2  # definitions whose candidates are selected while an earlier one is judged
 _MOST_QUIET_S = 6 * 3600  # of sessions that have gone quiet, so much at a time
 
 
@@ -173,19 +174,26 @@ class Run:
         return pa.concat_tables(found), pa.concat_tables(standing)
 
     def _find_all(self, definitions: Sequence[Definition], tables: Tables) -> Iterator[tuple[Definition, list[pa.RecordBatch]]]:
-        """What each finds, once the next one is begun; those that do not run are left out."""
-        begun: tuple[Definition, Iterator[pa.RecordBatch]] | None = None
-        for definition in [*definitions, None]:
-            before, begun, found = begun, None, None
+        """What each finds, in their order, once the next ones are begun; those that do not run are left out."""
+        begun: deque[tuple[Definition, Iterator[pa.RecordBatch]]] = deque()
+        for definition in definitions:
             self._give_way()
-            if definition is not None:
-                with _left_out_where_broken(definition):
-                    begun = definition, self._engine.find(definition, tables)
-            if before is not None:
-                with _left_out_where_broken(before[0]):
-                    found = before[0], list(before[1])
-            if found is not None:
-                yield found
+            with _left_out_where_broken(definition):
+                begun.append((definition, self._engine.find(definition, tables)))
+            if len(begun) > _BEGUN_AHEAD:
+                yield from _what_is_found(*begun.popleft())
+        for one in begun:
+            yield from _what_is_found(*one)
+
+
+def _what_is_found(
+    definition: Definition, batches: Iterator[pa.RecordBatch]
+) -> Iterator[tuple[Definition, list[pa.RecordBatch]]]:
+    found: list[pa.RecordBatch] | None = None
+    with _left_out_where_broken(definition):
+        found = list(batches)
+    if found is not None:
+        yield definition, found
 
 
 @contextmanager

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.lake.lake import Lake
-from penstock.lake.selection import distinct_ids, ids_of
+from penstock.lake.selection import distinct_ids
 from penstock.records.feedback import SETTLED, FeedbackStatus
 from penstock.signals.definition import SESSION_QUIET_S
 from penstock.signals.reports import acceptance_reports
@@ -132,12 +133,22 @@ def _open_offers(lake: Lake, reports: pa.Table) -> pa.Table:
     """The interactions that were offered, by these reports, and have no verdict."""
     offered = pa.table({"interaction_id": pa.array([], pa.string())})
     if reports.num_rows:
-        feedback = lake.current("feedback", ids=reports)
-        told = feedback.filter(feedback.status == FeedbackStatus.MATCHED, feedback.interaction_id.notnull())
-        fates = acceptance_reports(told.mutate(target_id=told.interaction_id))
-        offered = ids_of(fates.filter(fates.state == "offered"), "interaction_id")
-    found: pa.Table = lake.current("interactions", ids=offered).select(*INTERACTION_COLUMNS).to_pyarrow()
-    return found
+        offered = lake.select(_offered, "feedback", reports, indexed=True)
+    return lake.select(_as_changes, "interactions", offered, indexed=True)
+
+
+def _offered(feedback: ir.Table) -> ir.Table:
+    told = feedback.filter(feedback.status == FeedbackStatus.MATCHED, feedback.interaction_id.notnull())
+    fates = acceptance_reports(told.mutate(target_id=told.interaction_id))
+    return fates.filter(fates.state == "offered").select("interaction_id").distinct()
+
+
+def _as_changes(interactions: ir.Table) -> ir.Table:
+    return interactions.select(*INTERACTION_COLUMNS)
+
+
+def _of_whole_sessions(feedback: ir.Table) -> ir.Table:
+    return feedback.filter(feedback.interaction_id.isnull()).select("feedback_id").distinct()
 
 
 def _come_late(interactions: pa.Table, as_of: datetime | None) -> bool:
@@ -154,8 +165,7 @@ def _reports_on(lake: Lake, reported: pa.Table) -> tuple[pa.Table, pa.Table]:
         none = pa.table({"feedback_id": pa.array([], pa.string())})
         return none, none
     on_interactions = lake.ids_with("feedback", "interaction_id", reported)
-    on_sessions = lake.rows_with("feedback", "session_id", reported)
-    whole_sessions = ids_of(on_sessions.filter(on_sessions.interaction_id.isnull()), "feedback_id")
+    whole_sessions = lake.select_with(_of_whole_sessions, "feedback", "session_id", reported)
     shared = lake.ids_with_key("feedback", "attribution", reported)
     reports = distinct_ids(on_interactions.column(0), whole_sessions.column(0), shared.column(0))
     return reports.rename_columns(["feedback_id"]), shared

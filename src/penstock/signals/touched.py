@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import duckdb
+import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
@@ -154,8 +155,7 @@ class _Search:
         if sessions.num_rows == 0:
             return []
         days = ((self._first - LONGEST_SESSION).date(), (self._last + LONGEST_SESSION).date())
-        rows = self._lake.rows_with("interactions", "session_id", sessions, dates=days)
-        extent = rows.aggregate(first=rows.started_at.min(), last=rows.started_at.max()).to_pyarrow().to_pylist()[0]
+        extent = self._lake.select_with(_extent, "interactions", "session_id", sessions, dates=days).to_pylist()[0]
         return [at for at in extent.values() if at is not None]
 
     def _turns_of(self, sessions: pa.Table, users: pa.Table) -> pa.Table:
@@ -170,13 +170,22 @@ class _Search:
         ]
         if not found:
             return _NO_TURNS.append_column("is_request", pa.array([], pa.bool_()))
-        rows = self._lake.current("interactions", ids=distinct_ids(*found), dates=self.days)
-        rows = rows.filter(rows.started_at.between(*self._span))
-        is_thin = ~rows.content_sampled.fill_null(True)  # its words were sampled out, but it was a turn
-        turns: pa.Table = rows.select(*_COLUMNS, is_request=rows.prompt_text.notnull() | is_thin).to_pyarrow()
+        turns = self._lake.select(_without_words, "interactions", distinct_ids(*found), dates=self.days)
+        first, last = (pa.scalar(at, pa.timestamp("us", "UTC")) for at in self._span)
+        started_at: Any = turns.column("started_at")
+        turns = turns.filter(pc.and_(pc.greater_equal(started_at, first), pc.less_equal(started_at, last)))
         is_seed = pc.is_in(turns.column("interaction_id"), self._seeds.column("interaction_id").combine_chunks())
         at = turns.schema.get_field_index("is_request")
         return turns.set_column(at, "is_request", pc.or_(turns.column("is_request"), is_seed))
+
+
+def _without_words(interactions: ir.Table) -> ir.Table:
+    is_thin = ~interactions.content_sampled.fill_null(True)  # its words were sampled out, but it was a turn
+    return interactions.select(*_COLUMNS, is_request=interactions.prompt_text.notnull() | is_thin)
+
+
+def _extent(interactions: ir.Table) -> ir.Table:
+    return interactions.aggregate(first=interactions.started_at.min(), last=interactions.started_at.max())
 
 
 def _column(rows: pa.Table, name: str) -> pa.Table:
