@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from examples.card_testing.attackers import APPEAR
 from examples.card_testing.chart import TITLES, draw_chart
-from examples.card_testing.figures import FIGURES_FILE, Mean, figures_query, mean_of, read_figures, summary
+from examples.card_testing.epochs import epochs_of, figures_by_epoch
+from examples.card_testing.figures import FIGURES_FILE, Mean, figures_query, mean_of, means, read_figures, summary
 from examples.card_testing.running import run_all
 from examples.card_testing.stream import ARMS, Arm, ArmResult, Scenario
 from rich.console import Console
@@ -33,7 +35,7 @@ def main(arguments: list[str]) -> int:
     scenarios = [Scenario(seed=asked.seed + number, days=asked.days) for number in range(asked.seeds)]
     started = time.monotonic()
     results = run_all(scenarios, folder, asked.processes)
-    arms = {arm: summarise(arm, results) for arm in ARMS}
+    arms = {arm: summarise(arm, results, scenarios[0]) for arm in ARMS}
     (folder / FIGURES_FILE).write_text(figures_query(), encoding="utf-8")
     (folder / CHART_FILE).write_text(chart(arms, scenarios), encoding="utf-8")
     result = {"arms": list(arms.values()), "chart": str(folder / CHART_FILE), "seconds": round(time.monotonic() - started, 1)}
@@ -60,10 +62,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return asked
 
 
-def summarise(arm: Arm, results: list[ArmResult]) -> dict[str, Any]:
+def summarise(arm: Arm, results: list[ArmResult], scenario: Scenario) -> dict[str, Any]:
     """One arm over its seeds, its figures read from its lakes."""
     own = [one for one in results if one.arm == arm]
-    return summary(own, [read_figures(Path(one.home)) for one in own])
+    figures = [read_figures(Path(one.home)) for one in own]
+    epochs = [msgspec.to_builtins(one) for one in figures_by_epoch(figures, epochs_of(scenario))]
+    return {**summary(own, figures), "epochs": epochs}
 
 
 def chart(arms: dict[Arm, dict[str, Any]], scenarios: list[Scenario]) -> str:
@@ -75,6 +79,7 @@ def chart(arms: dict[Arm, dict[str, Any]], scenarios: list[Scenario]) -> str:
         name: [Mean(value=each["mean"], low=each["low"], high=each["high"]) for each in arm["detection"]]
         for name, arm in arms.items()
     }
+    lines["first"] = means(arms["oracle"]["by_first_by_seed"])  # the same in every arm, since the stream is
     changes = [day for day in APPEAR if days[0] <= day <= days[-1]]
     return draw_chart(lines, days, changes, one.false_positive_rate, len(scenarios))
 
@@ -95,6 +100,7 @@ def show(result: dict[str, Any], arms: dict[Arm, dict[str, Any]], scenario: Scen
         cells = [cell for arm in ARMS for cell in (_share(arms[arm]["detection"][turn]), _gate(arms[arm]["states"], turn))]
         table.add_row(str(turn), str(day), *cells)
     console.print(table)
+    console.print(_epoch_table(arms))
     for arm in ARMS:
         last = mean_of([sum(one[-3:]) / len(one[-3:]) for one in arms[arm]["by_seed"]])
         found = arms[arm]
@@ -110,6 +116,22 @@ def show(result: dict[str, Any], arms: dict[Arm, dict[str, Any]], scenario: Scen
     home = shlex.quote(hours["homes"][0])
     penstock = shlex.quote(str(Path(sys.executable).with_name("penstock")))
     print(f"  {penstock} sql --home {home} - < {shlex.quote(str(Path(result['chart']).with_name(FIGURES_FILE)))}")
+
+
+def _epoch_table(arms: dict[Arm, dict[str, Any]]) -> Table:
+    """Each epoch's first turn and its later ones, of all attempts and of the newest pattern alone."""
+    table = Table(title="By epoch: the turn that meets a new pattern / the later ones; the newest pattern alone in brackets")
+    table.add_column("new from day", justify="right")
+    for arm in ARMS:
+        table.add_column(TITLES[arm], justify="right")
+    for number, epoch in enumerate(arms["oracle"]["epochs"]):
+        table.add_row(f"{epoch['day']:g}", *(_epoch(arms[arm]["epochs"][number]) for arm in ARMS))
+    return table
+
+
+def _epoch(one: dict[str, Any]) -> str:
+    pairs = ((one["first_turn"], one["newest_at_first"]), (one["later_turns"], one["newest_later"]))
+    return " / ".join(f"{whole['value']:.1%} ({newest['value']:.0%})" for whole, newest in pairs if whole is not None)
 
 
 def _share(one: dict[str, Any]) -> str:

@@ -1,7 +1,9 @@
-"""Attackers of both forms, who disguise one thing after the other, and move on when they are blocked.
+"""Attackers of both forms, who disguise one thing after the other, and move on before they are found.
 
 *Verification* tries cards that were stolen somewhere, of many issuers, each once. *Enumeration* guesses numbers within a range
-of one issuer. A pattern is a form and a set of disguises; every few days a new one appears, others stay in use for a while.
+of one issuer. A pattern is a form and a set of disguises; every few days a new one appears, and others stay in use beside it.
+Everything comes from the seed and the time alone, never from what was blocked: each arm meets the very same attempts, and
+detecting more does not change what is left to be detected.
 """
 
 from dataclasses import dataclass, field, replace
@@ -41,9 +43,10 @@ PATTERNS = (
     Pattern(ENUMERATION, devices=6, networks=0, hourly=25.0, amount="typical", human_pace=True, own_client=False, foreign=0.2),
     Pattern(VERIFICATION, devices=0, networks=0, hourly=20.0, amount="typical", old_accounts=True, foreign=0.2),
 )
-APPEAR = (0.0, 0.0, 4.0, 4.0, 6.0, 9.0, 12.0, 15.0, 18.0)  # days; the first two are those that the first model knows
-FADES = 0.8  # how much less a pattern is used for each one that is newer
-REACTS_FROM = 0.5  # share of a campaign's attempts that is blocked, from which on its attacker does something about it
+APPEAR = (0.0, 0.0, 4.0, 4.0, 8.0, 12.0, 16.0, 20.0, 24.0)  # days; the first two are those that the first model knows
+NEWEST = 0.5  # share of campaigns begun that use what appeared last, at all times; older patterns share the rest
+FADES = 0.8  # how much less an older pattern is used for each one that is newer
+MOVES_ON = 0.25  # chance that a campaign goes to another merchant, slower and with other devices, every six hours
 
 
 @dataclass(frozen=True)
@@ -75,30 +78,23 @@ class Attackers:
 
     def step(self, start: float, length: float) -> Transactions | None:
         """What they try in a stretch of time."""
-        self.campaigns = [one for one in self.campaigns if one.ends > start]
+        self.campaigns = [self._move_on(one) for one in self.campaigns if one.ends > start]
         while sum(one.hourly for one in self.campaigns) < self.daily / 24:
             self.campaigns.append(self._begin(start))
         tried = [self._attempts(one, start, length) for one in self.campaigns]
         found = [one for one in tried if len(one)]
         return join(found) if found else None
 
-    def react(self, tried: Transactions, blocked: "numpy.ndarray[tuple[int], numpy.dtype[numpy.bool_]]") -> None:
-        """Those who were mostly blocked give up, or move on to another merchant, slower and with other devices."""
-        kept: list[Campaign] = []
-        for one in self.campaigns:
-            own = tried.campaign == one.number
-            if not own.any() or blocked[own].mean() < REACTS_FROM:
-                kept.append(one)
-            elif self._draw.random() < 0.5:
-                merchant = self._merchant(PATTERNS[one.pattern])
-                things = fresh(self.world.seed, 6, one.number, one.moves + 1)
-                kept.append(replace(one, merchant=merchant, hourly=one.hourly * 0.7, things=things, moves=one.moves + 1))
-        self.campaigns = kept
+    def _move_on(self, one: Campaign) -> Campaign:
+        """The same attack elsewhere, or where it was."""
+        if self._draw.random() >= MOVES_ON:
+            return one
+        things = fresh(self.world.seed, 6, one.number, one.moves + 1)
+        merchant = self._merchant(PATTERNS[one.pattern])
+        return replace(one, merchant=merchant, hourly=one.hourly * 0.7, things=things, moves=one.moves + 1)
 
     def _begin(self, start: float) -> Campaign:
-        there = numpy.nonzero(numpy.array(APPEAR) * DAY <= start)[0]
-        share = FADES ** (there[-1] - there)
-        pattern = int(self._draw.choice(there, p=share / share.sum()))
+        pattern = int(self._draw.choice(len(PATTERNS), p=shares_of_patterns(start)))
         self.begun += 1
         return Campaign(
             number=self.begun,
@@ -152,4 +148,21 @@ class Attackers:
         return numpy.round(self.world.typical[merchant] * numpy.exp(draw.normal(0, 0.5, number)), 2)
 
 
-__all__ = ["HONEST", "PATTERNS", "Attackers", "Campaign", "Pattern"]
+def patterns_appeared(at: float) -> list[tuple[int, ...]]:
+    """The patterns there are at a time, those that appeared together in one tuple, the newest last."""
+    days = sorted({day for day in APPEAR if day * DAY <= at})
+    return [tuple(number for number, day in enumerate(APPEAR) if day == each) for each in days]
+
+
+def shares_of_patterns(at: float) -> Floats:
+    """Which share of the campaigns begun at a time uses each pattern: NEWEST for what appeared last, the rest for the others."""
+    *before, newest = patterns_appeared(at)
+    share = numpy.zeros(len(PATTERNS))
+    for generation in before:
+        share[list(generation)] = FADES ** (newest[-1] - numpy.array(generation))
+    share *= (1 - NEWEST) / max(share.sum(), 1e-9)
+    share[list(newest)] = NEWEST / len(newest)
+    return numpy.asarray(share / share.sum())
+
+
+__all__ = ["HONEST", "PATTERNS", "Attackers", "Campaign", "Pattern", "patterns_appeared", "shares_of_patterns"]

@@ -7,9 +7,9 @@ from examples.card_testing.figures import Mean
 
 WIDTH, HEIGHT = 860, 470
 LEFT, RIGHT, TOP, BOTTOM = 64, 150, 56, 64
-COLOURS = {"week": "#b3541e", "hours": "#1f5fa8", "oracle": "#3d7a3a"}
-TITLES = {"week": "labels after a week", "hours": "weak labels after hours", "oracle": "oracle"}
-DASHES = {"week": "2 4", "hours": "", "oracle": "8 4"}
+COLOURS = {"week": "#b3541e", "hours": "#1f5fa8", "oracle": "#3d7a3a", "first": "#888888"}
+TITLES = {"week": "labels after a week", "hours": "weak labels after hours", "oracle": "oracle", "first": "first model kept"}
+DASHES = {"week": "2 4", "hours": "", "oracle": "8 4", "first": "1 3"}
 
 
 def draw_chart(arms: dict[str, Sequence[Mean]], days: Sequence[float], changes: Sequence[float], rate: float, seeds: int) -> str:

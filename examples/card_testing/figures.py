@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.resources import files
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ class TurnFigures(Struct, frozen=True, kw_only=True):
     frauds: int
     honest: int
     detected: float
+    detected_of_newest: float  # of the attempts whose pattern was the newest; NaN where there were none
+    detected_by_first: float  # of all attempts, had the first checkpoint never been replaced
     false_positives: float
 
 
@@ -45,17 +48,22 @@ def read_figures(home: Path) -> list[TurnFigures]:
     connection = penstock.lake.sql_connection()
     rows = connection.select(figures_query()).to_pylist()
     connection.close()
-    return [TurnFigures(**{name: row[name] for name in TurnFigures.__struct_fields__}) for row in rows]
+    return [
+        TurnFigures(**{name: nan if row[name] is None else row[name] for name in TurnFigures.__struct_fields__}) for row in rows
+    ]
 
 
-def means(figures: Sequence[Sequence[TurnFigures]]) -> list[Mean]:
+def means(by_seed: Sequence[Sequence[float]]) -> list[Mean]:
     """Turn by turn over the seeds of one arm."""
-    return [mean_of([one[turn].detected for one in figures]) for turn in range(min(len(one) for one in figures))]
+    return [mean_of([one[turn] for one in by_seed]) for turn in range(min(len(one) for one in by_seed))]
 
 
 def mean_of(values: Sequence[float]) -> Mean:
-    """The mean of some seeds; its interval stays within 0 and 1."""
+    """The mean of those seeds of which something is known; its interval stays within 0 and 1."""
     given = numpy.asarray(values, dtype=float)
+    given = given[~numpy.isnan(given)]
+    if len(given) == 0:
+        return Mean(value=nan, low=None, high=None)
     value, number = float(given.mean()), len(given)
     if number < 2:
         return Mean(value=value, low=None, high=None)
@@ -65,13 +73,17 @@ def mean_of(values: Sequence[float]) -> Mean:
 
 def summary(results: Sequence[ArmResult], figures: Sequence[Sequence[TurnFigures]]) -> dict[str, Any]:
     """One arm over its seeds, as --json has it."""
-    averaged = means(figures)
+    averaged = means([[one.detected for one in each] for each in figures])
     return {
         "arm": results[0].arm,
         "seeds": [one.seed for one in results],
         "homes": [one.home for one in results],
         "detection": [{"turn": turn, "mean": one.value, "low": one.low, "high": one.high} for turn, one in enumerate(averaged)],
         "by_seed": [[one.detected for one in each] for each in figures],
+        "of_newest_by_seed": [
+            [None if isnan(one.detected_of_newest) else one.detected_of_newest for one in each] for each in figures
+        ],
+        "by_first_by_seed": [[one.detected_by_first for one in each] for each in figures],
         "released": [sum(turn.state == "released" for turn in one.turns) for one in results],
         "states": [[turn.state for turn in one.turns] for one in results],
         "reasons": [[turn.reason for turn in one.turns] for one in results],

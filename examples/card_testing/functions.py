@@ -30,6 +30,7 @@ class Function(Struct, frozen=True, kw_only=True):
     least: int = 1  # different cards
     most: int | None = None
     least_share: float = 0.0  # of all transactions around it that have the same in common
+    anyway: str = "false"  # SQL: rows among those of `where` that it votes on whatever stands around them
 
     @property
     def definition(self) -> str:
@@ -62,12 +63,35 @@ FUNCTIONS = (
         least=5,
         least_share=0.3,
     ),
+    Function(
+        name="declined_of_one_range",
+        vote=FRAUD,
+        where="account_age < 3 OR times_seen = 1",
+        counted="issuer = 'declined'",
+        together=("card_range", "merchant"),
+        hours=12,
+        least=3,
+        least_share=0.4,
+    ),
+    Function(
+        name="declined_with_one_client",
+        vote=FRAUD,
+        where="times_seen = 1",
+        counted="issuer = 'declined' OR alerted",
+        together=("client", "merchant"),
+        hours=6,
+        least=3,
+        least_share=0.4,
+    ),
     Function(name="issuer_alert", vote=FRAUD, where="alerted"),
     Function(
         name="quiet",
         vote=HONEST,
         where="hours_old >= 12 AND NOT alerted AND cards_on_device <= 3",
-        counted="issuer = 'declined'",
+        # Guessed and stolen cards are tried once. Without those who come back, nothing near an attack would be called honest, and
+        # false positives would be counted on the easy transactions alone.
+        anyway="seen_in_week >= 2",
+        counted="issuer = 'declined' OR decision = 'blocked'",
         together=("merchant",),
         hours=3,
         least=0,
@@ -108,9 +132,9 @@ def _query(function: Function) -> str:
     most = _MANY if function.most is None else function.most
     return f"""
       SELECT interaction_id FROM (
-        SELECT interaction_id, decision, ({function.where}) AS meant,
+        SELECT interaction_id, decision, ({function.where}) AS meant, ({function.anyway}) AS anyway,
           count(DISTINCT card) FILTER (WHERE {counted}) OVER ({around}) AS cards,
           count(*) OVER ({around}) AS everything
         FROM transactions)
-      WHERE decision = 'passed' AND meant AND cards BETWEEN {function.least} AND {most}
-        AND cards >= {function.least_share} * everything"""
+      WHERE decision = 'passed' AND meant
+        AND (anyway OR cards BETWEEN {function.least} AND {most} AND cards >= {function.least_share} * everything)"""

@@ -130,6 +130,7 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """What the platform made of transactions, a list entry each."""
 
     score: Floats  # probability
+    first_score: Floats  # what the first checkpoint of all would have said; it decides nothing
     flagged: Any  # whether the score lies above the threshold
     passed: Any  # whether it went to the issuer all the same
     pass_probability: Floats
@@ -171,7 +172,7 @@ def _attributes(given: Transactions, asked: Floats, answers: Answers, row: int) 
     passed = bool(answers.passed[row])
     issuer = ("approved" if answers.approved[row] else "declined") if passed else "not asked"
     features = msgspec.json.encode({name: round(float(value), 4) for name, value in zip(NAMES, asked, strict=True)}).decode()
-    said = f'{{"score":{float(answers.score[row]):.6f}}}'
+    said = f'{{"score":{float(answers.score[row]):.6f},"first_score":{float(answers.first_score[row]):.6f}}}'
     found = [
         ("gen_ai.operation.name", "generate_content"),
         ("gen_ai.provider.name", "penstock"),

@@ -29,6 +29,7 @@ from penstock.statistics.novelty import draw_probabilities, novelty
 from penstock.statistics.votes import votes_from_columns
 
 WINDOW = 2 * DAY  # how long a transaction's label may still change
+CARDS_LOOK_BACK = 7 * DAY  # in which it is counted how often a card has been seen
 MATURE_AFTER = 7 * DAY
 BUDGET = 12  # transactions that the expert is asked about, each half day
 RIPE_AFTER = 12 * HOUR
@@ -253,9 +254,12 @@ def arrived(home: Home, since: float, until: float) -> pa.Table:
     alerts = (
         home.lake.current("signals").filter(_.name == "outcome.issuer_alert").select("interaction_id", alerted=ibis.literal(True))
     )
-    rows = home.lake.current("interactions", dates=(first.date(), last.date()))
-    rows = rows.filter(rows.application == APPLICATION, rows.started_at >= first, rows.started_at < last)
-    rows = rows.left_join(alerts, "interaction_id")
+    week = time_of(until - CARDS_LOOK_BACK)
+    before = home.lake.current("interactions", dates=(min(first, week).date(), last.date()))
+    before = before.filter(before.application == APPLICATION, before.started_at < last)
+    seen = before.filter(before.started_at >= week).group_by("user_id").agg(seen_in_week=_.count())
+    rows = before.filter(before.started_at >= first)
+    rows = rows.left_join(alerts, "interaction_id").left_join(seen, "user_id")
     tags = {name: rows.tags[name] for name in TAGS}
     chosen = rows.select(
         "interaction_id",
@@ -265,6 +269,7 @@ def arrived(home: Home, since: float, until: float) -> pa.Table:
         card=rows.user_id,
         pass_probability=rows.tags["pass_probability"].cast("float64"),
         alerted=rows.alerted.fill_null(False),
+        seen_in_week=rows.seen_in_week.fill_null(0),
         **tags,
     ).order_by("started_at", "interaction_id")
     return _with_features(chosen.to_pyarrow())

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 import numpy
-from examples.card_testing.attackers import ENUMERATION, PATTERNS, Attackers
+from examples.card_testing.attackers import ENUMERATION, PATTERNS, Attackers, patterns_appeared
 from examples.card_testing.features import FeaturePlatform
 from examples.card_testing.home import APPLICATION, DIMENSION, ROUTE, SCHEMA, Answers, Home, interaction_of, score, time_of
 from examples.card_testing.labelling import MATURE_AFTER, Labeller, OracleLabels, SettledLabels, Truth, WeakLabels, make_label
@@ -24,6 +24,7 @@ from penstock.datasets.spec import DatasetSpec
 from penstock.records.draw import Draw
 from penstock.records.ids import digest
 from penstock.records.turn import Turn, TurnState
+from penstock.statistics.boosted_trees import BoostedTrees
 from penstock.training.register import train
 from penstock.worker.turn import GO_ON
 from penstock.worker.turn_plan import TurnPlan, encode_plan
@@ -36,20 +37,20 @@ LABELLED_EVERY: dict[Arm, float] = {"week": DAY, "hours": 12 * HOUR, "oracle": D
 PASS_THROUGH = 0.2  # of what would be blocked is passed by lot, so that something is learnt of it
 HONEST_DECLINED, VERIFICATION_DECLINED, ENUMERATION_DECLINED = 0.04, 0.5, 0.8
 ALERTED, ALERTED_WRONGLY = 0.45, 0.0005  # share of approved frauds that an issuer flags within hours, and of honest ones
-DISPUTED = 0.95  # share of frauds that went through that somebody has reported within a week
+DISPUTED = 0.99  # share of frauds that went through that somebody has reported within a week
 
 
 class Scenario(Struct, frozen=True, kw_only=True):
     """How large and how long; everything else is in the files of the world, the attackers and the functions."""
 
     seed: int = 0
-    days: int = 22
+    days: int = 28
     daily: int = 2_000  # honest transactions
     attacks: int = 300  # attempts of all attackers, a day
     warm_up_days: int = 4  # of which everything is known when the first model is trained
     turn_days: int = 2
     proof_days: int = 4  # whose held-out cards a candidate is proved on
-    window_days: int = 14  # that a model is trained on
+    window_days: int = 28  # that a model is trained on: all of them, since old patterns come back
     test_share: float = 0.5  # of cards, kept for the gate
     false_positive_rate: float = 0.01
     detection_margin: float = 0.1
@@ -122,6 +123,7 @@ class ArmRun:
         self._alerts, self._disputes = Outcomes("issuer_alert", [], []), Outcomes("dispute", [], [])
         self._labeller: Labeller | None = None
         self._turns: list[TurnResult] = []
+        self._first: tuple[str, BoostedTrees] | None = None  # the scorer that served first, for comparison
 
     def run(self, on_day: Callable[[float], None] = lambda _day: None) -> ArmResult:
         """The whole stream, and then the truth, for the reckoning."""
@@ -133,9 +135,7 @@ class ArmRun:
             if (at + STEP) % LABELLED_EVERY[self._arm] == 0:
                 self._label(float(at + STEP))
             on_day((at + STEP) / DAY)
-        frauds = numpy.nonzero(self._truth.pattern >= 0)[0]
-        self._home.report("fraud", frauds.tolist(), self._truth.time[frauds].tolist(), "reckoning")
-        self._home.settle()
+        self._reckon()
         expert = self._labeller.expert if isinstance(self._labeller, WeakLabels) else None
         result = ArmResult(
             arm=self._arm,
@@ -148,6 +148,17 @@ class ArmRun:
         self._home.close()
         return result
 
+    def _reckon(self) -> None:
+        """Tell the truth when all is over: what was fraud, and what of it used the pattern that was the newest then."""
+        truth = self._truth
+        frauds = numpy.nonzero(truth.pattern >= 0)[0]
+        newest = frauds[
+            [pattern in patterns_appeared(at)[-1] for pattern, at in zip(truth.pattern[frauds], truth.time[frauds], strict=True)]
+        ]
+        for name, numbers in (("fraud", frauds), ("newest_pattern", newest)):
+            self._home.report(name, numbers.tolist(), truth.time[numbers].tolist(), "reckoning")
+        self._home.settle()
+
     def _step(self, at: float) -> None:
         """Six hours of transactions, each scored and decided on when it comes."""
         home = self._home
@@ -157,10 +168,14 @@ class ArmRun:
         arriving = Transactions(**{**arriving.__dict__, "number": first + numpy.arange(len(arriving))})
         features = numpy.round(self._platform.describe(arriving), 4)
         scorer = home.serving()
+        self._first = self._first or scorer
         answers = self._decide(arriving, score(scorer, features), scorer[1].threshold if scorer else 1.0, at)
-        answers = msgspec.structs.replace(answers, checkpoint_id=scorer[0] if scorer else None, period=len(self._turns))
-        if scorer is not None and attempts is not None:
-            self._attackers.react(arriving, ~answers.passed)
+        answers = msgspec.structs.replace(
+            answers,
+            first_score=score(self._first, features),
+            checkpoint_id=scorer[0] if scorer else None,
+            period=len(self._turns),
+        )
         self._truth.add(arriving.pattern, arriving.time)
         self._foresee(arriving, answers, at)
         home.at = at + STEP
@@ -176,6 +191,7 @@ class ArmRun:
         declined = numpy.where(arriving.fraud, forms[numpy.maximum(arriving.pattern, 0)], HONEST_DECLINED)
         return Answers(
             score=scores,
+            first_score=scores,
             flagged=flagged,
             passed=passed,
             pass_probability=numpy.where(flagged, PASS_THROUGH, 1.0),

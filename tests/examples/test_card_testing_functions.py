@@ -24,6 +24,7 @@ def transactions(rows: list[dict[str, Any]]) -> pa.Table:
         "issuer": "approved",
         "decision": "passed",
         "alerted": False,
+        "seen_in_week": 1,
     }
     made = []
     for number, row in enumerate(rows):
@@ -65,6 +66,22 @@ def test_quiet_waits_half_a_day_and_says_nothing_where_many_are_declined() -> No
     assert votes(named("quiet"), calm, hours_later=2)["quiet"] == []
     assert votes(named("quiet"), calm, hours_later=13)["quiet"] == ["i0"]
     assert votes(named("quiet"), calm + attacked, hours_later=13)["quiet"] == []
+
+
+def test_quiet_says_nothing_amid_what_was_blocked_but_for_cards_that_come_back() -> None:
+    attacked = [{"decision": "blocked", "issuer": "not asked"} for _ in range(5)]
+    assert votes(named("quiet"), [{}, *attacked], hours_later=13)["quiet"] == []
+    assert votes(named("quiet"), [{"seen_in_week": 2}, *attacked], hours_later=13)["quiet"] == ["i0"]
+
+
+def test_declines_within_one_range_or_one_client_name_what_was_approved_beside_them() -> None:
+    rows = [{"issuer": "declined" if number < 4 else "approved", "account_age": 0.0} for number in range(6)]
+    everyone = [f"i{number}" for number in range(6)]
+    assert votes(named("declined_of_one_range"), rows)["declined_of_one_range"] == everyone
+    assert votes(named("declined_with_one_client"), rows)["declined_with_one_client"] == everyone
+    mixed = [{**row, "card_range": f"c{number}", "client": f"c{number}"} for number, row in enumerate(rows)]
+    assert votes(named("declined_of_one_range"), mixed)["declined_of_one_range"] == []
+    assert votes(named("declined_with_one_client"), mixed)["declined_with_one_client"] == []
 
 
 def test_a_changed_function_is_another_definition() -> None:

@@ -1,7 +1,8 @@
 """The simulated stream: the same for a seed, honest traffic untouched by what is blocked, and features that look back only."""
 
 import numpy
-from examples.card_testing.attackers import APPEAR, PATTERNS, Attackers
+import pytest
+from examples.card_testing.attackers import APPEAR, NEWEST, PATTERNS, Attackers, patterns_appeared, shares_of_patterns
 from examples.card_testing.features import NAMES, FeaturePlatform
 from examples.card_testing.transactions import DAY, HOUR, Transactions, join
 from examples.card_testing.world import World
@@ -29,30 +30,34 @@ def test_honest_traffic_is_in_order_of_time_follows_the_hours_and_has_no_fraud()
     assert 1_600 < len(day) < 4_000
 
 
-def test_new_patterns_come_on_their_day_and_attackers_who_are_blocked_give_up_or_move_on() -> None:
+def test_new_patterns_come_on_their_day_and_attackers_move_on_by_themselves() -> None:
     attackers = Attackers(World(0, 500), 400)
     early = attackers.step(0.0, STEP)
     assert early is not None and set(early.pattern.tolist()) <= {0, 1}
-    before = {one.number: one.merchant for one in attackers.campaigns}
-    attackers.react(early, numpy.ones(len(early), dtype=bool))
-    tried = set(early.campaign.tolist())
-    stayed = [one for one in attackers.campaigns if one.number in tried]
-    assert len(stayed) < len(tried)
-    assert all(one.moves == 1 for one in stayed)
-    assert len(before) == len(set(before))
+    begun = {one.number: one for one in attackers.campaigns}
+    attackers.step(STEP, STEP)
+    moved = [one for one in attackers.campaigns if one.moves]
+    assert moved and all(one.hourly < begun[one.number].hourly and one.things != begun[one.number].things for one in moved)
     late = Attackers(World(0, 500), 4_000).step(APPEAR[-1] * DAY, STEP)
     assert late is not None and len(PATTERNS) - 1 in late.pattern
     assert len(APPEAR) == len(PATTERNS)
 
 
-def test_blocking_changes_nothing_of_honest_traffic() -> None:
-    world, attackers = World(5, 500), Attackers(World(5, 500), 300)
-    untouched = World(5, 500).step(STEP, STEP)
-    tried = attackers.step(0.0, STEP)
-    assert tried is not None
-    attackers.react(tried, numpy.ones(len(tried), dtype=bool))
-    attackers.step(STEP, STEP)
-    assert columns(world.step(STEP, STEP)) == columns(untouched)
+def test_the_newest_patterns_make_up_the_same_share_whatever_came_before() -> None:
+    assert patterns_appeared(4 * DAY) == [(0, 1), (2, 3)]
+    for at in (day * DAY for day in APPEAR if day > 0):
+        shares = shares_of_patterns(at)
+        assert shares.sum() == pytest.approx(1.0)
+        assert shares[list(patterns_appeared(at)[-1])].sum() == pytest.approx(NEWEST)
+        assert (shares[: patterns_appeared(at)[-1][-1] + 1] > 0).all()
+
+
+def test_all_attempts_follow_from_the_seed_so_every_arm_meets_the_same() -> None:
+    one, other = (Attackers(World(5, 500), 300) for _ in range(2))
+    for at in numpy.arange(0, DAY, STEP):
+        first, second = one.step(float(at), STEP), other.step(float(at), STEP)
+        assert first is not None and second is not None
+        assert columns(first) == columns(second)
 
 
 def test_features_are_the_same_whether_what_comes_later_is_there_or_not() -> None:
@@ -71,3 +76,14 @@ def test_features_remember_the_day_before() -> None:
     platform, half = FeaturePlatform(world), len(day) // 2
     parts = [platform.describe(day.take(numpy.arange(half))), platform.describe(day.take(numpy.arange(half, len(day))))]
     assert numpy.array_equal(numpy.concatenate(parts), whole)
+
+
+def test_features_remember_cards_and_devices_of_the_week() -> None:
+    world = World(1, 800)
+    monday, later = world.step(0.0, STEP), world.step(3 * DAY, STEP)
+    back = Transactions(**{**later.__dict__, "card": numpy.full(len(later), monday.card[0])}).take(numpy.array([0]))
+    platform = FeaturePlatform(world)
+    platform.describe(monday)
+    (row,) = platform.describe(back)
+    assert row[NAMES.index("card_known")] == (monday.card == monday.card[0]).sum()
+    assert row[NAMES.index("merchant_to_usual_6h")] < 1
