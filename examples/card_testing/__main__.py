@@ -131,7 +131,8 @@ def _epoch_table(arms: dict[Arm, dict[str, Any]]) -> Table:
 
 def _epoch(one: dict[str, Any]) -> str:
     pairs = ((one["first_turn"], one["newest_at_first"]), (one["later_turns"], one["newest_later"]))
-    return " / ".join(f"{whole['value']:.1%} ({newest['value']:.0%})" for whole, newest in pairs if whole is not None)
+    said = [f"{whole['value']:.1%}" + (f" ({newest['value']:.0%})" if newest else "") for whole, newest in pairs if whole]
+    return " / ".join(said)
 
 
 def _share(one: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ detection rises for good is a question about epochs; from one turn to the next i
 from collections.abc import Sequence
 
 from examples.card_testing.attackers import APPEAR
-from examples.card_testing.figures import Mean, TurnFigures, mean_of
+from examples.card_testing.figures import Mean, TurnFigures, mean_of, mean_of_known
 from examples.card_testing.stream import Scenario
 from msgspec import Struct
 
@@ -20,12 +20,12 @@ class Epoch(Struct, frozen=True, kw_only=True):
 
 
 class EpochFigures(Struct, frozen=True, kw_only=True):
-    """One arm in one epoch, means over seeds; of an epoch of a single turn the later figures are None."""
+    """One arm in one epoch, means over seeds; None where there was no later turn, or nothing of the newest pattern."""
 
     day: float
     first_turn: Mean  # detection of all attempts
     later_turns: Mean | None
-    newest_at_first: Mean  # detection of the newest pattern alone
+    newest_at_first: Mean | None  # detection of the newest pattern alone
     newest_later: Mean | None
 
 
@@ -44,13 +44,14 @@ def figures_by_epoch(figures: Sequence[Sequence[TurnFigures]], epochs: Sequence[
             day=epoch.day,
             first_turn=mean_of([one[epoch.turns[0]].detected for one in figures]),
             later_turns=_later(epoch, [[each.detected for each in one] for one in figures]),
-            newest_at_first=mean_of([one[epoch.turns[0]].detected_of_newest for one in figures]),
+            newest_at_first=mean_of_known([one[epoch.turns[0]].detected_of_newest for one in figures]),
             newest_later=_later(epoch, [[each.detected_of_newest for each in one] for one in figures]),
         )
         for epoch in epochs
     ]
 
 
-def _later(epoch: Epoch, by_turn: Sequence[Sequence[float]]) -> Mean | None:
-    later = epoch.turns[1:]
-    return mean_of([sum(one[turn] for turn in later) / len(later) for one in by_turn]) if later else None
+def _later(epoch: Epoch, by_turn: Sequence[Sequence[float | None]]) -> Mean | None:
+    """The mean of each seed's later turns, then of the seeds."""
+    later = [mean_of_known([one[turn] for turn in epoch.turns[1:]]) for one in by_turn]
+    return mean_of_known([None if one is None else one.value for one in later])

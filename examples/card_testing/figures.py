@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from importlib.resources import files
-from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ class TurnFigures(Struct, frozen=True, kw_only=True):
     frauds: int
     honest: int
     detected: float
-    detected_of_newest: float  # of the attempts whose pattern was the newest; NaN where there were none
+    detected_of_newest: float | None  # of the attempts whose pattern was the newest; None where there were none
     detected_by_first: float  # of all attempts, had the first checkpoint never been replaced
     false_positives: float
 
@@ -48,9 +47,7 @@ def read_figures(home: Path) -> list[TurnFigures]:
     connection = penstock.lake.sql_connection()
     rows = connection.select(figures_query()).to_pylist()
     connection.close()
-    return [
-        TurnFigures(**{name: nan if row[name] is None else row[name] for name in TurnFigures.__struct_fields__}) for row in rows
-    ]
+    return [TurnFigures(**{name: row[name] for name in TurnFigures.__struct_fields__}) for row in rows]
 
 
 def means(by_seed: Sequence[Sequence[float]]) -> list[Mean]:
@@ -58,12 +55,15 @@ def means(by_seed: Sequence[Sequence[float]]) -> list[Mean]:
     return [mean_of([one[turn] for one in by_seed]) for turn in range(min(len(one) for one in by_seed))]
 
 
+def mean_of_known(values: Sequence[float | None]) -> Mean | None:
+    """The mean of those seeds of which something is known; None where nothing is."""
+    known = [value for value in values if value is not None]
+    return mean_of(known) if known else None
+
+
 def mean_of(values: Sequence[float]) -> Mean:
-    """The mean of those seeds of which something is known; its interval stays within 0 and 1."""
+    """The mean of some seeds; its interval stays within 0 and 1."""
     given = numpy.asarray(values, dtype=float)
-    given = given[~numpy.isnan(given)]
-    if len(given) == 0:
-        return Mean(value=nan, low=None, high=None)
     value, number = float(given.mean()), len(given)
     if number < 2:
         return Mean(value=value, low=None, high=None)
@@ -80,9 +80,7 @@ def summary(results: Sequence[ArmResult], figures: Sequence[Sequence[TurnFigures
         "homes": [one.home for one in results],
         "detection": [{"turn": turn, "mean": one.value, "low": one.low, "high": one.high} for turn, one in enumerate(averaged)],
         "by_seed": [[one.detected for one in each] for each in figures],
-        "of_newest_by_seed": [
-            [None if isnan(one.detected_of_newest) else one.detected_of_newest for one in each] for each in figures
-        ],
+        "of_newest_by_seed": [[one.detected_of_newest for one in each] for each in figures],
         "by_first_by_seed": [[one.detected_by_first for one in each] for each in figures],
         "released": [sum(turn.state == "released" for turn in one.turns) for one in results],
         "states": [[turn.state for turn in one.turns] for one in results],
