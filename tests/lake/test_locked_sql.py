@@ -28,6 +28,11 @@ def test_what_the_caller_adds_is_there_too(connection: LockedConnection) -> None
     assert connection.select("SELECT turn_id FROM turns").to_pylist() == [{"turn_id": "t_1"}]
 
 
+def test_a_long_query_draws_nothing_on_standard_output(connection: LockedConnection) -> None:
+    rows = connection.select("SELECT current_setting('enable_progress_bar') AS drawn")
+    assert rows.to_pylist() == [{"drawn": False}]
+
+
 @pytest.mark.parametrize("query", ["FROM signals", "DESCRIBE signals", "SUMMARIZE signals", "EXPLAIN SELECT 1", "SHOW TABLES"])
 def test_whatever_reads_is_taken(connection: LockedConnection, query: str) -> None:
     assert connection.select(query).num_rows > 0

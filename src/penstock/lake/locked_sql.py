@@ -21,7 +21,8 @@ class LockedConnection:
     def __init__(self, root: Place, snapshots: Sequence[Snapshot], extra: Mapping[str, pa.Table]) -> None:
         self._connection = duckdb.connect()
         root.prepare(self._connection)
-        self._connection.execute("SET TimeZone = 'UTC'")
+        # A progress bar would stand amid what a program prints, since DuckDB draws it on standard output.
+        self._connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         for name, rows in extra.items():
             self._connection.register("arriving", rows)
             self._connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM arriving')
