@@ -164,6 +164,15 @@ def test_a_loss_beyond_the_margin_is_refused_although_it_may_be_chance():
     assert "seems to find fewer" in judged.reason and judged.difference_high > 0
 
 
+def test_a_loss_within_the_margin_is_put_up_with_even_where_it_is_certain():
+    items = transactions(positives=1_000)
+    judged = judge_detection(items, scores(items, 988), scores(items, 1_000), RATE)
+    assert judged.passed
+    assert judged.difference_high < 0
+    judged = judge_detection(items, scores(items, 975), scores(items, 1_000), RATE)
+    assert "fewer positives than production: -2.5%, at most" in judged.reason
+
+
 def test_a_few_rows_that_stand_for_many_are_not_many():
     few = transactions(positives=30)
     heavy = [*transactions(positives=30, weight=1.0)[:28], *transactions(positives=2, weight=100.0)[:2], *few[30:]]

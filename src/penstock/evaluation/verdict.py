@@ -2,8 +2,8 @@
 
 Off-policy: refused if it is shown to earn less, if its estimated loss exceeds the margin, or if the logged events say too little
 about it to tell. What it does that was never logged counts at the worst reward that was. Exact match: refused if it answers fewer
-items rightly than production, by more than the tolerance. Detection: refused if it is shown to find fewer positives at the same
-false-positive rate, or seems to by more than the margin, or if there are too few to tell.
+items rightly than production, by more than the tolerance. Detection: refused if it finds fewer positives at the same
+false-positive rate by more than the margin, shown or not, or if there are too few to tell.
 """
 
 from collections.abc import Sequence
@@ -198,8 +198,10 @@ def judge_detection(
 def _detection_objection(gain: float, gain_high: float, effective: float, margin: float) -> str | None:
     if effective < LEAST_POSITIVES:
         return f"too few positives to tell ({effective:.1f} effective, at least {LEAST_POSITIVES:g})"
+    # A certain loss within the margin is put up with. Production was released for what it does on the suite of the last release,
+    # so whatever is trained later loses a little on it, and could never be released however much it gains on what is new.
+    if gain >= -margin:
+        return None
     if gain_high < 0:
         return f"it finds fewer positives than production: {gain:+.1%}, at most {gain_high:+.1%}"
-    if gain < -margin:
-        return f"it seems to find fewer positives than production: {gain:+.1%}, more than the margin of {margin:.1%}"
-    return None
+    return f"it seems to find fewer positives than production: {gain:+.1%}, more than the margin of {margin:.1%}"
