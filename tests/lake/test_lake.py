@@ -1,5 +1,8 @@
 """The lake as a whole: its parts have their own tests."""
 
+import gc
+from pathlib import Path
+
 import duckdb
 import pytest
 
@@ -87,6 +90,17 @@ def test_a_lake_that_is_copied_from_a_disk_to_s3_goes_on_there(disk_lake: Lake, 
     assert moved.append("signals", [make_signal(1)], transactions={"spool:a": 1}) is None
     moved.append("signals", [make_signal(1, 1, known_h=1)], transactions={"spool:a": 2})
     assert shown(moved) == [("s_1", 1), ("s_2", 0)]
+
+
+def test_what_spills_lies_where_nobody_else_may_read_it_and_goes_with_the_lake(lake: Lake) -> None:
+    folder = Path(lake.query("SELECT current_setting('temp_directory') AS folder").column(0).to_pylist()[0])
+    assert folder.stat().st_mode & 0o777 == 0o700
+    other = Lake(lake.root, lake.settings)
+    spilled = Path(other.query("SELECT current_setting('temp_directory') AS folder").column(0).to_pylist()[0])
+    assert spilled.is_dir() and spilled != folder
+    del other
+    gc.collect()
+    assert not spilled.exists() and folder.is_dir()
 
 
 def test_what_a_query_gives_can_be_kept_for_others(lake: Lake) -> None:

@@ -5,9 +5,10 @@ used by one thread at a time. Processes that use a lake are spawned, never forke
 BaseException that no `except Exception` catches.
 """
 
-import os
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from functools import cached_property
@@ -57,7 +58,16 @@ from penstock.settings import LakeSettings, RetentionSettings
 NO_END = RetentionSettings(spans_days=0)
 
 _GIVEN = "given_rows"  # what the rows are called that select() works on
-_selections: dict[tuple[str, Callable[[ir.Table], ir.Table]], tuple[str, pa.Schema]] = {}
+
+
+class Compiled(Struct, frozen=True, kw_only=True):
+    """An expression as SQL, and the columns that it gives."""
+
+    sql: str
+    schema: pa.Schema
+
+
+_compiled: dict[Hashable, Compiled] = {}
 
 
 class Lake:
@@ -77,9 +87,15 @@ class Lake:
         backend.con.execute("SET parquet_metadata_cache = true")  # a file never changes under its name
         backend.con.execute("SET TimeZone = 'UTC'")
         backend.con.execute("SET enable_external_file_cache = false")  # the system's own is enough, and shared
-        spill = Path(tempfile.gettempdir()) / f"penstock-{os.getpid()}-{id(self):x}"  # and not in the current folder
-        backend.con.execute(f"SET temp_directory = {literal(str(spill))}")
+        backend.con.execute(f"SET temp_directory = {literal(self._spill)}")
         return backend
+
+    @cached_property
+    def _spill(self) -> str:
+        """Where DuckDB puts what does not fit into memory: a folder that nobody else may read, and that goes with this object."""
+        folder = tempfile.mkdtemp(prefix="penstock-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     @cached_property
     def _candidates(self) -> CandidateSets:
@@ -185,8 +201,7 @@ class Lake:
     ) -> pa.Table:
         """What an expression makes of current(): for who asks the same again and again of few rows.
 
-        `build` is a function of the rows alone, whose expression is compiled once in the life of the process: for a few rows that
-        takes longer than all the rest.
+        `build` is a function of the rows alone, whose expression is compiled once in the life of the process.
         """
         snapshot, condition, kept = self._narrowed(table, ids, dates, indexed=indexed)
         return self._select(build, table, current_sql(snapshot, None, condition), kept)
@@ -262,12 +277,9 @@ class Lake:
         return f"SELECT * FROM ({revisions_sql(near)}) WHERE {condition}", kept
 
     def _select(self, build: Callable[[ir.Table], ir.Table], table: str, sql: str, kept: str | None) -> pa.Table:
-        if (table, build) not in _selections:
-            given = self._named(_GIVEN, ibis.Schema.from_pyarrow(arrow_schema(find_table(table))))
-            built = build(given)
-            _selections[table, build] = self.compile(built), built.schema().to_pyarrow()
-        selected, schema = _selections[table, build]
-        rows = self.query(f"WITH {_GIVEN} AS ({sql}) SELECT * FROM ({selected})").cast(schema)
+        schema = ibis.Schema.from_pyarrow(arrow_schema(find_table(table)))
+        selected = self.compile_once((table, build), lambda: build(self._named(_GIVEN, schema)))
+        rows = self.query(f"WITH {_GIVEN} AS ({sql}) SELECT * FROM ({selected.sql})").cast(selected.schema)
         self._candidates.keep(kept, rows)
         return rows
 
@@ -340,6 +352,16 @@ class Lake:
     def compile(self, expression: ir.Table) -> str:
         """An expression over this lake as SQL for query()."""
         return str(self._backend.compile(expression))
+
+    def compile_once(self, key: Hashable, build: Callable[[], ir.Table]) -> Compiled:
+        """The same, worked out once in the life of the process for each key: for a few rows that takes longer than all the rest.
+
+        What it reads has to have the same names each time, as show() and keep() give them.
+        """
+        if key not in _compiled:
+            expression = build()
+            _compiled[key] = Compiled(sql=self.compile(expression), schema=expression.schema().to_pyarrow())
+        return _compiled[key]
 
     def sql_connection(self, extra: Mapping[str, pa.Table] | None = None) -> LockedConnection:
         """For SQL that a person types: a view per table with its current rows, the extra tables, and no other file."""

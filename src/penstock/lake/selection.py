@@ -27,8 +27,7 @@ def ids_of(rows: ir.Table, column: str) -> pa.Table:
 def ids_of_any(selections: Iterable[ir.Table], column: str) -> pa.Table:
     """The same for several selections together."""
     found = [rows.filter(rows[column].notnull()).select(column).distinct().to_pyarrow().column(0) for rows in selections]
-    values = pa.chunked_array([chunk for part in found for chunk in part.chunks], pa.string())
-    return pa.table([pc.unique(values)], names=[column])
+    return distinct_ids(*found).rename_columns([column])
 
 
 def distinct_ids(*columns: Any) -> pa.Table:

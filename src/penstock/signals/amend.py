@@ -53,19 +53,23 @@ def definition_key(definition: Definition) -> str:
 
 def standing_signals(lake: Lake, definitions: Iterable[Definition], targets: pa.Table, since: date) -> pa.Table:
     """The current signals that these definitions have found of these targets, none of which happened before a day."""
+    rows = signals_of(lake, targets, since)
+    labels = pa.array([label(definition) for definition in definitions], pa.string())
+    return rows.filter(pc.is_in(rows.column("definition"), labels))
+
+
+def signals_of(lake: Lake, targets: pa.Table, since: date) -> pa.Table:
+    """The current signals of these targets, whoever has found them, none of which happened before a day."""
     days = (since, date.max)
     candidates = lake.ids_with("signals", "target_id", targets, dates=days)
     if candidates.num_rows == 0:
         return NO_SIGNALS
     rows = lake.select(_undated, "signals", candidates, dates=days, indexed=True)
-    labels = pa.array([label(definition) for definition in definitions], pa.string())
-    by_these = rows.filter(pc.is_in(rows.column("definition"), labels))
-    about = by_these.filter(pc.is_in(by_these.column("target_id"), targets.column("id").combine_chunks()))
-    return about.select(NO_SIGNALS.schema.names).cast(NO_SIGNALS.schema)
+    return rows.filter(pc.is_in(rows.column("target_id"), targets.column("id").combine_chunks())).cast(NO_SIGNALS.schema)
 
 
 def _undated(signals: ir.Table) -> ir.Table:
-    return signals.drop("date")
+    return signals.select(*NO_SIGNALS.schema.names)
 
 
 def amend(found: pa.Table, standing: pa.Table, known_at: datetime) -> pa.Table:

@@ -6,13 +6,15 @@ without a value, so that whatever rests on theirs is worked out anew. Cut short,
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from penstock.lake.lake import Lake
 from penstock.records.ids import signal_id
-from penstock.signals.amend import NO_SIGNALS, WITHDRAWN, definition_key
+from penstock.signals.amend import NO_SIGNALS, WITHDRAWN, definition_key, signals_of
 from penstock.signals.definition import Definition, label
 from penstock.signals.scope import INTERACTION_COLUMNS
 
@@ -47,17 +49,14 @@ def no_longer_found(
     lake: Lake, definition: Definition, targets: pa.Table, found: pa.Table, since: date, known_at: datetime
 ) -> pa.Table:
     """Rows without a value for what other versions of a definition have found of these targets and this one has not."""
-    days = (since, date.max)
-    candidates = lake.ids_with("signals", "target_id", targets, dates=days)
-    if candidates.num_rows == 0:
+    standing = signals_of(lake, targets, since)
+    if standing.num_rows == 0:
         return NO_SIGNALS
-    current = lake.current("signals", ids=candidates, dates=days)
-    others = current.filter(
-        current.definition.startswith(f"{definition.name}@"), current.definition != label(definition), current.value.notnull()
-    )
+    found_by: Any = standing.column("definition")
+    is_other = pc.and_(pc.starts_with(found_by, f"{definition.name}@"), pc.not_equal(found_by, pa.scalar(label(definition))))
     engine = duckdb.connect()
     engine.execute("SET TimeZone = 'UTC'")
-    engine.register("others", others.drop("date").to_pyarrow())
+    engine.register("others", standing.filter(pc.and_(is_other, pc.is_valid(standing.column("value")))))
     engine.register("found", found.select(["target_id", "name"]))
     gone = engine.sql(
         "SELECT * FROM (FROM others ANTI JOIN found USING (target_id, name)) "

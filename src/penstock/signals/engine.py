@@ -12,7 +12,6 @@ from typing import Protocol
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
-from msgspec import Struct
 
 from penstock.lake.lake import Lake
 from penstock.lake.portable import map_value
@@ -21,8 +20,8 @@ from penstock.signals.definition import RAW_MESSAGES, Definition, Tables, label
 from penstock.signals.scope import Scope
 
 BATCH_ROWS = 10_000
-_JUDGES = 2  # definitions that are judged at the same time: most of it is done outside the interpreter
 KEPT_WHOLE = 50_000  # so few turns are worth holding with their messages, which few definitions read
+_JUDGES = 2  # definitions that are judged at the same time: most of it is done outside the interpreter
 
 
 class Engine(Protocol):
@@ -86,27 +85,11 @@ class LakeEngine:
 
     def find(self, definition: Definition, tables: Tables) -> Iterator[pa.RecordBatch]:
         """What a definition finds; the next can be asked for meanwhile, whose candidates are then selected at the same time."""
-        statement = _statement(self._lake, definition, tables)
+        key = (label(definition), type(definition), getattr(definition, "select", None))
+        statement = self._lake.compile_once(key, lambda: definition.candidates(tables))
         candidates = self._lake.query(statement.sql).cast(statement.schema)
         found = self._judging.submit(lambda: [definition.find(batch) for batch in candidates.to_batches(BATCH_ROWS)])
         return _when_done(found)
-
-
-class _Statement(Struct, frozen=True, kw_only=True):
-    sql: str
-    schema: pa.Schema
-
-
-_statements: dict[tuple[object, ...], _Statement] = {}
-
-
-def _statement(lake: Lake, definition: Definition, tables: Tables) -> _Statement:
-    """The candidates' SELECT, which is the same for the same definition as long as the tables have their fixed names."""
-    key = (label(definition), type(definition), getattr(definition, "select", None))
-    if key not in _statements:
-        candidates = definition.candidates(tables)
-        _statements[key] = _Statement(sql=lake.compile(candidates), schema=candidates.schema().to_pyarrow())
-    return _statements[key]
 
 
 def _when_done(found: "Future[list[pa.RecordBatch]]") -> Iterator[pa.RecordBatch]:
