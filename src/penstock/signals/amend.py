@@ -28,10 +28,9 @@ NO_SIGNALS = pa.schema([field for field in arrow_schema(TABLES["signals"]) if fi
 _SAME = " AND ".join(f"found.{name} IS NOT DISTINCT FROM standing.{name}" for name in (*FINDINGS.names, "definition"))
 
 
-def as_signals(definition: Definition, batches: Iterable[pa.RecordBatch], targets: pa.Table, known_at: datetime) -> pa.Table:
-    """What a definition found of these targets, as first revisions; what it found of others is not to be relied on."""
+def as_signals(definition: Definition, batches: Iterable[pa.RecordBatch], known_at: datetime) -> pa.Table:
+    """What a definition found, as first revisions."""
     found = pa.Table.from_batches(list(batches), FINDINGS)
-    found = found.filter(pc.is_in(found.column("target_id"), targets.column("id").combine_chunks()))
     rows = found.num_rows
     targeted, named = column_values(found.column("target_id")), column_values(found.column("name"))
     identifiers = signal_ids(definition_key(definition), targeted, named)
@@ -44,6 +43,11 @@ def as_signals(definition: Definition, batches: Iterable[pa.RecordBatch], target
     for name, values in added.items():
         found = found.append_column(name, values)
     return found.select(NO_SIGNALS.schema.names).cast(NO_SIGNALS.schema)
+
+
+def of_targets(signals: pa.Table, targets: pa.Table) -> pa.Table:
+    """Those that are about these targets: what was found of others is not to be relied on."""
+    return signals.filter(pc.is_in(signals.column("target_id"), targets.column("id").combine_chunks()))
 
 
 def definition_key(definition: Definition) -> str:
@@ -65,7 +69,7 @@ def signals_of(lake: Lake, targets: pa.Table, since: date) -> pa.Table:
     if candidates.num_rows == 0:
         return NO_SIGNALS
     rows = lake.select(_undated, "signals", candidates, dates=days, indexed=True)
-    return rows.filter(pc.is_in(rows.column("target_id"), targets.column("id").combine_chunks())).cast(NO_SIGNALS.schema)
+    return of_targets(rows, targets).cast(NO_SIGNALS.schema)
 
 
 def _undated(signals: ir.Table) -> ir.Table:
@@ -76,17 +80,18 @@ def amend(found: pa.Table, standing: pa.Table, known_at: datetime) -> pa.Table:
     """The rows to append, given everything found and everything that stands of the same targets and definitions."""
     if standing.num_rows == 0:
         return found
+    stands: Any = pc.is_in(found.column("signal_id"), standing.column("signal_id").combine_chunks())
+    new = found.filter(pc.invert(stands))
     engine = duckdb.connect()
     engine.execute("SET TimeZone = 'UTC'")
-    engine.register("found", found)
+    engine.register("found", found.filter(stands))
     engine.register("standing", standing)
-    new = engine.sql("SELECT * FROM found ANTI JOIN standing USING (signal_id)").to_arrow_table()
     differs = f"FROM found JOIN standing USING (signal_id) WHERE NOT ({_SAME})"
     after = engine.sql(f"SELECT found.* {differs} ORDER BY signal_id").to_arrow_table()
     before = engine.sql(f"SELECT standing.* {differs} ORDER BY signal_id").to_arrow_table()
     gone = engine.sql("SELECT * FROM standing ANTI JOIN found USING (signal_id)").to_arrow_table()
     revised = [*_revised(_records(before), _records(after)), *_withdrawn(_records(gone), known_at)]
-    return pa.concat_tables([new.cast(found.schema), _table(revised, found.schema)]) if revised else new.cast(found.schema)
+    return pa.concat_tables([new, _table(revised, found.schema)]) if revised else new
 
 
 def _records(rows: pa.Table) -> list[Signal]:

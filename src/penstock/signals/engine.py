@@ -19,7 +19,7 @@ from penstock.records.feedback import SETTLED
 from penstock.signals.definition import RAW_MESSAGES, Definition, Tables, label
 from penstock.signals.scope import Scope
 
-BATCH_ROWS = 10_000
+BATCH_ROWS = 50_000  # judged at a time: patterns are compiled anew for each batch, and a text that comes again is read once
 KEPT_WHOLE = 50_000  # so few turns are worth holding with their messages, which few definitions read
 _JUDGES = 2  # definitions that are judged at the same time: most of it is done outside the interpreter
 

@@ -7,7 +7,7 @@ as long as one saves anything. Words are given as the characters of a string, on
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from rapidfuzz.distance import Levenshtein
+from rapidfuzz.distance import Levenshtein, Prefix
 
 MOST_WORDS = 400  # beyond that moves are not looked for
 _LONGEST_BLOCK = 10
@@ -18,10 +18,10 @@ _MOST_TRIES = 600  # of moves in one pair of texts
 def words_touched(before: str, after: str) -> int:
     """The edits that turn one text into the other, a block that was moved being one of them."""
     distance = Levenshtein.distance(before, after)
+    if distance <= 1 or max(len(before), len(after)) > MOST_WORDS:
+        return distance
     least = fewest_edits(before, after)
     touched, moves, tries = distance, 0, _MOST_TRIES
-    if max(len(before), len(after)) > MOST_WORDS:
-        return distance
     while distance > least + 1 and tries > 0:  # a move is an edit as well, so that saving one gains nothing
         before, nearest, tries = _best_move(before, after, distance, tries)
         if nearest >= distance:
@@ -33,6 +33,8 @@ def words_touched(before: str, after: str) -> int:
 
 def fewest_edits(before: str, after: str) -> int:
     """What remains however words are moved: those that the other text does not have."""
+    start = Prefix.similarity(before, after)
+    before, after = before[start:], after[start:]
     shared = (Counter(before) & Counter(after)).total()
     return max(len(before), len(after)) - shared
 

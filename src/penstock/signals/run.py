@@ -21,7 +21,7 @@ from penstock.lake.lake import Lake
 from penstock.lake.tables import reader
 from penstock.lake.watermarks import Horizon, advancing
 from penstock.records.clock import WriterClock, utc_now
-from penstock.signals.amend import NO_SIGNALS, amend, as_signals, standing_signals
+from penstock.signals.amend import NO_SIGNALS, amend, as_signals, of_targets, standing_signals
 from penstock.signals.backfill import COMPLETE, incomplete, no_longer_found, turns_after
 from penstock.signals.definition import Definition, Tables, label
 from penstock.signals.definitions import DEFINITIONS
@@ -163,13 +163,13 @@ class Run:
             asked = [definition for definition in definitions if definition.source == source]
             if targets.num_rows == 0 or not asked:
                 continue
-            answered = []
+            answered, signals = [], [NO_SIGNALS]
             for one, batches in self._find_all(asked, tables) if rows.num_rows else [(one, []) for one in asked]:
                 answered.append(one)
-                signals = as_signals(one, batches, targets, known_at)
-                found.append(signals)
-                if anew:
-                    found.append(no_longer_found(self._lake, one, targets, signals, scope.since, known_at))
+                signals.append(as_signals(one, batches, known_at))
+            found.append(of_targets(pa.concat_tables(signals), targets))
+            if anew:
+                found += [no_longer_found(self._lake, one, targets, found[-1], scope.since, known_at) for one in answered]
             standing.append(standing_signals(self._lake, answered, targets, scope.since))
         return pa.concat_tables(found), pa.concat_tables(standing)
 

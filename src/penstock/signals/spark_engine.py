@@ -20,7 +20,8 @@ from penstock.errors import BadInputError, MissingDependencyError
 from penstock.lake.lake import Lake
 from penstock.lake.spark_reader import current_on_spark
 from penstock.signals.definition import FINDINGS, Definition, Tables
-from penstock.signals.engine import BATCH_ROWS
+
+BATCH_ROWS = 10_000  # judged at a time, in a Python process of each core
 
 # Set whatever the cluster's defaults are: signals depend on them.
 _SETTINGS = {

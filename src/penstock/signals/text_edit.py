@@ -6,7 +6,7 @@ A word is what stands between white space without the punctuation around it, and
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy
@@ -19,6 +19,10 @@ from penstock.signals.moved_words import words_touched
 
 # Distances take time in proportion to the product of the lengths; more than this says nothing new about an edit.
 MOST_CHARACTERS = 20_000
+# Kept between pairs of texts; what there is of a pair comes on top.
+_MOST_KEPT_WORDS = 40_000
+_MOST_KEPT_RUNS = 100_000
+_LONGEST_KEPT_RUN = 40  # characters; a script that puts no spaces has whole sentences
 
 VERBATIM, LIGHT, EDITED, REWRITE, DISCARD = "verbatim", "light", "edited", "rewrite", "discard"
 _VERBATIM_UP_TO, _LIGHT_BELOW, _REWRITE_ABOVE = 0.02, 0.2, 0.5
@@ -70,7 +74,7 @@ class Edits(Struct, frozen=True, kw_only=True):
 
 def measure_edits(offered: Sequence[str], final: Sequence[str]) -> Edits:
     """Compare texts pair by pair, as they are: without their formatting where they went through `plain`."""
-    pairs = [_coded(one, other) for one, other in zip(offered, final, strict=True)]
+    pairs = list(_coded(offered, final))
     before, after = [pair.before for pair in pairs], [pair.after for pair in pairs]
     touched = [_touched(pair) for pair in pairs]
     words, in_any_case = numpy.array(touched, numpy.int64).reshape(-1, 2).T
@@ -106,7 +110,7 @@ def kept_shares(offered: Sequence[str], final: Sequence[str]) -> npt.NDArray[num
     Whichever is more: of one long word that was cut short no word is left, but its beginning is.
     """
     offered, final = [plain(text) for text in offered], [plain(text) for text in final]
-    pairs = [_coded(one, other) for one, other in zip(offered, final, strict=True)]
+    pairs = list(_coded(offered, final))
     before, after = [pair.before for pair in pairs], [pair.after for pair in pairs]
     in_words = _ratio(_pairwise(before, after, LCSseq.similarity), _lengths(before))
     around = _pairwise(offered, final, Prefix.similarity) + _pairwise(offered, final, Postfix.similarity)
@@ -127,25 +131,46 @@ def plain(text: str) -> str:
         text = unicodedata.normalize("NFC", text).translate(_QUOTES).translate(_DASHES)
     if "**" in text:
         text = _BOLD.sub(r"\1", text)
-    return " ".join(_BULLET.sub(r"\1- ", text).split())
+    if _may_have_bullets(text):
+        text = _BULLET.sub(r"\1- ", text)
+    return " ".join(text.split())
 
 
 def formatting_changes(offered: str, final: str) -> str | None:
     """Which kinds of formatting differ between two texts; None where none does."""
+    if offered == final:
+        return None
     found = [kind for kind, signs in _SIGNS.items() if _signs(offered, signs) != _signs(final, signs)]
-    if len(_BOLD.findall(offered)) != len(_BOLD.findall(final)):
+    if _bold(offered) != _bold(final):
         found.append("bold")
-    if len(_BULLET.findall(offered)) != len(_BULLET.findall(final)):
+    if _bullets(offered) != _bullets(final):
         found.append("bullets")
     if unicodedata.is_normalized("NFC", offered) != unicodedata.is_normalized("NFC", final):
         found.append("composition")
-    if _UNUSUAL_SPACE.findall(offered) != _UNUSUAL_SPACE.findall(final):
+    if _unusual_space(offered) != _unusual_space(final):
         found.append("white space")
     return ", ".join(found) or None
 
 
 def _signs(text: str, signs: frozenset[str]) -> list[str]:
     return [sign for sign in text if sign in signs] if not text.isascii() else []
+
+
+def _bold(text: str) -> int:
+    return len(_BOLD.findall(text)) if "**" in text else 0
+
+
+def _bullets(text: str) -> int:
+    return len(_BULLET.findall(text)) if _may_have_bullets(text) else 0
+
+
+def _may_have_bullets(text: str) -> bool:
+    """Most texts have none, and this takes a tenth of the time that the pattern does."""
+    return "*" in text or "+" in text or not text.isascii()
+
+
+def _unusual_space(text: str) -> list[str]:
+    return [] if " ".join(text.split()) == text else _UNUSUAL_SPACE.findall(text)
 
 
 class _Pair(Struct, frozen=True):
@@ -156,28 +181,51 @@ class _Pair(Struct, frozen=True):
     in_any_case: tuple[str, str]
 
 
-def _coded(offered: str, final: str) -> _Pair:
-    before, after = _words(offered), _words(final)
-    coded = _as_characters(before, after)
-    if offered.lower() == offered and final.lower() == final:
-        return _Pair(*coded, coded)
-    return _Pair(*coded, _as_characters([word.lower() for word in before], [word.lower() for word in after]))
+class _Characters(dict[str, str]):
+    """A character for each different word."""
+
+    def __missing__(self, word: str) -> str:
+        character = self[word] = chr(len(self) + 1)
+        return character
 
 
-def _words(text: str) -> list[str]:
-    found: list[str] = (_ASCII_WORD if text.isascii() else _WORD).findall(text)
-    return found
+class _Runs(dict[str, str]):
+    """What stands between white space, as one character for each word in it; most of it comes again and again."""
+
+    def __init__(self, characters: _Characters, case: Callable[[str], str]) -> None:
+        super().__init__()
+        self._characters = characters
+        self._case = case
+
+    def __missing__(self, run: str) -> str:
+        words = (_ASCII_WORD if run.isascii() else _WORD).findall(run)
+        coded = "".join([self._characters[self._case(word)] for word in words])
+        if len(run) <= _LONGEST_KEPT_RUN:
+            self[run] = coded
+        return coded
+
+    def code(self, text: str) -> str:
+        """A whole text."""
+        return "".join(map(self.__getitem__, text.split()))
+
+
+def _coded(offered: Sequence[str], final: Sequence[str]) -> Iterator[_Pair]:
+    """Pairs of texts, in which the same word has the same character within a pair."""
+    characters = _Characters()
+    exact, lower = _Runs(characters, str), _Runs(characters, str.lower)
+    for one, other in zip(offered, final, strict=True):
+        if len(characters) > _MOST_KEPT_WORDS or len(exact) + len(lower) > _MOST_KEPT_RUNS:
+            for known in (characters, exact, lower):
+                known.clear()
+        coded = exact.code(one), exact.code(other)
+        is_lower = one.lower() == one and other.lower() == other
+        yield _Pair(*coded, coded if is_lower else (lower.code(one), lower.code(other)))
 
 
 def _touched(pair: _Pair) -> tuple[int, int]:
     words = words_touched(pair.before, pair.after)
     is_the_same = pair.in_any_case == (pair.before, pair.after)
     return words, words if is_the_same else words_touched(*pair.in_any_case)
-
-
-def _as_characters(before: Sequence[str], after: Sequence[str]) -> tuple[str, str]:
-    number_of = {word: chr(number) for number, word in enumerate(dict.fromkeys([*before, *after]), start=1)}.__getitem__
-    return "".join(map(number_of, before)), "".join(map(number_of, after))
 
 
 def _pairwise(before: Sequence[str], after: Sequence[str], scorer: Any) -> npt.NDArray[numpy.int64]:
