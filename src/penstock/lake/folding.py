@@ -11,10 +11,10 @@ import duckdb
 from penstock.errors import BadInputError
 from penstock.lake.arrow_schema import arrow_schema
 from penstock.lake.open_table import OpenTable
-from penstock.lake.partitions import partitions_due, within
+from penstock.lake.partitions import partitions_due
 from penstock.lake.place import Place
 from penstock.lake.rewriting import fetch_pair, rewrite_files, rows_except
-from penstock.lake.snapshot import Snapshot, instant, quote, source_sql
+from penstock.lake.snapshot import Snapshot, instant, of_days, quote, source_sql
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import Table
 
@@ -39,7 +39,7 @@ def fold_table(opened: OpenTable, history_days: float, now: datetime, connection
     if not due:
         return 0
     snapshot = opened.snapshot()
-    gone = sum(_fold_partition(opened.root, within(snapshot, day), now - history, connection) for day in due)
+    gone = sum(_fold_partition(opened.root, of_days(snapshot, (day, day)), now - history, connection) for day in due)
     nothing = arrow_schema(opened.table).empty_table()
     before = int((now - history).timestamp())
     if gone and before > (opened.transaction_version(horizon_mark(opened.table)) or 0):

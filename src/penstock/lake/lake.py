@@ -43,12 +43,12 @@ from penstock.lake.snapshot import (
     Snapshot,
     current_sql,
     literal,
+    of_days,
     places_sql,
     quote,
     revisions_sql,
     rows_at_sql,
     source_sql,
-    within_dates,
 )
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import TABLES, find_table, source_of
@@ -285,13 +285,14 @@ class Lake:
 
     def _near(self, table: str, column: str, ids: Sequence[str] | pa.Table, dates: tuple[date, date] | None) -> Snapshot:
         """The files that may hold one of these ids in a column, or as a key where it is a map."""
-        snapshot = self.snapshot(table, dates)
+        whole = self.snapshot(table)
+        snapshot = of_days(whole, dates)
         if (table, column) not in self._indexes:
             of_maps = pa.types.is_map(arrow_schema(snapshot.table).field(column).type)
             self._indexes[table, column] = FileIndex(column, self.query, snapshot.empty_file, of_maps=of_maps)
         wanted = ids if isinstance(ids, pa.Table) else pa.table({"id": pa.array(ids, pa.string())})
         self._backend.con.register("wanted_ids", wanted.rename_columns(["id"]))
-        files = self._indexes[table, column].files_with(snapshot.files, "wanted_ids", len(self._open(table).snapshot().files))
+        files = self._indexes[table, column].files_with(snapshot.files, "wanted_ids", len(whole.files))
         self._backend.con.unregister("wanted_ids")
         return Snapshot(table=snapshot.table, version=snapshot.version, files=files, empty_file=snapshot.empty_file)
 
@@ -465,11 +466,7 @@ class Lake:
 
     def snapshot(self, table: str, dates: tuple[date, date] | None = None) -> Snapshot:
         """The files of the latest version, of some days or of all: for the reader of another engine."""
-        snapshot = self._open(table).snapshot()
-        if dates is None:
-            return snapshot
-        files = within_dates(snapshot.files, *dates)
-        return Snapshot(table=snapshot.table, version=snapshot.version, files=files, empty_file=snapshot.empty_file)
+        return of_days(self._open(table).snapshot(), dates)
 
     def _expression(self, table: str, sql: str) -> ir.Table:
         schema = ibis.Schema.from_pyarrow(arrow_schema(find_table(table)))

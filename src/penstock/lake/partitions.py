@@ -5,7 +5,6 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from penstock.lake.snapshot import Snapshot, within_dates
 from penstock.lake.tables import PARTITION
 
 
@@ -20,12 +19,6 @@ def partitions_due(handle: DeltaTable, age: timedelta, last: int, now: datetime)
 def partitions(handle: DeltaTable) -> list[date]:
     """Days that have files, ascending."""
     return sorted({_day(value) for value in handle.get_add_actions(flatten=True).column(f"partition.{PARTITION}").to_pylist()})
-
-
-def within(snapshot: Snapshot, day: date) -> Snapshot:
-    """The snapshot's files of one day."""
-    files = within_dates(snapshot.files, day, day)
-    return Snapshot(table=snapshot.table, version=snapshot.version, files=files, empty_file=snapshot.empty_file)
 
 
 def _day(value: Any) -> date:

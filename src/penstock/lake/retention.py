@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from penstock.lake.arrow_schema import arrow_schema
 from penstock.lake.open_table import OpenTable
-from penstock.lake.partitions import partitions, partitions_due, within
+from penstock.lake.partitions import partitions, partitions_due
 from penstock.lake.rewriting import fetch_pair, rewrite_files, rows_except
-from penstock.lake.snapshot import Snapshot, source_sql
+from penstock.lake.snapshot import Snapshot, of_days, source_sql
 from penstock.lake.storage_failure import storage_failures
 from penstock.settings import RetentionSettings
 
@@ -54,7 +54,7 @@ def expire_table(opened: OpenTable, days: float, now: datetime, source: Source, 
     snapshot = opened.snapshot()
     with storage_failures(f"drop old rows of {opened.table.name}", opened.path):
         _collect_held(connection, source)
-        gone = sum(_expire_partition(opened, within(snapshot, day), connection) for day in due)
+        gone = sum(_expire_partition(opened, of_days(snapshot, (day, day)), connection) for day in due)
     opened.append(arrow_schema(opened.table).empty_table(), {mark: int(now.timestamp())})
     return gone
 

@@ -5,9 +5,9 @@ row written twice (a replayed batch, a re-sent span) shows once. Ids, revisions 
 other columns are read by its place. The result is a join and no window, so that a filter on the id reaches the files.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from pathlib import PurePosixPath
+from functools import cache
 
 from msgspec import Struct
 
@@ -77,13 +77,22 @@ def rows_sql(snapshot: Snapshot, columns: Sequence[str] | None) -> str:
     return f"SELECT {chosen} FROM {source_sql(snapshot)}"
 
 
-def within_dates(files: Iterable[str], first: date, last: date) -> tuple[str, ...]:
-    """The files of the partitions from one day to another, both included."""
-    return tuple(file for file in files if first <= _partition_of(file) <= last)
+def of_days(snapshot: Snapshot, dates: tuple[date, date] | None) -> Snapshot:
+    """The files of the partitions from one day to another, both included; None stands for all."""
+    if dates is None:
+        return snapshot
+    first, last = dates
+    files = tuple(file for file in snapshot.files if first <= _partition_of(file) <= last)
+    return Snapshot(table=snapshot.table, version=snapshot.version, files=files, empty_file=snapshot.empty_file)
+
+
+@cache
+def _day_of(partition: str) -> date:
+    return date.fromisoformat(partition.removeprefix(f"{PARTITION}="))
 
 
 def _partition_of(file: str) -> date:
-    return date.fromisoformat(PurePosixPath(file).parent.name.removeprefix(f"{PARTITION}="))
+    return _day_of(file.rsplit("/", 2)[-2])
 
 
 def source_sql(snapshot: Snapshot) -> str:

@@ -23,7 +23,10 @@ class Horizon:
 
     def is_reached(self) -> bool:
         """Whether what was there at the beginning has been read."""
-        reached = {app: self._lake.transaction_version(self._table, app) for app in self._newest}
+        return self.is_reached_by({app: self._lake.transaction_version(self._table, app) for app in self._newest})
+
+    def is_reached_by(self, reached: Mapping[str, int | None]) -> bool:
+        """Whether it has been, once these versions have."""
         return all((mark := reached[app]) is not None and mark >= newest for app, newest in self._newest.items())
 
 

@@ -48,7 +48,7 @@ def turns_after(lake: Lake, reached: int, most: int) -> Iterator[tuple[int, pa.T
 def no_longer_found(
     lake: Lake, definition: Definition, targets: pa.Table, found: pa.Table, since: date, known_at: datetime
 ) -> pa.Table:
-    """Rows without a value for what other versions of a definition have found of these targets and this one, in `found`, has not."""
+    """Rows without a value for what other versions of a definition have found of these targets and this one, in `found`, not."""
     standing = signals_of(lake, targets, since)
     if standing.num_rows == 0:
         return NO_SIGNALS
@@ -57,7 +57,9 @@ def no_longer_found(
     engine = duckdb.connect()
     engine.execute("SET TimeZone = 'UTC'")
     engine.register("others", standing.filter(pc.and_(is_other, pc.is_valid(standing.column("value")))))
-    engine.register("found", found.filter(pc.equal(found.column("definition"), label(definition))).select(["target_id", "name"]))
+    engine.register(
+        "found", found.filter(pc.equal(found.column("definition"), pa.scalar(label(definition)))).select(["target_id", "name"])
+    )
     gone = engine.sql(
         "SELECT * FROM (FROM others ANTI JOIN found USING (target_id, name)) "
         "QUALIFY row_number() OVER (PARTITION BY target_id, name ORDER BY known_at DESC) = 1"

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import duckdb
 import pyarrow as pa
+from msgspec import Struct
 
 from penstock.errors import ConfigurationError
 from penstock.lake.arrow_values import column_values
@@ -44,7 +45,7 @@ MAX_ROWS = 250_000
 
 logger = logging.getLogger(__name__)
 
-_BEGUN_AHEAD = 2  # definitions whose candidates are selected while an earlier one is judged
+_BEGUN_AHEAD = 4  # definitions whose candidates are selected while earlier ones are judged
 _MOST_QUIET_S = 6 * 3600  # of sessions that have gone quiet, so much at a time
 
 
@@ -68,13 +69,20 @@ def run_signals(
     run = Run(lake, clock, only, list(definitions.values()), engine or LakeEngine(lake), as_of or utc_now(), give_way)
     written = run.catch_up(max_rows or sys.maxsize)
     horizon = Horizon(lake, "signals", [INTERACTIONS_WATERMARK, FEEDBACK_WATERMARK])
-    while (names := run.read_changes(max_rows)) is not None:
+    while (names := run.read_changes(max_rows, horizon)) is not None:
         written.update(names)
         if horizon.is_reached():
             break
     while (names := run.read_quiet()) is not None:
         written.update(names)
     return dict(sorted(written.items()))
+
+
+class Changes(Struct, frozen=True, kw_only=True):
+    """What the next commits touch."""
+
+    scope: Scope
+    reached: dict[str, int]  # the versions up to which they were read, by watermark
 
 
 class Run:
@@ -97,6 +105,7 @@ class Run:
         self._engine = engine
         self._as_of = as_of
         self._give_way = give_way
+        self._next: Changes | None = None
 
     def catch_up(self, max_rows: int) -> Counter[str]:
         """Run definitions that are new, or changed, over what the others have read."""
@@ -111,18 +120,36 @@ class Run:
         self._append(NO_SIGNALS, dict.fromkeys(behind, COMPLETE))
         return written
 
-    def read_changes(self, max_rows: int | None) -> Counter[str] | None:
-        """Work out what the next commits of interactions and feedback touch; None where there is nothing new."""
+    def read_changes(self, max_rows: int | None, horizon: Horizon) -> Counter[str] | None:
+        """Work out what the next commits of interactions and feedback touch; None where there is nothing new.
+
+        While the last definitions are judged it is found out what the commits after these touch.
+        """
+        changes = self._next or self._find_changes(
+            {name: self._lake.transaction_version("signals", name) for name in (INTERACTIONS_WATERMARK, FEEDBACK_WATERMARK)},
+            max_rows,
+        )
+        self._next = None
+        if changes is None:
+            return None
+
+        def look_ahead() -> None:
+            if not horizon.is_reached_by(changes.reached):
+                self._next = self._find_changes(changes.reached, max_rows)
+
+        return self._append(self._signals(changes.scope, self._definitions, meanwhile=look_ahead), changes.reached)
+
+    def _find_changes(self, marks: Mapping[str, int | None], max_rows: int | None) -> Changes | None:
+        """What was committed after these versions touches; None where that is nothing."""
         self._give_way()
-        lake = self._lake
-        marks = {name: lake.transaction_version("signals", name) for name in (INTERACTIONS_WATERMARK, FEEDBACK_WATERMARK)}
-        interactions = lake.changes("interactions", marks[INTERACTIONS_WATERMARK], INTERACTION_COLUMNS, max_rows)
-        feedback = lake.changes("feedback", marks[FEEDBACK_WATERMARK], FEEDBACK_COLUMNS, max_rows)
+        interactions = self._lake.changes("interactions", marks[INTERACTIONS_WATERMARK], INTERACTION_COLUMNS, max_rows)
+        feedback = self._lake.changes("feedback", marks[FEEDBACK_WATERMARK], FEEDBACK_COLUMNS, max_rows)
         if interactions.rows.num_rows == feedback.rows.num_rows == 0:
             return None
-        scope = find_scope(lake, interactions.rows, feedback.rows, self._as_of)
-        reached = {INTERACTIONS_WATERMARK: interactions.version, FEEDBACK_WATERMARK: feedback.version}
-        return self._append(self._signals(scope, self._definitions), reached)
+        return Changes(
+            scope=find_scope(self._lake, interactions.rows, feedback.rows, self._as_of),
+            reached={INTERACTIONS_WATERMARK: interactions.version, FEEDBACK_WATERMARK: feedback.version},
+        )
 
     def read_quiet(self) -> Counter[str] | None:
         """Look once more at sessions that have gone quiet, for what waits for that; None where it was done lately."""
@@ -142,29 +169,41 @@ class Run:
         self._lake.append("signals", signals, transactions=advancing(self._lake, "signals", reached))
         return Counter(column_values(signals.column("name")))
 
-    def _signals(self, scope: Scope, definitions: Sequence[Definition], *, anew: bool = False) -> pa.Table:
+    def _signals(
+        self, scope: Scope, definitions: Sequence[Definition], *, anew: bool = False, meanwhile: Callable[[], None] | None = None
+    ) -> pa.Table:
         """The rows to append: what was found, held against what stands.
 
-        `anew` is for definitions that follow others of their name, and have to say what these found and they do not.
+        `meanwhile` is called when all candidates are selected, and not all judged. `anew` is for definitions that follow others
+        of their name, and have to say what these found and they do not.
         """
         known_at = self._clock.known_at()
         with tables_of(self._engine, scope, self._as_of, self._exposures) as tables:
-            found, standing = self._found_and_standing(scope, tables, definitions, known_at, anew=anew)
+            found, standing = self._found_and_standing(
+                scope, tables, definitions, known_at, anew=anew, meanwhile=meanwhile or _nothing
+            )
         return amend(found, standing, known_at)
 
     def _found_and_standing(
-        self, scope: Scope, tables: Tables, definitions: Sequence[Definition], known_at: datetime, *, anew: bool
+        self,
+        scope: Scope,
+        tables: Tables,
+        definitions: Sequence[Definition],
+        known_at: datetime,
+        *,
+        anew: bool,
+        meanwhile: Callable[[], None],
     ) -> tuple[pa.Table, pa.Table]:
         found, standing = [NO_SIGNALS], [NO_SIGNALS]
-        for source, targets, rows in (
-            ("reports", scope.reported, scope.reports),
-            ("interactions", scope.behaving, scope.turns),
+        for source, targets, rows, once_begun in (
+            ("reports", scope.reported, scope.reports, _nothing),
+            ("interactions", scope.behaving, scope.turns, meanwhile),
         ):
             asked = [definition for definition in definitions if definition.source == source]
             if targets.num_rows == 0 or not asked:
                 continue
             answered, signals = [], [NO_SIGNALS]
-            for one, batches in self._find_all(asked, tables) if rows.num_rows else [(one, []) for one in asked]:
+            for one, batches in self._find_all(asked, tables, once_begun) if rows.num_rows else [(one, []) for one in asked]:
                 answered.append(one)
                 signals.append(as_signals(one, batches, known_at))
             found.append(of_targets(pa.concat_tables(signals), targets))
@@ -173,7 +212,9 @@ class Run:
             standing.append(standing_signals(self._lake, answered, targets, scope.since))
         return pa.concat_tables(found), pa.concat_tables(standing)
 
-    def _find_all(self, definitions: Sequence[Definition], tables: Tables) -> Iterator[tuple[Definition, list[pa.RecordBatch]]]:
+    def _find_all(
+        self, definitions: Sequence[Definition], tables: Tables, once_begun: Callable[[], None]
+    ) -> Iterator[tuple[Definition, list[pa.RecordBatch]]]:
         """What each finds, in their order, once the next ones are begun; those that do not run are left out."""
         begun: deque[tuple[Definition, Iterator[pa.RecordBatch]]] = deque()
         for definition in definitions:
@@ -182,8 +223,13 @@ class Run:
                 begun.append((definition, self._engine.find(definition, tables)))
             if len(begun) > _BEGUN_AHEAD:
                 yield from _what_is_found(*begun.popleft())
+        once_begun()
         for one in begun:
             yield from _what_is_found(*one)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _what_is_found(
