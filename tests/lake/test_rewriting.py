@@ -13,11 +13,8 @@ from tests.lake.rows import make_signal, shown
 def _rewrite_without_first(lake: Lake) -> None:
     opened = lake._open("signals")
     snapshot = opened.snapshot()
-    connection = lake._backend.con
     first = f"SELECT file_index, file_row_number FROM {source_sql(snapshot)} WHERE signal_id = 's_0'"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE gone AS {first}")
-    kept = rewriting.rows_except(connection, source_sql(snapshot), "gone")
-    rewriting.rewrite_files(lake.root, opened.table, snapshot.files, kept)
+    rewriting.rewrite_files(lake.root, opened.table, snapshot.files, rewriting.find_rows(lake._backend.con, snapshot, first))
 
 
 def test_the_rows_that_stay_are_the_same_and_no_news_to_a_reader(lake: Lake) -> None:

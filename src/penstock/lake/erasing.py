@@ -4,10 +4,6 @@ Whoever calls this writes alone, and every reader has read what there is: the lo
 A commit of an erasure names files and no values, and statistics are kept of times alone, so nothing personal is left in the log.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
-from pathlib import PurePosixPath
-
 import duckdb
 from deltalake import CommitProperties, PostCommitHookProperties, Transaction
 
@@ -17,8 +13,8 @@ from penstock.lake.durability import make_durable
 from penstock.lake.maintenance import unread_files
 from penstock.lake.open_table import OpenTable
 from penstock.lake.place import Place
-from penstock.lake.rewriting import clear_scratch, rewrite_files, rows_except
-from penstock.lake.snapshot import Snapshot, source_sql
+from penstock.lake.rewriting import clear_scratch, find_rows, rewrite_files
+from penstock.lake.snapshot import source_sql
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import PARTITION
 from penstock.lake.transaction_log import (
@@ -39,24 +35,11 @@ def erase_rows(opened: OpenTable, condition: str, connection: duckdb.DuckDBPyCon
     """Write every file that holds such a row again without it; how many rows went."""
     snapshot = opened.snapshot()
     with storage_failures(f"erase from {opened.table.name}", opened.path):
-        found = connection.execute(f"SELECT DISTINCT filename FROM {source_sql(snapshot)} WHERE {condition}").fetchall()
-        affected: dict[str, list[str]] = defaultdict(list)
-        for (file,) in found:
-            affected[PurePosixPath(file).parent.name].append(str(file))
-        return sum(_erase_from(opened, files, condition, connection) for _, files in sorted(affected.items()))
-
-
-def _erase_from(opened: OpenTable, files: Iterable[str], condition: str, connection: duckdb.DuckDBPyConnection) -> int:
-    before = opened.snapshot()
-    part = Snapshot(table=before.table, version=before.version, files=tuple(sorted(files)), empty_file=before.empty_file)
-    source = source_sql(part)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE erased AS SELECT file_index, file_row_number FROM {source} WHERE {condition}"
-    )
-    gone = int(connection.execute("SELECT count(*) FROM erased").fetchall()[0][0])
-    rewrite_files(opened.root, opened.table, part.files, rows_except(connection, source, "erased"))
-    connection.execute("DROP TABLE erased")
-    return gone
+        places = f"SELECT file_index, file_row_number FROM {source_sql(snapshot)} WHERE {condition}"
+        erased = find_rows(connection, snapshot, places)
+        if erased:
+            rewrite_files(opened.root, opened.table, sorted(erased), erased)
+        return sum(map(len, erased.values()))
 
 
 def purge_table(opened: OpenTable, slowest: int | None) -> int:

@@ -13,7 +13,7 @@ from penstock.lake.arrow_schema import arrow_schema
 from penstock.lake.open_table import OpenTable
 from penstock.lake.partitions import partitions_due
 from penstock.lake.place import Place
-from penstock.lake.rewriting import fetch_pair, rewrite_files, rows_except
+from penstock.lake.rewriting import count_rows, find_rows, rewrite_files
 from penstock.lake.snapshot import Snapshot, instant, of_days, quote, source_sql
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import Table
@@ -60,15 +60,12 @@ def require_answerable(opened: OpenTable, at: datetime) -> None:
 
 
 def _fold_partition(root: Place, partition: Snapshot, before: datetime, connection: duckdb.DuckDBPyConnection) -> int:
-    source = source_sql(partition)
     with storage_failures(f"fold {partition.table.name}", root / partition.table.name):
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE superseded AS {_superseded_sql(partition.table, source, before)}")
-        gone, rows = fetch_pair(connection, f"SELECT (SELECT count(*) FROM superseded), (SELECT count(*) FROM {source})")
-        if gone and gone >= LEAST_SHARE * rows:
-            rewrite_files(root, partition.table, partition.files, rows_except(connection, source, "superseded"))
-        else:
-            gone = 0
-        connection.execute("DROP TABLE superseded")
+        superseded = find_rows(connection, partition, _superseded_sql(partition.table, source_sql(partition), before))
+        gone = sum(map(len, superseded.values()))
+        if not gone or gone < LEAST_SHARE * count_rows(connection, partition):
+            return 0
+        rewrite_files(root, partition.table, partition.files, superseded)
     return gone
 
 

@@ -1,11 +1,16 @@
 """How rows lie in Parquet files: small row groups, Bloom filters on ids, statistics on times, zstd at level 2."""
 
+from typing import Any
+
+import pyarrow as pa
 from deltalake import BloomFilterProperties, ColumnProperties, WriterProperties
 
-from penstock.lake.tables import Table
+from penstock.lake.arrow_schema import arrow_schema
+from penstock.lake.tables import PARTITION, Table
 
 ROW_GROUP_ROWS = 16_384
 BLOOM_FALSE_POSITIVES = 0.01
+ZSTD_LEVEL = 2
 
 
 def writer_properties(table: Table) -> WriterProperties:
@@ -14,11 +19,30 @@ def writer_properties(table: Table) -> WriterProperties:
     columns |= {name: ColumnProperties(statistics_enabled="CHUNK") for name in table.statistics_columns}
     return WriterProperties(
         compression="ZSTD",
-        compression_level=2,
+        compression_level=ZSTD_LEVEL,
         max_row_group_size=ROW_GROUP_ROWS,
         default_column_properties=ColumnProperties(statistics_enabled="NONE"),
         column_properties=columns,
     )
+
+
+def parquet_options(table: Table) -> dict[str, Any]:
+    """The same for pyarrow."""
+    leaves = [leaf for field in arrow_schema(table) if field.name != PARTITION for leaf in _leaves(field.name, field.type)]
+    return {
+        "compression": "zstd",
+        "compression_level": ZSTD_LEVEL,
+        "use_dictionary": [leaf for leaf in leaves if leaf not in table.bloom_columns],
+        "write_statistics": list(table.statistics_columns),
+        "bloom_filter_options": {name: {"ndv": ROW_GROUP_ROWS, "fpp": BLOOM_FALSE_POSITIVES} for name in table.bloom_columns},
+    }
+
+
+def _leaves(path: str, kind: pa.DataType) -> list[str]:
+    """What Parquet has columns of: a map has two, a list one."""
+    if isinstance(kind, pa.MapType):
+        return [*_leaves(f"{path}.key_value.key", kind.key_type), *_leaves(f"{path}.key_value.value", kind.item_type)]
+    return _leaves(f"{path}.list.element", kind.value_type) if isinstance(kind, pa.ListType) else [path]
 
 
 def _id_column() -> ColumnProperties:

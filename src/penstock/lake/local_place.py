@@ -4,11 +4,12 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import PosixPath
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from penstock.lake.durability import make_folder, replace_durably, synchronise
 from penstock.lake.place import Gate
@@ -32,6 +33,10 @@ class LocalPlace(PosixPath):
     def parquet_source(self) -> Any:
         """The path, which pyarrow opens."""
         return self
+
+    def parquet_sink(self) -> AbstractContextManager[Any]:
+        """Written without the interpreter."""
+        return pa.OSFile(str(self), "wb")
 
     def files(self) -> "list[LocalPlace]":
         """Every file in a folder and in the folders below."""

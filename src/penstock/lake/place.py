@@ -68,6 +68,9 @@ class Place(Protocol):
     def parquet_source(self) -> Any:
         """The file as pyarrow opens it to read a part of it."""
 
+    def parquet_sink(self) -> AbstractContextManager[Any]:
+        """The file, new, as pyarrow writes it; the folder is there."""
+
     def glob(self, pattern: str) -> Iterable["Place"]:
         """The files of a folder whose names fit; none where there is no folder."""
 

@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import duckdb
-import pyarrow as pa
 
 from penstock.lake.arrow_schema import arrow_schema
 from penstock.lake.open_table import OpenTable
 from penstock.lake.partitions import partitions, partitions_due
-from penstock.lake.rewriting import fetch_pair, rewrite_files, rows_except
+from penstock.lake.rewriting import find_rows, rewrite_files
 from penstock.lake.snapshot import Snapshot, of_days, source_sql
 from penstock.lake.storage_failure import storage_failures
 from penstock.settings import RetentionSettings
@@ -80,14 +79,11 @@ def _collect_held(connection: duckdb.DuckDBPyConnection, source: Source) -> None
 
 
 def _expire_partition(opened: OpenTable, partition: Snapshot, connection: duckdb.DuckDBPyConnection) -> int:
-    source = source_sql(partition)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE expired AS SELECT file_index, file_row_number FROM {source} "
-        f"WHERE ({_HELD[opened.table.name]}) IS NOT TRUE"
+    expired = find_rows(
+        connection,
+        partition,
+        f"SELECT file_index, file_row_number FROM {source_sql(partition)} WHERE ({_HELD[opened.table.name]}) IS NOT TRUE",
     )
-    gone, rows = fetch_pair(connection, f"SELECT (SELECT count(*) FROM expired), (SELECT count(*) FROM {source})")
-    if gone:
-        kept = rows_except(connection, source, "expired") if gone < rows else pa.table([], schema=pa.schema([])).to_reader()
-        rewrite_files(opened.root, opened.table, partition.files, kept)
-    connection.execute("DROP TABLE expired")
-    return gone
+    if expired:
+        rewrite_files(opened.root, opened.table, sorted(expired), expired)
+    return sum(map(len, expired.values()))

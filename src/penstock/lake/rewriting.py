@@ -1,33 +1,41 @@
 """Replacing files of a table by others that hold fewer of their rows: what folding, retention and erasure have in common.
 
-One commit, which says that no data changed, so that no reader takes the rows that stay for new ones. The new files are written by
-the same writer as every append, into a scratch table, and moved from there.
+One commit, which says that no data changed, so that no reader takes the rows that stay for new ones. The new files are written to
+a scratch folder, several at once, and moved from there.
 """
 
+import os
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-from deltalake import CommitProperties, PostCommitHookProperties, write_deltalake
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, PostCommitHookProperties
 from deltalake.transaction import AddAction, RemoveAction
 from msgspec import Struct
 
-from penstock.lake.arrow_schema import arrow_schema, conform
-from penstock.lake.delta import create_delta, open_delta
+from penstock.lake.arrow_schema import conform
+from penstock.lake.delta import open_delta
 from penstock.lake.durability import make_durable
-from penstock.lake.layout import writer_properties
+from penstock.lake.parquet_file import write_parquet
 from penstock.lake.place import Place
+from penstock.lake.snapshot import Snapshot, source_sql
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import PARTITION, Table
 from penstock.lake.transaction_log import COMMIT_TOKEN, TRANSACTION_COUNT, DataFile, read_entry
 
 SCRATCH = "_rewriting"
-FILE_BYTES = 128 * 1024 * 1024
-BATCH_ROWS = 16_384
+FILE_BYTES = 128 * 1024 * 1024  # files of a day are put together up to so much
+_THREADS = min(4, os.cpu_count() or 1)
 _REWRITE = "rewrite-"  # begins the token of such a commit
+
+Gone = Mapping[str, npt.NDArray[np.int64]]  # file -> which of its rows go, counted from 0
 
 
 class Rewritten(Struct, frozen=True, kw_only=True):
@@ -37,12 +45,35 @@ class Rewritten(Struct, frozen=True, kw_only=True):
     added: int
 
 
-def rewrite_files(root: Place, table: Table, files: Sequence[str], kept: pa.RecordBatchReader) -> Rewritten:
-    """Put the rows `kept` in the place of these files, durably. Nobody else may rewrite or compact the table meanwhile."""
+def find_rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, places: str) -> Gone:
+    """The rows that go, given SQL for their `file_index` and `file_row_number` in the snapshot's source."""
+    found = connection.sql(f"SELECT file_index, file_row_number FROM ({places}) ORDER BY ALL").to_arrow_table()
+    if found.num_rows == 0:
+        return {}
+    index, row = (found.column(place).to_numpy().astype(np.int64) for place in (0, 1))
+    files, starts = np.unique(index, return_index=True)
+    parts = np.split(row, starts[1:])
+    return {snapshot.files[file - 1]: part for file, part in zip(files.tolist(), parts, strict=True)}  # before them the empty one
+
+
+def count_rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> int:
+    """How many rows the files have, superseded ones included."""
+    return int(connection.execute(f"SELECT count(*) FROM {source_sql(snapshot)}").fetchall()[0][0])
+
+
+def rewrite_files(root: Place, table: Table, files: Sequence[str], gone: Gone) -> Rewritten:
+    """Put the rows that stay in the place of these files, durably. Nobody else may rewrite or compact the table meanwhile."""
     path, scratch = root / table.name, root / SCRATCH / uuid.uuid4().hex
+
+    def write(group: Sequence[str]) -> DataFile | None:
+        partition = _partition_of(group[0])
+        target = f"{partition}/part-{uuid.uuid4()}.zstd.parquet"
+        return write_parquet(scratch, target, table, _kept(path, table, group, gone))
+
     with storage_failures(f"rewrite files of {table.name}", path):
         try:
-            added = _write_scratch(scratch, table, kept)
+            with ThreadPoolExecutor(_THREADS, "penstock-rewriting") as threads:
+                added = [file for file in threads.map(write, _groups(path, files)) if file is not None]
             _move(scratch, path, added)
             _commit(path, [_remove(path, file) for file in files], [_add(path, file) for file in added])
         finally:
@@ -50,43 +81,42 @@ def rewrite_files(root: Place, table: Table, files: Sequence[str], kept: pa.Reco
     return Rewritten(removed=len(files), added=len(added))
 
 
-def rows_except(connection: duckdb.DuckDBPyConnection, source: str, gone: str) -> pa.RecordBatchReader:
-    """The rows of a source but for those whose places stand in the table `gone`, a part at a time."""
-    placed = f"(SELECT *, file_index, file_row_number FROM {source})"
-    kept = f"SELECT * EXCLUDE (file_index, file_row_number) FROM {placed} ANTI JOIN {gone} USING (file_index, file_row_number)"
-    reader: pa.RecordBatchReader = connection.sql(kept).to_arrow_reader(BATCH_ROWS)
-    return reader
-
-
-def fetch_pair(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[int, int]:
-    """The two whole numbers that a query gives."""
-    first, second = connection.execute(sql).fetchall()[0]
-    return int(first), int(second)
-
-
 def clear_scratch(root: Place) -> None:
     """Forget what a rewriting that was cut short has left."""
     (root / SCRATCH).remove_all()
 
 
-def _write_scratch(scratch: Place, table: Table, kept: pa.RecordBatchReader) -> list[DataFile]:
-    schema = arrow_schema(table)
-    create_delta(scratch, schema)
-    write_deltalake(
-        str(scratch),
-        pa.RecordBatchReader.from_batches(schema, _conforming(table, kept)),
-        mode="append",
-        writer_properties=writer_properties(table),
-        target_file_size=FILE_BYTES,
-        storage_options=scratch.delta_options,
-        post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
-    )
-    return list(read_entry(scratch, 1).adds)
+def _groups(path: Place, files: Sequence[str]) -> list[list[str]]:
+    """Files of one day each, which make one file together."""
+    by_day: dict[str, list[str]] = defaultdict(list)
+    for file in files:
+        by_day[_partition_of(file)].append(file)
+    groups: list[list[str]] = []
+    for of_day in by_day.values():
+        size = FILE_BYTES
+        for file in of_day:
+            added = (path / _name_of(path, file)).size_bytes()
+            if size + added > FILE_BYTES:
+                groups.append([])
+                size = 0
+            groups[-1].append(file)
+            size += added
+    return groups
 
 
-def _conforming(table: Table, kept: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    for batch in kept:
-        yield from conform(table, pa.Table.from_batches([batch])).to_batches()
+def _kept(path: Place, table: Table, files: Sequence[str], gone: Gone) -> Iterator[pa.Table]:
+    """The rows that stay, as many at a time as the files have in a row group."""
+    for file in files:
+        parquet = pq.ParquetFile((path / _name_of(path, file)).parquet_source())
+        stays = np.ones(parquet.metadata.num_rows, bool)
+        stays[gone.get(file, [])] = False
+        first = 0
+        for number in range(parquet.num_row_groups):
+            rows = parquet.read_row_group(number, use_threads=False)
+            here = stays[first : first + rows.num_rows]
+            first += rows.num_rows
+            if here.any():
+                yield conform(table, rows if here.all() else rows.filter(pa.array(here)))
 
 
 def _move(scratch: Place, path: Place, files: Sequence[DataFile]) -> None:
@@ -115,8 +145,8 @@ def _commit(path: Place, removes: Sequence[RemoveAction], adds: Sequence[AddActi
 
 
 def _remove(path: Place, file: str) -> RemoveAction:
-    name = file.removeprefix(f"{path}/")
-    partition: dict[str, str | None] = {PARTITION: PurePosixPath(name).parent.name.removeprefix(f"{PARTITION}=")}
+    name = _name_of(path, file)
+    partition: dict[str, str | None] = {PARTITION: _partition_of(file).removeprefix(f"{PARTITION}=")}
     return RemoveAction(name, False, time.time_ns() // 1_000_000, (path / name).size_bytes(), partition)
 
 
@@ -129,3 +159,12 @@ def _add(path: Place, file: DataFile) -> AddAction:
         data_change=False,
         stats=file.statistics or "",
     )
+
+
+def _name_of(path: Place, file: str) -> str:
+    """A file of the table as its log names it."""
+    return file.removeprefix(f"{path}/")
+
+
+def _partition_of(file: str) -> str:
+    return file.rsplit("/", 2)[-2]

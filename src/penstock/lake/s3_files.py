@@ -56,6 +56,21 @@ class S3Reader(io.RawIOBase):
         return len(content)
 
 
+class S3Writer(io.RawIOBase):
+    """One object, sent in parts while it is written; there once the file that takes it is closed."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def write(self, content: Any) -> int:
+        """All of it."""
+        return int(_as_os_error(lambda: self._file.write(content)))
+
+
 class S3Files(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
     """The objects of a bucket for DuckDB to read, which asks for a path without its `s3://`."""
 

@@ -13,13 +13,14 @@ from functools import cached_property
 from typing import Any
 
 import duckdb
+from obstore import open_writer
 from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 from obstore.store import S3Store
 
 from penstock.lake.lease import Lease, Watch
 from penstock.lake.leased_gate import LeasedGate
 from penstock.lake.place import Gate
-from penstock.lake.s3_files import S3Files, S3Reader
+from penstock.lake.s3_files import S3Files, S3Reader, S3Writer
 
 _CONNECT_S, _REQUEST_S, _RETRIES, _RETRY_S = 5, 60, 5, 20  # well within a lease
 _POLL_S = 0.25
@@ -144,6 +145,12 @@ class S3Place:
     def parquet_source(self) -> Any:
         """A file that reads only what it is asked for."""
         return S3Reader(self._bucket.store, self._key, self.size_bytes())
+
+    @contextmanager
+    def parquet_sink(self) -> Iterator[Any]:
+        """Sent in parts while it is written, and there once it is whole."""
+        with _failures(self), open_writer(self._bucket.store, self._key) as file:
+            yield S3Writer(file)
 
     def glob(self, pattern: str) -> Iterator["S3Place"]:
         """The objects right below whose names fit."""
