@@ -45,6 +45,32 @@ def test_an_append_brings_files_then_entry_and_their_folders_to_the_disk(lake: L
     assert max(synchronised.index(file) for file in files) < synchronised.index(entry) < synchronised.index(entry.parent)
 
 
+def test_an_erasure_brings_its_commit_to_the_disk_like_an_append(lake: Lake, synchronised: list[Path]) -> None:
+    before = lake.append("signals", [make_signal(1), make_signal(2)])
+    assert before is not None
+    synchronised.clear()
+    with lake.alone():
+        assert lake.erase("signals", "signal_id = 's_1'") == 1
+    _is_on_the_disk(lake, before + 1, synchronised)
+
+
+def test_a_commit_taken_back_is_so_on_the_disk(lake: Lake, synchronised: list[Path]) -> None:
+    before = lake.append("signals", [make_signal(1)])
+    assert before is not None
+    (file,) = files_of(lake.root / "signals", before)
+    file.unlink()
+    synchronised.clear()
+    assert Lake(lake.root, lake.settings).repair("signals").reverted == (before,)
+    _is_on_the_disk(lake, before + 1, synchronised)
+
+
+def _is_on_the_disk(lake: Lake, version: int, synchronised: list[Path]) -> None:
+    entry = lake.root / "signals" / "_delta_log" / f"{version:020d}.json"
+    assert entry.is_file()
+    assert {entry, entry.parent} <= set(synchronised)
+    assert set(files_of(lake.root / "signals", version)) <= set(synchronised)
+
+
 def test_a_version_given_to_a_reader_is_on_the_disk(lake: Lake, synchronised: list[Path]) -> None:
     version = lake.append("signals", [make_signal(1)])
     synchronised.clear()

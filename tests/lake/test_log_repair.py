@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from deltalake import DeltaTable
 
@@ -49,6 +50,23 @@ def test_an_entry_torn_between_two_lines_is_noticed(lake: Lake) -> None:
         assert len(_after_a_power_cut(lake).repair_log("signals")) == 1
         path.write_bytes(b"\n".join(lines))
     assert _after_a_power_cut(lake).repair_log("signals") == []
+
+
+def test_an_erasure_torn_between_two_lines_loses_no_row(lake: Lake) -> None:
+    """It says first which files go, and then which come in their place."""
+    version = lake.append("signals", [make_signal(1), make_signal(2), make_signal(3, day=1), make_signal(4, day=1)])
+    assert version is not None
+    with lake.alone():
+        assert lake.erase("signals", "signal_id IN ('s_1', 's_3')") == 2
+    path = entry_path(lake.root / "signals", version + 1)
+    lines = path.read_bytes().split(b"\n")
+    assert [next(iter(msgspec.json.decode(line))) for line in lines] == ["commitInfo", "remove", "remove", "add", "add"]
+    for kept in range(1, len(lines)):
+        path.write_bytes(b"\n".join(lines[:kept]))
+        assert len(_after_a_power_cut(lake).repair_log("signals")) == 1
+        assert len(shown(_after_a_power_cut(lake))) == 4
+        path.write_bytes(b"\n".join(lines))
+    assert shown(_after_a_power_cut(lake)) == [("s_2", 0), ("s_4", 0)]
 
 
 def test_an_entry_of_zeros_is_noticed(lake: Lake) -> None:

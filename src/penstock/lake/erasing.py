@@ -5,10 +5,10 @@ A commit of an erasure names files and no values, and statistics are kept of tim
 """
 
 import duckdb
-from deltalake import CommitProperties, PostCommitHookProperties, Transaction
+from deltalake import PostCommitHookProperties
 
 from penstock.errors import ConflictError
-from penstock.lake.delta import open_delta
+from penstock.lake.delta import commit, open_delta
 from penstock.lake.durability import make_durable
 from penstock.lake.maintenance import unread_files
 from penstock.lake.open_table import OpenTable
@@ -16,11 +16,9 @@ from penstock.lake.place import Place
 from penstock.lake.rewriting import clear_scratch, find_rows, rewrite_files
 from penstock.lake.snapshot import source_sql
 from penstock.lake.storage_failure import storage_failures
-from penstock.lake.tables import PARTITION
 from penstock.lake.transaction_log import (
     CUT_FROM,
     CUT_TO,
-    TRANSACTION_COUNT,
     checkpoint_files,
     entry_path,
     list_versions,
@@ -80,17 +78,7 @@ def _cut_log(path: Place, read_up_to: int) -> None:
     """Checkpoint, and delete every entry before; whoever had read up to then, or further, goes on behind the cut."""
     handle = open_delta(path)
     last = handle.version()
-    handle.create_write_transaction(
-        [],
-        "append",
-        handle.schema(),
-        [PARTITION],
-        commit_properties=CommitProperties(
-            custom_metadata={TRANSACTION_COUNT: 2},
-            app_transactions=[Transaction(CUT_FROM, min(read_up_to, last)), Transaction(CUT_TO, last)],
-        ),
-        post_commithook_properties=PostCommitHookProperties(**_NO_HOOKS),
-    )
+    commit(handle, [], token=f"cut-{last}", transactions={CUT_FROM: min(read_up_to, last), CUT_TO: last})
     make_durable(path, [read_entry(path, handle.version())])
     handle = open_delta(path)
     handle.create_checkpoint()

@@ -35,7 +35,8 @@ class LocalPlace(PosixPath):
         return self
 
     def parquet_sink(self) -> AbstractContextManager[Any]:
-        """Written without the interpreter."""
+        """Written without the interpreter, and not fsynced, no more than a folder that was made for it."""
+        self.parent.mkdir(parents=True, exist_ok=True)
         return pa.OSFile(str(self), "wb")
 
     def files(self) -> "list[LocalPlace]":

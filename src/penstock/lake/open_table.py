@@ -5,23 +5,26 @@ so what was reached is read from the very snapshot that the rows are then writte
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
+import pyarrow.compute as pc
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from penstock.errors import ConflictError, NotFoundError, StorageError
 from penstock.lake.creation import empty_file
-from penstock.lake.delta import open_delta
+from penstock.lake.delta import add_action, commit, open_delta
 from penstock.lake.durability import make_durable
-from penstock.lake.layout import writer_properties
 from penstock.lake.log_repair import repair_log
+from penstock.lake.parquet_file import write_parquet
 from penstock.lake.place import Place
 from penstock.lake.snapshot import Snapshot
 from penstock.lake.storage_failure import storage_failures
-from penstock.lake.tables import Table
-from penstock.lake.transaction_log import COMMIT_TOKEN, CUT_FROM, CUT_TO, TRANSACTION_COUNT, LogEntry, read_entry
+from penstock.lake.tables import PARTITION, Table
+from penstock.lake.transaction_log import CUT_FROM, CUT_TO, DataFile, LogEntry, read_entry
 
 _ATTEMPTS = 20  # of one append whose transaction others keep touching
 _CONFLICT = "Concurrent transaction failed"
@@ -78,17 +81,22 @@ class OpenTable:
 
     def append(self, rows: pa.Table, transactions: Mapping[str, int]) -> int | None:
         """Commit rows and transactions together, durably; None where all transactions were reached before."""
+        files: list[DataFile] | None = None
         for _ in range(_ATTEMPTS):
             handle = self.latest()
             if transactions and self._is_applied(handle, transactions):
+                self._delete(files or [])
                 return None
+            if files is None:
+                files = self._write(rows)
             token, before = uuid.uuid4().hex, handle.version()
-            if not self._write(handle, rows, transactions, token):
+            if not self._commit(handle, files, transactions, token):
                 self._handle = None
                 continue
             entry = self._find_commit(token, before, handle.version())
             make_durable(self.path, [entry])
             return entry.version
+        self._delete(files or [])
         raise ConflictError(
             f"{_ATTEMPTS} appends to {self.table.name} for {', '.join(transactions)} each met another writer's commit; "
             "make sure that only one process writes under each of these names."
@@ -104,22 +112,26 @@ class OpenTable:
             )
         return bool(done)
 
-    def _write(self, handle: DeltaTable, rows: pa.Table, transactions: Mapping[str, int], token: str) -> bool:
+    def _write(self, rows: pa.Table) -> list[DataFile]:
+        """The rows in a file for each day, which count for nothing until a commit names them."""
+        with storage_failures(f"append to {self.table.name}", self.path):
+            written = [
+                write_parquet(self.path, f"{PARTITION}={day}", self.table, [of_day], data_change=True)
+                for day, of_day in _by_day(rows)
+            ]
+        return [file for file in written if file is not None]
+
+    def _delete(self, files: Iterable[DataFile]) -> None:
+        """Files that no commit names."""
+        with storage_failures(f"append to {self.table.name}", self.path):
+            for file in files:
+                (self.path / file.path).unlink()
+
+    def _commit(self, handle: DeltaTable, files: Iterable[DataFile], transactions: Mapping[str, int], token: str) -> bool:
         """False where another writer touched one of the transactions since the snapshot was taken."""
-        properties = CommitProperties(
-            custom_metadata={COMMIT_TOKEN: token, TRANSACTION_COUNT: len(transactions)},
-            app_transactions=[Transaction(app, number) for app, number in transactions.items()],
-        )
         with storage_failures(f"append to {self.table.name}", self.path):
             try:
-                write_deltalake(
-                    handle,
-                    rows,
-                    mode="append",
-                    writer_properties=writer_properties(self.table),
-                    commit_properties=properties,
-                    post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
-                )
+                commit(handle, [add_action(file) for file in files], token=token, transactions=transactions)
             except CommitFailedError as error:
                 if _CONFLICT in str(error):
                     return False
@@ -138,3 +150,10 @@ class OpenTable:
 def _reached(handle: DeltaTable, app: str) -> int | None:
     number = handle.transaction_version(app)
     return None if number is None or number < 0 else number
+
+
+def _by_day(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
+    days = rows.column(PARTITION)
+    distinct: list[Any] = pc.unique(days).to_pylist()
+    for day in sorted(distinct):
+        yield day, rows if len(distinct) == 1 else rows.filter(pc.equal(days, pa.scalar(day)))

@@ -69,7 +69,7 @@ class Place(Protocol):
         """The file as pyarrow opens it to read a part of it."""
 
     def parquet_sink(self) -> AbstractContextManager[Any]:
-        """The file, new, as pyarrow writes it; the folder is there."""
+        """The file, new, as pyarrow writes it; a folder that is missing is made."""
 
     def glob(self, pattern: str) -> Iterable["Place"]:
         """The files of a folder whose names fit; none where there is no folder."""

@@ -4,25 +4,19 @@ A commit is taken back by another one, forwards, so that no version ever comes t
 removed, files it had replaced return, and its transactions are set back, so that their writer does the work again.
 """
 
-import time
-from collections.abc import Sequence
-
 import msgspec
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 from msgspec import Struct
 
-from penstock.lake.delta import open_delta
+from penstock.lake.delta import commit, open_delta, remove_action
 from penstock.lake.durability import make_durable
 from penstock.lake.log_repair import repair_log, repairing, set_aside
 from penstock.lake.place import Place
 from penstock.lake.storage_failure import storage_failures
-from penstock.lake.tables import PARTITION
 from penstock.lake.transaction_log import (
-    COMMIT_TOKEN,
-    TRANSACTION_COUNT,
     DataFile,
     LogEntry,
     is_parquet_whole,
@@ -112,34 +106,14 @@ def revert_commit(root: Place, table: str, version: int) -> list[Place]:
         wrong = [file for file in entry.adds if file.path in active]
         bad = [path / file.path for file in wrong if not _is_whole(path, file)]
         replaced = [file for file in entry.removes if not file.data_change and (path / file.path).is_file()]
-        actions: list[AddAction | RemoveAction] = [_remove(file) for file in wrong]
+        actions: list[AddAction | RemoveAction] = [remove_action(file) for file in wrong]
         actions += [_return(path, file) for file in replaced]
-        transactions = [Transaction(app, _number_before(path, version, app)) for app in entry.transactions]
+        transactions = {app: _number_before(path, version, app) for app in entry.transactions}
         if actions or transactions:
             before = handle.version()
-            _commit(handle, version, actions, transactions)
+            commit(handle, actions, token=f"{_REVERT}{version}", transactions=transactions)
             make_durable(path, [read_entry(path, number) for number in range(before + 1, handle.version() + 1)])
         return [set_aside(root, table, file) for file in bad if file.is_file()]
-
-
-def _commit(
-    handle: DeltaTable, version: int, actions: Sequence[AddAction | RemoveAction], transactions: list[Transaction]
-) -> None:
-    handle.create_write_transaction(
-        list(actions),
-        "append",
-        handle.schema(),
-        [PARTITION],
-        commit_properties=CommitProperties(
-            custom_metadata={COMMIT_TOKEN: f"{_REVERT}{version}", TRANSACTION_COUNT: len(transactions)},
-            app_transactions=transactions,
-        ),
-        post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
-    )
-
-
-def _remove(file: DataFile) -> RemoveAction:
-    return RemoveAction(file.path, file.data_change, time.time_ns() // 1_000_000, file.size, dict(file.partition))
 
 
 def _return(path: Place, file: DataFile) -> AddAction:

@@ -5,7 +5,6 @@ a scratch folder, several at once, and moved from there.
 """
 
 import os
-import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,19 +15,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, PostCommitHookProperties
-from deltalake.transaction import AddAction, RemoveAction
 from msgspec import Struct
 
 from penstock.lake.arrow_schema import conform
-from penstock.lake.delta import open_delta
+from penstock.lake.delta import add_action, commit, open_delta, remove_action
 from penstock.lake.durability import make_durable
 from penstock.lake.parquet_file import write_parquet
 from penstock.lake.place import Place
 from penstock.lake.snapshot import Snapshot, source_sql
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import PARTITION, Table
-from penstock.lake.transaction_log import COMMIT_TOKEN, TRANSACTION_COUNT, DataFile, read_entry
+from penstock.lake.transaction_log import DataFile, read_entry
 
 SCRATCH = "_rewriting"
 FILE_BYTES = 128 * 1024 * 1024  # files of a day are put together up to so much
@@ -66,16 +63,14 @@ def rewrite_files(root: Place, table: Table, files: Sequence[str], gone: Gone) -
     path, scratch = root / table.name, root / SCRATCH / uuid.uuid4().hex
 
     def write(group: Sequence[str]) -> DataFile | None:
-        partition = _partition_of(group[0])
-        target = f"{partition}/part-{uuid.uuid4()}.zstd.parquet"
-        return write_parquet(scratch, target, table, _kept(path, table, group, gone))
+        return write_parquet(scratch, _partition_of(group[0]), table, _kept(path, table, group, gone), data_change=False)
 
     with storage_failures(f"rewrite files of {table.name}", path):
         try:
             with ThreadPoolExecutor(_THREADS, "penstock-rewriting") as threads:
                 added = [file for file in threads.map(write, _groups(path, files)) if file is not None]
             _move(scratch, path, added)
-            _commit(path, [_remove(path, file) for file in files], [_add(path, file) for file in added])
+            _commit(path, [_removed(path, file) for file in files], added)
         finally:
             scratch.remove_all()
     return Rewritten(removed=len(files), added=len(added))
@@ -130,35 +125,16 @@ def _move(scratch: Place, path: Place, files: Sequence[DataFile]) -> None:
         folder.synchronise()
 
 
-def _commit(path: Place, removes: Sequence[RemoveAction], adds: Sequence[AddAction]) -> None:
+def _commit(path: Place, removed: Sequence[DataFile], added: Sequence[DataFile]) -> None:
     handle = open_delta(path)
     before = handle.version()
-    handle.create_write_transaction(
-        [*removes, *adds],
-        "append",
-        handle.schema(),
-        [PARTITION],
-        commit_properties=CommitProperties(custom_metadata={COMMIT_TOKEN: _REWRITE + uuid.uuid4().hex, TRANSACTION_COUNT: 0}),
-        post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
-    )
+    commit(handle, [*map(remove_action, removed), *map(add_action, added)], token=_REWRITE + uuid.uuid4().hex)
     make_durable(path, [read_entry(path, version) for version in range(before + 1, handle.version() + 1)])
 
 
-def _remove(path: Place, file: str) -> RemoveAction:
-    name = _name_of(path, file)
-    partition: dict[str, str | None] = {PARTITION: _partition_of(file).removeprefix(f"{PARTITION}=")}
-    return RemoveAction(name, False, time.time_ns() // 1_000_000, (path / name).size_bytes(), partition)
-
-
-def _add(path: Place, file: DataFile) -> AddAction:
-    return AddAction(
-        path=file.path,
-        size=(path / file.path).size_bytes(),
-        partition_values=file.partition,
-        modification_time=time.time_ns() // 1_000_000,
-        data_change=False,
-        stats=file.statistics or "",
-    )
+def _removed(path: Place, file: str) -> DataFile:
+    name, day = _name_of(path, file), _partition_of(file).removeprefix(f"{PARTITION}=")
+    return DataFile(path=name, size=(path / name).size_bytes(), partition={PARTITION: day}, data_change=False)
 
 
 def _name_of(path: Place, file: str) -> str:

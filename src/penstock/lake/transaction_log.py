@@ -17,6 +17,7 @@ from penstock.lake.place import Place
 
 COMMIT_TOKEN = "penstock.commit"  # noqa: S105 - names one commit, guards nothing
 TRANSACTION_COUNT = "penstock.transactions"
+FILE_COUNT = "penstock.files"  # how many a commit of ours adds and removes
 # The log was cut: readers that had read up to the first or further go on behind the second, since nothing was new between.
 CUT_FROM, CUT_TO = "cut:from", "cut:to"
 
@@ -111,6 +112,8 @@ def _is_whole(entry: LogEntry, information: dict[str, Any]) -> bool:
     if not information:
         return False
     metrics = information.get("operationMetrics") or {}
+    if information.get(FILE_COUNT, len(entry.adds) + len(entry.removes)) != len(entry.adds) + len(entry.removes):
+        return False
     expected_adds = metrics.get("num_added_files", metrics.get("numFilesAdded", len(entry.adds)))
     expected_transactions = information.get(TRANSACTION_COUNT, len(entry.transactions))
     return bool(expected_adds == len(entry.adds) and expected_transactions == len(entry.transactions))
