@@ -1,4 +1,4 @@
-"""deltalake writes through no fsync: after a commit, its data files, its log entry and their folders are fsynced here.
+"""Nothing is fsynced while it is written: after a commit, its data files, its log entry and their folders are fsynced here.
 On S3 none of this is needed, and a place there does nothing when it is asked to.
 
 A commit counts as durable only once this has returned.

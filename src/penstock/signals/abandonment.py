@@ -1,9 +1,9 @@
 """abandonment: how a session ended, and the probability that its user left unsatisfied. 0 to 1, lower is better. Implicit.
 
-Leaving alone is ambiguous: whoever has an answer leaves too (good abandonment). So there is a value only where behaviour said
-more: high after a return to the same topic within a day, low after thanks. All other endings have none, and `reading` in evidence
-says `ambiguous`. One request, answered, of somebody not seen again is no conversation to leave. The probabilities are set by
-hand, for there is no set of sessions whose users said why they left.
+Leaving alone is ambiguous: whoever has an answer leaves too (good abandonment: Li, Huffman and Tokuda, SIGIR 2009). So there is a
+value only where behaviour said more: high after a return to the same topic within a day, low after thanks. All other endings have
+none, and `reading` in evidence says `ambiguous`. One request, answered, of somebody not seen again is no conversation to leave.
+The probabilities are set by hand, for there is no set of sessions whose users said why they left.
 """
 
 from typing import Any

@@ -4,7 +4,8 @@ From reports named acceptance (state in the text, or a value), or by the state: 
 ignored, reverted, edited. `offered` alone is no verdict and has no value. Once its session went on without one and is over, the
 state is `ignored` and the evidence says that this was inferred; it still has no value, for silence is no rejection. Where the
 client says `ignored`, it is 0. A verdict that still comes takes its place. That the model chose to offer nothing is the signal
-`silent`. What is neither clear nor consistent is kept without a value, with the reason.
+`silent`. What is neither clear nor consistent is kept without a value, with the reason. Of all that Ziegler et al. (arXiv
+2205.06537) looked at, the share of suggestions accepted told best how productive people felt.
 """
 
 import ibis

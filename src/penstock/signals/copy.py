@@ -1,6 +1,7 @@
 """copy: the response, or a part of it, was copied. Always 1. Implicit; from reports named copy, copied or copy_event.
 
-That nothing was copied is no signal: absence is not evidence here. A report with the value 0 takes an earlier one back.
+That nothing was copied is no signal: absence is not evidence here. A report with the value 0 takes an earlier one back. Copying
+as the implicit yes of somebody who says nothing is after RealHumanEval (Mozannar et al., arXiv 2404.02806).
 """
 
 import ibis.expr.types as ir

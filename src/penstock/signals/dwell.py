@@ -1,7 +1,9 @@
 """dwell: for how long somebody had the answer before their eyes. Seconds. Implicit; from reports named dwell.
 
 The beacon counts only while a part of the answer is in view of a visible page, and sends one report per page load, which grows;
-the signal is their sum. More than half an hour on one page counts as half an hour: nobody was reading.
+the signal is their sum. More than half an hour on one page counts as half an hour: nobody was reading. That longer is better
+holds for what was looked for and found (Fox et al., ACM TOIS 23(2), 2005), and not for what has to be puzzled out; so it has no
+sign.
 """
 
 import ibis

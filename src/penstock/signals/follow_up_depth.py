@@ -1,7 +1,8 @@
 """follow_up_depth: how many turns a session went on after its first. A count; of the session, once it is over. Implicit.
 
 Steps of a program within one turn, which share trace and words, count once. 0 is a session of one turn; whether that is a good
-end or a bad one, this does not say.
+end or a bad one, this does not say. Irvine et al. (arXiv 2303.06135) trained for longer conversations, which is to say for
+company.
 """
 
 import ibis

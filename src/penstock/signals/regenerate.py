@@ -1,9 +1,9 @@
 """regenerate: another answer to the very same request was asked for. Always 1. Implicit.
 
-From reports named regenerate, which 0 takes back; and from behaviour: the next request of the session has the same words, and
-the same number of input tokens where the same model counts them, so that what is said twice with more history is none; nor is
-"go on". It is told apart from a network retry, which follows a failure, within two seconds of the answer or even before it, or in
-one trace.
+From reports named regenerate, which 0 takes back; and from behaviour: the next request of the session has the same words, and the
+same number of input tokens where the same model counts them, so that what is said twice with more history is none; nor is "go
+on". It is told apart from a network retry, which follows a failure, within two seconds of the answer or even before it, or in one
+trace. In the codes of Don-Yehiya et al. (arXiv 2407.10944) it is a repeat (UR1) of which no word was changed.
 """
 
 from typing import Any

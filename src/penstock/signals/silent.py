@@ -1,6 +1,7 @@
 """silent: the model chose to offer nothing. Always 1. Implicit; from reports named silent, or acceptance with the text `silent`.
 
-Only the client knows that an answer meant "nothing to offer", so it says so; no marker in the text is guessed at.
+Only the client knows that an answer meant "nothing to offer", so it says so; no marker in the text is guessed at. Without it a
+policy that learns when to keep quiet, as Cursor's Tab does (cursor.com/blog/tab-rl), has nothing to learn from.
 """
 
 import ibis.expr.types as ir
