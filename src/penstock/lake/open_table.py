@@ -24,7 +24,7 @@ from penstock.lake.place import Place
 from penstock.lake.snapshot import Snapshot
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import PARTITION, Table
-from penstock.lake.transaction_log import CUT_FROM, CUT_TO, DataFile, LogEntry, read_entry
+from penstock.lake.transaction_log import CUT_FROM, CUT_TO, DataFile, LogEntry, entry_path, read_entry
 
 _ATTEMPTS = 20  # of one append whose transaction others keep touching
 _CONFLICT = "Concurrent transaction failed"
@@ -44,6 +44,8 @@ class OpenTable:
         """The table as it is now."""
         with storage_failures(f"open the table {self.table.name}", self.path):
             if self._handle is not None:
+                if self._is_latest(self._handle):
+                    return self._handle
                 try:
                     self._handle.update_incremental()
                     return self._handle
@@ -51,6 +53,15 @@ class OpenTable:
                     self._handle = None
             self._handle = self._open()
             return self._handle
+
+    def _is_latest(self, handle: DeltaTable) -> bool:
+        """Whether no commit came after; deltalake takes a hundred times as long to say so.
+
+        Commits are numbered without a gap and cleaned up from the first on, so the next is missing where this is the last, or
+        where this is cleaned up as well.
+        """
+        version = handle.version()
+        return entry_path(self.path, version).is_file() and not entry_path(self.path, version + 1).is_file()
 
     def _open(self) -> DeltaTable:
         if not self.path.is_dir():
@@ -70,7 +81,17 @@ class OpenTable:
 
     def transaction_version(self, app: str) -> int | None:
         """The number that this application reached; None where it has none, or was set back to before its first."""
-        return _reached(self.latest(), app)
+        return self._numbers([app])[1][app]
+
+    def _numbers(self, apps: Iterable[str]) -> tuple[DeltaTable, dict[str, int | None]]:
+        """The table as it is now, and what these applications have reached in it."""
+        handle = self.latest()
+        with storage_failures(f"open the table {self.table.name}", self.path):
+            try:
+                return handle, {app: _reached(handle, app) for app in apps}
+            except DeltaError:  # it reads the log's entries, which may have been cleaned up behind a checkpoint
+                handle = self._handle = self._open()
+                return handle, {app: _reached(handle, app) for app in apps}
 
     def behind_cut(self, version: int | None) -> int | None:
         """Where a reader that has read up to this version goes on: behind the place where an erasure has cut the log."""
@@ -83,8 +104,8 @@ class OpenTable:
         """Commit rows and transactions together, durably; None where all transactions were reached before."""
         files: list[DataFile] | None = None
         for _ in range(_ATTEMPTS):
-            handle = self.latest()
-            if transactions and self._is_applied(handle, transactions):
+            handle, reached = self._numbers(transactions)
+            if transactions and self._is_applied(transactions, reached):
                 self._delete(files or [])
                 return None
             if files is None:
@@ -102,8 +123,7 @@ class OpenTable:
             "make sure that only one process writes under each of these names."
         )
 
-    def _is_applied(self, handle: DeltaTable, transactions: Mapping[str, int]) -> bool:
-        reached = {app: _reached(handle, app) for app in transactions}
+    def _is_applied(self, transactions: Mapping[str, int], reached: Mapping[str, int | None]) -> bool:
         done = [app for app, number in transactions.items() if (mark := reached[app]) is not None and mark >= number]
         if done and len(done) < len(transactions):
             raise ConflictError(
