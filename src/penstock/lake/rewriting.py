@@ -102,16 +102,16 @@ def _groups(path: Place, files: Sequence[str]) -> list[list[str]]:
 def _kept(path: Place, table: Table, files: Sequence[str], gone: Gone) -> Iterator[pa.Table]:
     """The rows that stay, as many at a time as the files have in a row group."""
     for file in files:
-        parquet = pq.ParquetFile((path / _name_of(path, file)).parquet_source())
-        stays = np.ones(parquet.metadata.num_rows, bool)
-        stays[gone.get(file, [])] = False
-        first = 0
-        for number in range(parquet.num_row_groups):
-            rows = parquet.read_row_group(number, use_threads=False)
-            here = stays[first : first + rows.num_rows]
-            first += rows.num_rows
-            if here.any():
-                yield conform(table, rows if here.all() else rows.filter(pa.array(here)))
+        with pq.ParquetFile((path / _name_of(path, file)).parquet_source()) as parquet:
+            stays = np.ones(parquet.metadata.num_rows, bool)
+            stays[gone.get(file, [])] = False
+            first = 0
+            for number in range(parquet.num_row_groups):
+                rows = parquet.read_row_group(number, use_threads=False)
+                here = stays[first : first + rows.num_rows]
+                first += rows.num_rows
+                if here.any():
+                    yield conform(table, rows if here.all() else rows.filter(pa.array(here)))
 
 
 def _move(scratch: Place, path: Place, files: Sequence[DataFile]) -> None:
