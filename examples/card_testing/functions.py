@@ -7,11 +7,11 @@ finds becomes one more function while the stream runs, and each vote names the f
 from collections.abc import Sequence
 from datetime import datetime
 
-import duckdb
 import msgspec
 import pyarrow as pa
 from msgspec import Struct
 
+from penstock.lake.in_memory import open_database
 from penstock.records.ids import digest
 
 HONEST, FRAUD = 0, 1
@@ -109,8 +109,7 @@ FROM arrived
 
 def vote(functions: Sequence[Function], transactions: pa.Table, now: datetime) -> dict[str, list[str]]:
     """The ids that each function votes on, by its name; `transactions` are those of the last days as the lake has them."""
-    engine = duckdb.connect()
-    engine.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+    engine = open_database()
     engine.register("arrived", transactions)
     engine.execute(f"CREATE TEMP TABLE transactions AS {TRANSACTIONS}", {"now": now})
     found = {}

@@ -6,11 +6,11 @@ what there is and not from the order in which it came: a revision, or an interac
 
 from collections.abc import Mapping, Sequence
 
-import duckdb
 import pyarrow as pa
 from msgspec import Struct
 
 from penstock.errors import BadInputError
+from penstock.lake.in_memory import open_database
 from penstock.outcome_settings import OutcomeSettings
 from penstock.records.feedback import OUTCOME_PREFIX
 from penstock.records.ids import digest
@@ -57,8 +57,7 @@ def attribute(definition: OutcomeDefinition, reports: pa.Table, touches: pa.Tabl
     `reports` have feedback_id, target_key, target_id and occurred_at, and are all there are of their keys; `touches` are the
     interactions that carry these keys.
     """
-    engine = duckdb.connect()
-    engine.execute("SET TimeZone = 'UTC'")
+    engine = open_database()
     engine.register("reports", reports.select(["feedback_id", "target_key", "target_id", "occurred_at"]))
     engine.register("touches", touches)
     window_us = int(definition.settings.window_h * MICROSECONDS_OF_AN_HOUR)

@@ -14,6 +14,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.lake.in_memory import open_database
 from penstock.lake.lake import Lake
 
 _FIELDS: "list[pa.Field[Any]]" = [
@@ -48,8 +49,7 @@ def _touches_of(lake: Lake, key: str, wanted: pa.Table, dates: tuple[date, date]
     amended: pa.Table = _with_one_of(
         carrying.filter(carrying.revision > 0), "interaction_id", hits.column("interaction_id")
     ).to_pyarrow()
-    engine = duckdb.connect()
-    engine.execute("SET TimeZone = 'UTC'")
+    engine = open_database()
     engine.register("hits", hits)
     engine.register("amended", amended)
     engine.register("wanted", wanted)
@@ -92,8 +92,7 @@ def _follow_merges(lake: Lake, engine: duckdb.DuckDBPyConnection) -> None:
 
 def _latest(lake: Lake, ids: pa.Table) -> pa.Table:
     rows = lake.rows_with("interactions", "interaction_id", ids).select(*_COLUMNS).to_pyarrow()
-    engine = duckdb.connect()
-    engine.execute("SET TimeZone = 'UTC'")
+    engine = open_database()
     engine.register("rows", rows)
     one_each = "FROM rows QUALIFY row_number() OVER (PARTITION BY interaction_id ORDER BY revision DESC) = 1"
     found: pa.Table = engine.sql(one_each).to_arrow_table()

@@ -7,7 +7,6 @@ same results.
 from datetime import datetime
 from typing import Any
 
-import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 from penstock.ingest.feedback_targets import ambiguity
 from penstock.ingest.key_touches import distinct_keys, find_touches
 from penstock.lake.arrow_schema import arrow_schema
+from penstock.lake.in_memory import open_database
 from penstock.lake.lake import Lake
 from penstock.lake.tables import TABLES
 from penstock.records.feedback import FeedbackStatus, TargetKind
@@ -55,8 +55,7 @@ def settle_plain(lake: Lake, plain: pa.Table, now: datetime) -> pa.Table:
     """The next revision of each of these reports, in the columns that they came with."""
     if plain.num_rows == 0:
         return plain
-    engine = duckdb.connect()
-    engine.execute("SET TimeZone = 'UTC'")
+    engine = open_database()
     engine.register("touches", find_touches(lake, distinct_keys(plain)))
     engine.register("plain", plain.select(["feedback_id", "target_key", "target_id"]))
     found = engine.sql(

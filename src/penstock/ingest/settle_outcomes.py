@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +15,7 @@ from penstock.ingest.attribution import OutcomeDefinition, attribute, outcome_de
 from penstock.ingest.feedback_targets import expired_reason
 from penstock.ingest.key_touches import days_of, distinct_keys, find_touches
 from penstock.ingest.plain_reports import REPORTS, as_reports, next_revision
+from penstock.lake.in_memory import open_database
 from penstock.lake.lake import Lake
 from penstock.lake.selection import ids_of
 from penstock.records.feedback import Feedback, FeedbackStatus, TargetKind
@@ -111,7 +111,7 @@ def _keys_of(lake: Lake, moved: pa.Table, settling: OutcomeSettling) -> pa.Table
     if amended.num_rows:
         before = lake.rows_with("interactions", "interaction_id", amended.select(["interaction_id"]))
         maps.append(before.select("keys").to_pyarrow())
-    engine = duckdb.connect()
+    engine = open_database()
     engine.register("maps", pa.concat_tables([part.cast(maps[0].schema) for part in maps]))
     engine.register("names", pa.table({"key": pa.array(names, pa.string())}))
     found: pa.Table = engine.sql(
@@ -156,8 +156,7 @@ def _settle(
         return reports
     touches = find_touches(lake, distinct_keys(reports), _days(definition, reports))
     touches = touches.filter(pc.is_in(touches.column("exposure"), pa.array(exposures, pa.string())))
-    engine = duckdb.connect()
-    engine.execute("SET TimeZone = 'UTC'")
+    engine = open_database()
     engine.register("decided", attribute(definition, reports, touches))
     engine.register("standing", reports.select(["feedback_id", "status", *_DECIDED, "known_at", "value", "reason"]))
     after = engine.sql(_AFTER, params={"overdue": now - expiry, "value": definition.settings.value}).to_arrow_table()

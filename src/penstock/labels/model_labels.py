@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import duckdb
 import msgspec
 import pyarrow as pa
 from msgspec import Struct
@@ -15,6 +14,7 @@ from penstock.labels.labelling_functions import LabellingFunction, voters_of
 from penstock.labels.schema import GOOD
 from penstock.labels.vote_rows import PATTERN, patterns_of, patterns_sql
 from penstock.lake.arrow_values import column_values
+from penstock.lake.in_memory import open_database
 from penstock.lake.snapshot import literal
 from penstock.records.ids import label_id
 from penstock.records.label import AnnotatorKind, Dimension, DimensionType, LabelSchema
@@ -66,8 +66,7 @@ def new_labels(rows: pa.Table, standing: pa.Table, by: LabelledBy, known_at: dat
 
     A label whose interaction has no vote any more, or does not count any more, is withdrawn.
     """
-    engine = duckdb.connect()
-    engine.execute("SET TimeZone = 'UTC'")
+    engine = open_database()
     engine.register("votes", rows)
     engine.register("standing", standing)
     engine.register("scored", _scored(engine.sql(patterns_sql("votes")).to_arrow_table(), by))

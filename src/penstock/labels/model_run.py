@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import duckdb
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,6 +28,7 @@ from penstock.labels.vote_rows import (
     patterns_sql,
     votes_sql,
 )
+from penstock.lake.in_memory import open_database
 from penstock.lake.lake import Lake
 from penstock.lake.snapshot import current_sql
 from penstock.lake.tables import reader
@@ -202,8 +202,7 @@ class ModelStage:
             about.append(lake.ids_with("signals", "session_id", sessions))
         signals = lake.current("signals", ids=_named("signal_id", about)).select(*SIGNAL_COLUMNS).to_pyarrow()
         given = lake.current("labels", ids=lake.ids_with("labels", "interaction_id", interactions))
-        engine = duckdb.connect()
-        engine.execute("SET TimeZone = 'UTC'")
+        engine = open_database()
         for name, rows in (("signals", signals), ("interactions", turns), ("labels", given.to_pyarrow())):
             engine.register(name, rows)
         sources = Sources(signals="signals", interactions="interactions")

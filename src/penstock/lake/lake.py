@@ -22,6 +22,7 @@ import pyarrow as pa
 from ibis.expr.operations import DatabaseTable, Namespace
 from msgspec import Struct
 
+from penstock.lake import in_memory
 from penstock.lake.arrow_schema import arrow_schema, conform, from_arrow, to_arrow
 from penstock.lake.candidates import CandidateSets
 from penstock.lake.changes import Changes, read_changes
@@ -85,7 +86,7 @@ class Lake:
         backend: Any = ibis.duckdb.connect()
         self.root.prepare(backend.con)
         backend.con.execute("SET parquet_metadata_cache = true")  # a file never changes under its name
-        backend.con.execute("SET TimeZone = 'UTC'")
+        in_memory.prepare(backend.con)
         backend.con.execute("SET enable_external_file_cache = false")  # the system's own is enough, and shared
         backend.con.execute(f"SET temp_directory = {literal(self._spill)}")
         return backend

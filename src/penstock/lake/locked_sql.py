@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from penstock.errors import BadInputError
+from penstock.lake.in_memory import open_database
 from penstock.lake.place import Place
 from penstock.lake.snapshot import Snapshot, current_sql, literal
 
@@ -19,10 +20,8 @@ class LockedConnection:
     """Views on the snapshots of the lake at this place that it was given, and tables of the Arrow rows it was given."""
 
     def __init__(self, root: Place, snapshots: Sequence[Snapshot], extra: Mapping[str, pa.Table]) -> None:
-        self._connection = duckdb.connect()
+        self._connection = open_database()
         root.prepare(self._connection)
-        # A progress bar would stand amid what a program prints, since DuckDB draws it on standard output.
-        self._connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         for name, rows in extra.items():
             self._connection.register("arriving", rows)
             self._connection.execute(f'CREATE TABLE "{name}" AS SELECT * FROM arriving')

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import duckdb
 import ibis
 import pyarrow as pa
 
 from penstock.ingest.attribution import MICROSECONDS_OF_AN_HOUR, OutcomeDefinition, raw_share
+from penstock.lake.in_memory import open_database
 from penstock.lake.lake import Lake
 from penstock.outcome_settings import OutcomeSettings
 from penstock.records.feedback import SETTLED
@@ -52,8 +52,7 @@ def read_cases(lake: Lake, definition: OutcomeDefinition, exposures: Sequence[st
 
     `weight` is how much of a case it is: 1, or its share where interactions share an outcome.
     """
-    engine = duckdb.connect()
-    engine.execute("SET TimeZone = 'UTC'")
+    engine = open_database()
     engine.register("carrying", _carrying(lake, definition, exposures))
     engine.register("reports", _reports(lake, definition))
     query = _CASES.format(choice=_choice(definition.settings), dimensions=", ".join(DIMENSIONS), least=_LEAST_PART)
@@ -86,8 +85,7 @@ def _reports(lake: Lake, definition: OutcomeDefinition) -> pa.Table:
     rows = lake.current("feedback")
     counting = rows.filter(rows.name == definition.name, rows.status.isin(SETTLED))
     told: Any = counting.select("feedback_id", "interaction_id", "attribution", "value", "occurred_at").to_pyarrow()
-    engine = duckdb.connect()
-    engine.execute("SET TimeZone = 'UTC'")
+    engine = open_database()
     engine.register("told", told)
     found: pa.Table = engine.sql(
         "SELECT feedback_id, interaction_id, 1.0::DOUBLE AS weight, value, occurred_at FROM told "

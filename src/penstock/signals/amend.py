@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
-import duckdb
 import ibis.expr.types as ir
 import msgspec
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 
 from penstock.lake.arrow_schema import arrow_schema, from_arrow
 from penstock.lake.arrow_values import column_values
+from penstock.lake.in_memory import open_database
 from penstock.lake.lake import Lake
 from penstock.lake.tables import TABLES
 from penstock.records.ids import signal_ids
@@ -82,8 +82,7 @@ def amend(found: pa.Table, standing: pa.Table, known_at: datetime) -> pa.Table:
         return found
     stands: Any = pc.is_in(found.column("signal_id"), standing.column("signal_id").combine_chunks())
     new = found.filter(pc.invert(stands))
-    engine = duckdb.connect()
-    engine.execute("SET TimeZone = 'UTC'")
+    engine = open_database()
     engine.register("found", found.filter(stands))
     engine.register("standing", standing)
     differs = f"FROM found JOIN standing USING (signal_id) WHERE NOT ({_SAME})"

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from penstock.lake.in_memory import open_database
 from penstock.lake.lake import Lake
 from penstock.records.ids import signal_id
 from penstock.signals.amend import NO_SIGNALS, WITHDRAWN, definition_key, signals_of
@@ -54,8 +54,7 @@ def no_longer_found(
         return NO_SIGNALS
     found_by: Any = standing.column("definition")
     is_other = pc.and_(pc.starts_with(found_by, f"{definition.name}@"), pc.not_equal(found_by, pa.scalar(label(definition))))
-    engine = duckdb.connect()
-    engine.execute("SET TimeZone = 'UTC'")
+    engine = open_database()
     engine.register("others", standing.filter(pc.and_(is_other, pc.is_valid(standing.column("value")))))
     engine.register(
         "found", found.filter(pc.equal(found.column("definition"), pa.scalar(label(definition)))).select(["target_id", "name"])

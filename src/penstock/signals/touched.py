@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import duckdb
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
 
 from penstock.lake.arrow_schema import arrow_schema
+from penstock.lake.in_memory import open_database
 from penstock.lake.lake import Lake
 from penstock.lake.selection import distinct_ids
 from penstock.lake.tables import TABLES
@@ -87,8 +87,7 @@ class _Search:
         self._first, self._last = bounds["min"].as_py(), bounds["max"].as_py()
         # Sessions that go on a little after the last change are within it, so that they need not be read again.
         self._span = (self._first - NEIGHBOURHOOD, self._last + 2 * NEIGHBOURHOOD)
-        self._engine = duckdb.connect()
-        self._engine.execute("SET TimeZone = 'UTC'")
+        self._engine = open_database()
         self._engine.register("seeds", seeds)
 
     @property

@@ -17,6 +17,7 @@ from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from penstock.errors import BadInputError
+from penstock.lake.in_memory import open_database
 from penstock.lake.lake import Lake
 from penstock.lake.snapshot import instant
 from penstock.records.signal import SignalKind
@@ -67,8 +68,7 @@ def check_segmented_by(name: str | None) -> None:
 @contextmanager
 def engine() -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty DuckDB, which goes to disk before it takes too much memory."""
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with tempfile.TemporaryDirectory() as folder, open_database() as connection:
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
         connection.execute(f"SET temp_directory = '{folder}'")
         connection.execute("SET preserve_insertion_order = false")
