@@ -162,16 +162,10 @@ def look_up(lake: Lake, rows: int, label: str) -> None:
         ("one request id", "request_id", f"request-{chance.randrange(rows)}", 1),
         ("the latest 50 of one session", "session_id", f"session-{chance.randrange(rows // 4)}", 50),
     ):
-        candidates = lake.revisions("interactions")
         found = timed(
             f"{name}, {label}",
-            lambda column=column, value=value, limit=limit, candidates=candidates: (
-                lake.current(
-                    "interactions", ids=candidates.filter(candidates[column] == value).select("interaction_id").to_pyarrow()
-                )
-                .order_by("started_at")
-                .limit(limit)
-                .to_pyarrow()
+            lambda column=column, value=value, limit=limit: (
+                lake.find("interactions", column, value).sort_by([("started_at", "descending")]).slice(0, limit)
             ),
         )
         if found.num_rows == 0:

@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from penstock.lake import in_memory
 from penstock.lake.arrow_schema import arrow_schema, conform, from_arrow, to_arrow
+from penstock.lake.arrow_values import column_values
 from penstock.lake.candidates import CandidateSets
 from penstock.lake.changes import Changes, read_changes
 from penstock.lake.creation import create_table
@@ -190,6 +191,22 @@ class Lake:
         expression = self._expression(table, sql)
         self._candidates.keep(kept, expression.op())
         return expression
+
+    def find(self, table: str, column: str, value: str) -> pa.Table:
+        """The current rows with a value in a column of ids, whose Bloom filters say which row groups to open.
+
+        For one question about a table of any size; who asks again and again of the same column takes ids_with().
+        """
+        snapshot = self.snapshot(table)
+        identity, wanted = quote(snapshot.table.id_column), f"{quote(column)} = {literal(value)}"
+        ids = self.query(f"SELECT DISTINCT {identity} AS id FROM {source_sql(snapshot)} WHERE {wanted}")
+        condition, kept = self._candidates.condition(snapshot.table.id_column, ids)
+        places: list[int] = column_values(self.query(places_sql(snapshot, None, condition)).column("file_index"))
+        files = tuple(snapshot.files[place - 1] for place in sorted(set(places)))  # before them the empty one
+        near = Snapshot(table=snapshot.table, version=snapshot.version, files=files, empty_file=snapshot.empty_file)
+        rows = self.query(f"SELECT * FROM ({current_sql(near, None, condition)}) WHERE {wanted}")
+        self._candidates.keep(kept, rows)
+        return rows.cast(arrow_schema(snapshot.table))
 
     def select(
         self,
