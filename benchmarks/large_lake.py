@@ -47,6 +47,7 @@ CHUNK = 100_000
 AMENDED = 0.05
 USERS = 100_000
 START = datetime(2026, 3, 1, tzinfo=UTC)
+EVERYTHING = arrow_schema(TABLES["interactions"]).names
 # table that keeps them -> watermarks of the stages, and what they read: all of them have read everything
 READERS = {
     "feedback": {settle_feedback.INTERACTIONS_WATERMARK: "interactions"},
@@ -165,7 +166,7 @@ def look_up(lake: Lake, rows: int, label: str) -> None:
         found = timed(
             f"{name}, {label}",
             lambda column=column, value=value, limit=limit: (
-                lake.find("interactions", column, value).sort_by([("started_at", "descending")]).slice(0, limit)
+                lake.find("interactions", column, [value], EVERYTHING).sort_by([("started_at", "descending")]).slice(0, limit)
             ),
         )
         if found.num_rows == 0:

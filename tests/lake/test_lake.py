@@ -127,8 +127,16 @@ def test_an_expression_is_shown_anew_at_each_use_or_kept_as_it_was(lake: Lake) -
 def test_rows_are_found_by_a_value_as_they_count_now(lake: Lake) -> None:
     lake.append("signals", [make_signal(1, session_id="chat"), make_signal(2, session_id="chat"), make_signal(3, day=1)])
     lake.append("signals", [make_signal(2, 1, known_h=1, session_id="other"), make_signal(4, day=2, session_id="chat")])
-    assert sorted(lake.find("signals", "session_id", "chat").column("signal_id").to_pylist()) == ["s_1", "s_4"]
-    assert lake.find("signals", "session_id", "other").select(["signal_id", "revision"]).to_pylist() == [
-        {"signal_id": "s_2", "revision": 1}
-    ]
-    assert lake.find("signals", "session_id", "it's none").num_rows == 0
+    names = ["signal_id", "revision"]
+
+    def found(*values: str) -> list[tuple[str, int]]:
+        return sorted(
+            (row["signal_id"], row["revision"]) for row in lake.find("signals", "session_id", values, names).to_pylist()
+        )
+
+    assert found("chat") == [("s_1", 0), ("s_4", 0)]
+    assert found("other") == [("s_2", 1)]
+    assert found("it's none") == found() == []
+    many = [f"session {number}" for number in range(100)]
+    assert found("chat", "other", *many) == [("s_1", 0), ("s_2", 1), ("s_4", 0)]
+    assert lake.find("signals", "signal_id", ["s_2"], names).to_pylist() == [{"signal_id": "s_2", "revision": 1}]

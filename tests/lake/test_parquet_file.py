@@ -1,6 +1,6 @@
 """A file written by itself is laid out as an append is, and the log says the same of it."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from penstock.lake.transaction_log import read_entry
 from penstock.records.clock import utc_now
 from tests.lake.rows import make_signal
 
-_DAY = "date=2026-01-01"
+_DAY = date(2026, 1, 1)
 
 
 def _rows(first: int, last: int) -> pa.Table:
@@ -35,7 +35,7 @@ def _told(statistics: str) -> Any:
 def test_no_rows_make_no_file(lake: Lake) -> None:
     assert write_parquet(lake.root, _DAY, TABLES["signals"], iter(()), data_change=True) is None
     assert write_parquet(lake.root, _DAY, TABLES["signals"], iter([_rows(0, 0)]), data_change=True) is None
-    assert (lake.root / _DAY).files() == []
+    assert (lake.root / f"date={_DAY}").files() == []
 
 
 def test_row_groups_are_filled_however_the_rows_come(lake: Lake) -> None:

@@ -15,7 +15,6 @@ from penstock.labels.answer_file import TARGETS, PersonsAnswer, read_answers
 from penstock.labels.schema import AUDIT, GOOD
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
-from penstock.lake.selection import among
 from penstock.records.clock import WriterClock
 from penstock.records.ids import label_id
 from penstock.records.label import AnnotatorKind, Label
@@ -93,12 +92,7 @@ def _find_targets(lake: Lake, rows: Iterable[PersonsAnswer]) -> dict[tuple[str, 
 
 
 def _turns(lake: Lake, column: str, values: Collection[str]) -> list[_Turn]:
-    if column == "interaction_id":
-        rows = lake.current("interactions", ids=sorted(values))
-    else:
-        candidates = lake.ids_with("interactions", column, sorted(values))
-        rows = among(lake.current("interactions", ids=candidates), column, values)
-    return from_arrow(_Turn, rows.select(*_Turn.__struct_fields__).to_pyarrow())
+    return from_arrow(_Turn, lake.find("interactions", column, sorted(values), _Turn.__struct_fields__))
 
 
 def _target(kind: str, name: str, turn: _Turn, interaction_id: str | None) -> Target:

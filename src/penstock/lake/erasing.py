@@ -80,7 +80,6 @@ def _cut_log(path: Place, read_up_to: int) -> None:
     last = handle.version()
     commit(handle, [], token=f"cut-{last}", transactions={CUT_FROM: min(read_up_to, last), CUT_TO: last})
     make_durable(path, [read_entry(path, handle.version())])
-    handle = open_delta(path)
     handle.create_checkpoint()
     for file in checkpoint_files(path, handle.version()):
         file.synchronise()

@@ -44,8 +44,10 @@ from penstock.lake.retention import expire_table, kept_days
 from penstock.lake.snapshot import (
     Snapshot,
     current_sql,
+    file_at,
     literal,
     of_days,
+    of_files,
     places_sql,
     quote,
     revisions_sql,
@@ -192,21 +194,24 @@ class Lake:
         self._candidates.keep(kept, expression.op())
         return expression
 
-    def find(self, table: str, column: str, value: str) -> pa.Table:
-        """The current rows with a value in a column of ids, whose Bloom filters say which row groups to open.
+    def find(self, table: str, column: str, values: Sequence[str] | pa.Table, columns: Sequence[str]) -> pa.Table:
+        """Columns of the current rows with one of these values in a column of ids.
 
-        For one question about a table of any size; who asks again and again of the same column takes ids_with().
+        For one question about a table of any size: where the values are few Bloom filters say which row groups to open, and
+        nothing is kept in memory. Who asks again and again of the same column takes ids_with().
         """
         snapshot = self.snapshot(table)
-        identity, wanted = quote(snapshot.table.id_column), f"{quote(column)} = {literal(value)}"
+        wanted, kept = self._candidates.condition(column, values)
+        identity = quote(snapshot.table.id_column)
         ids = self.query(f"SELECT DISTINCT {identity} AS id FROM {source_sql(snapshot)} WHERE {wanted}")
-        condition, kept = self._candidates.condition(snapshot.table.id_column, ids)
-        places: list[int] = column_values(self.query(places_sql(snapshot, None, condition)).column("file_index"))
-        files = tuple(snapshot.files[place - 1] for place in sorted(set(places)))  # before them the empty one
-        near = Snapshot(table=snapshot.table, version=snapshot.version, files=files, empty_file=snapshot.empty_file)
-        rows = self.query(f"SELECT * FROM ({current_sql(near, None, condition)}) WHERE {wanted}")
-        self._candidates.keep(kept, rows)
-        return rows.cast(arrow_schema(snapshot.table))
+        same, kept_ids = self._candidates.condition(snapshot.table.id_column, ids)
+        places: list[int] = column_values(self.query(places_sql(snapshot, None, same)).column("file_index"))
+        near = of_files(snapshot, [file_at(snapshot, place) for place in sorted(set(places))])
+        chosen = ", ".join(map(quote, columns))
+        rows = self.query(f"SELECT {chosen} FROM ({current_sql(near, None, same)}) WHERE {wanted}")
+        for name in (kept, kept_ids):
+            self._candidates.keep(name, rows)
+        return rows.cast(pa.schema([arrow_schema(snapshot.table).field(name) for name in columns]))
 
     def select(
         self,
@@ -312,7 +317,7 @@ class Lake:
         self._backend.con.register("wanted_ids", wanted.rename_columns(["id"]))
         files = self._indexes[table, column].files_with(snapshot.files, "wanted_ids", len(whole.files))
         self._backend.con.unregister("wanted_ids")
-        return Snapshot(table=snapshot.table, version=snapshot.version, files=files, empty_file=snapshot.empty_file)
+        return of_files(snapshot, files)
 
     def to_records(self, table: str, expression: ir.Table) -> list[Any]:
         """Run an expression and give its rows as records of the table."""

@@ -55,7 +55,7 @@ class OpenTable:
             return self._handle
 
     def _is_latest(self, handle: DeltaTable) -> bool:
-        """Whether no commit came after; deltalake takes a hundred times as long to say so.
+        """Whether no commit came after; on a disk deltalake takes a hundred times as long to say so.
 
         Commits are numbered without a gap and cleaned up from the first on, so the next is missing where this is the last, or
         where this is cleaned up as well.
@@ -135,10 +135,7 @@ class OpenTable:
     def _write(self, rows: pa.Table) -> list[DataFile]:
         """The rows in a file for each day, which count for nothing until a commit names them."""
         with storage_failures(f"append to {self.table.name}", self.path):
-            written = [
-                write_parquet(self.path, f"{PARTITION}={day}", self.table, [of_day], data_change=True)
-                for day, of_day in _by_day(rows)
-            ]
+            written = [write_parquet(self.path, day, self.table, [of_day], data_change=True) for day, of_day in _by_day(rows)]
         return [file for file in written if file is not None]
 
     def _delete(self, files: Iterable[DataFile]) -> None:

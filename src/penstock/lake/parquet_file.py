@@ -6,7 +6,7 @@ Appends and files that lose rows are written here, by pyarrow, which takes two t
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import chain
 from typing import Any
 
@@ -21,8 +21,8 @@ from penstock.lake.tables import PARTITION, Table
 from penstock.lake.transaction_log import DataFile
 
 
-def write_parquet(folder: Place, partition: str, table: Table, rows: Iterable[pa.Table], *, data_change: bool) -> DataFile | None:
-    """Write rows, all of one day, to a file of its partition, `date=<day>`, in a folder; None where there is no row, nor a file.
+def write_parquet(folder: Place, day: date, table: Table, rows: Iterable[pa.Table], *, data_change: bool) -> DataFile | None:
+    """Write rows of one day to a file in a table's folder, or another of the same shape; None where there is no row, nor a file.
 
     `data_change` is what the log says of it: whether the rows are new.
     """
@@ -30,8 +30,8 @@ def write_parquet(folder: Place, partition: str, table: Table, rows: Iterable[pa
     first = next(groups, None)
     if first is None:
         return None
-    name = f"{partition}/part-{uuid.uuid4()}.zstd.parquet"
-    place = folder / partition / name.rpartition("/")[2]
+    name = f"{PARTITION}={day}/part-{uuid.uuid4()}.zstd.parquet"
+    place = folder / name
     try:
         metadata = _write(place, table, chain([first], groups))
     except BaseException:
@@ -41,7 +41,7 @@ def write_parquet(folder: Place, partition: str, table: Table, rows: Iterable[pa
     return DataFile(
         path=name,
         size=place.size_bytes(),
-        partition={PARTITION: partition.removeprefix(f"{PARTITION}=")},
+        partition={PARTITION: str(day)},
         data_change=data_change,
         statistics=msgspec.json.encode(_statistics(metadata, table)).decode(),
     )

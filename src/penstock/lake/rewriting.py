@@ -9,6 +9,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 
 import duckdb
 import numpy as np
@@ -22,7 +23,7 @@ from penstock.lake.delta import add_action, commit, open_delta, remove_action
 from penstock.lake.durability import make_durable
 from penstock.lake.parquet_file import write_parquet
 from penstock.lake.place import Place
-from penstock.lake.snapshot import Snapshot, source_sql
+from penstock.lake.snapshot import Snapshot, day_of, file_at, source_sql
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import PARTITION, Table
 from penstock.lake.transaction_log import DataFile, read_entry
@@ -50,7 +51,7 @@ def find_rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, places:
     index, row = (found.column(place).to_numpy().astype(np.int64) for place in (0, 1))
     files, starts = np.unique(index, return_index=True)
     parts = np.split(row, starts[1:])
-    return {snapshot.files[file - 1]: part for file, part in zip(files.tolist(), parts, strict=True)}  # before them the empty one
+    return {file_at(snapshot, file): part for file, part in zip(files.tolist(), parts, strict=True)}
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> int:
@@ -63,7 +64,7 @@ def rewrite_files(root: Place, table: Table, files: Sequence[str], gone: Gone) -
     path, scratch = root / table.name, root / SCRATCH / uuid.uuid4().hex
 
     def write(group: Sequence[str]) -> DataFile | None:
-        return write_parquet(scratch, _partition_of(group[0]), table, _kept(path, table, group, gone), data_change=False)
+        return write_parquet(scratch, day_of(group[0]), table, _kept(path, table, group, gone), data_change=False)
 
     with storage_failures(f"rewrite files of {table.name}", path):
         try:
@@ -83,9 +84,9 @@ def clear_scratch(root: Place) -> None:
 
 def _groups(path: Place, files: Sequence[str]) -> list[list[str]]:
     """Files of one day each, which make one file together."""
-    by_day: dict[str, list[str]] = defaultdict(list)
+    by_day: dict[date, list[str]] = defaultdict(list)
     for file in files:
-        by_day[_partition_of(file)].append(file)
+        by_day[day_of(file)].append(file)
     groups: list[list[str]] = []
     for of_day in by_day.values():
         size = FILE_BYTES
@@ -133,14 +134,10 @@ def _commit(path: Place, removed: Sequence[DataFile], added: Sequence[DataFile])
 
 
 def _removed(path: Place, file: str) -> DataFile:
-    name, day = _name_of(path, file), _partition_of(file).removeprefix(f"{PARTITION}=")
-    return DataFile(path=name, size=(path / name).size_bytes(), partition={PARTITION: day}, data_change=False)
+    name = _name_of(path, file)
+    return DataFile(path=name, size=(path / name).size_bytes(), partition={PARTITION: str(day_of(file))}, data_change=False)
 
 
 def _name_of(path: Place, file: str) -> str:
     """A file of the table as its log names it."""
     return file.removeprefix(f"{path}/")
-
-
-def _partition_of(file: str) -> str:
-    return file.rsplit("/", 2)[-2]

@@ -5,11 +5,12 @@ row written twice (a replayed batch, a re-sent span) shows once. Ids, revisions 
 other columns are read by its place. The result is a join and no window, so that a filter on the id reaches the files.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from penstock.errors import BadInputError
 from penstock.lake.arrow_schema import arrow_schema
@@ -82,17 +83,27 @@ def of_days(snapshot: Snapshot, dates: tuple[date, date] | None) -> Snapshot:
     if dates is None:
         return snapshot
     first, last = dates
-    files = tuple(file for file in snapshot.files if first <= _partition_of(file) <= last)
-    return Snapshot(table=snapshot.table, version=snapshot.version, files=files, empty_file=snapshot.empty_file)
+    return of_files(snapshot, [file for file in snapshot.files if first <= day_of(file) <= last])
+
+
+def of_files(snapshot: Snapshot, files: Iterable[str]) -> Snapshot:
+    """Some of its files alone."""
+    return replace(snapshot, files=tuple(files))
+
+
+def file_at(snapshot: Snapshot, file_index: int) -> str:
+    """The file that `file_index` means in source_sql(), where the empty one comes first."""
+    return snapshot.files[file_index - 1]
+
+
+def day_of(file: str) -> date:
+    """The partition that a file lies in."""
+    return _day(file.rsplit("/", 2)[-2])
 
 
 @cache
-def _day_of(partition: str) -> date:
-    return date.fromisoformat(partition.removeprefix(f"{PARTITION}="))
-
-
-def _partition_of(file: str) -> date:
-    return _day_of(file.rsplit("/", 2)[-2])
+def _day(folder: str) -> date:
+    return date.fromisoformat(folder.removeprefix(f"{PARTITION}="))
 
 
 def source_sql(snapshot: Snapshot) -> str:

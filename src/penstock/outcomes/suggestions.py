@@ -43,7 +43,7 @@ def find_suggestions(
         by_name: dict[str, list[str]] = {}
         for name, stored in names.items():
             by_name.setdefault(stored, []).append(name)
-        for row in _read(lake, _.request_id.isin(list(by_name))):
+        for row in lake.find("interactions", "request_id", sorted(by_name), _COLUMNS).to_pylist():
             for name in by_name[row["request_id"]]:
                 found.setdefault(name, []).append(_suggestion(row, name, {"request_id": name}))
         for name, some in found.items():

@@ -55,11 +55,10 @@ def definition_key(definition: Definition) -> str:
     return definition.name if definition.version == 1 else label(definition)
 
 
-def standing_signals(lake: Lake, definitions: Iterable[Definition], targets: pa.Table, since: date) -> pa.Table:
-    """The current signals that these definitions have found of these targets, none of which happened before a day."""
-    rows = signals_of(lake, targets, since)
+def found_by(definitions: Iterable[Definition], signals: pa.Table) -> pa.Table:
+    """Those that these definitions have found."""
     labels = pa.array([label(definition) for definition in definitions], pa.string())
-    return rows.filter(pc.is_in(rows.column("definition"), labels))
+    return signals.filter(pc.is_in(signals.column("definition"), labels))
 
 
 def signals_of(lake: Lake, targets: pa.Table, since: date) -> pa.Table:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from penstock.lake.in_memory import open_database
 from penstock.lake.lake import Lake
 from penstock.records.ids import signal_id
-from penstock.signals.amend import NO_SIGNALS, WITHDRAWN, definition_key, signals_of
+from penstock.signals.amend import NO_SIGNALS, WITHDRAWN, definition_key, found_by
 from penstock.signals.definition import Definition, label
 from penstock.signals.scope import INTERACTION_COLUMNS
 
@@ -45,20 +45,16 @@ def turns_after(lake: Lake, reached: int, most: int) -> Iterator[tuple[int, pa.T
             yield number if is_last else number - 1, rows.slice(first, most)
 
 
-def no_longer_found(
-    lake: Lake, definition: Definition, targets: pa.Table, found: pa.Table, since: date, known_at: datetime
-) -> pa.Table:
-    """Rows without a value for what other versions of a definition have found of these targets and this one, in `found`, not."""
-    standing = signals_of(lake, targets, since)
-    if standing.num_rows == 0:
+def no_longer_found(definition: Definition, standing: pa.Table, found: pa.Table, known_at: datetime) -> pa.Table:
+    """Rows without a value for what other versions of a definition have found, in what stands, and this one has not."""
+    by: Any = standing.column("definition")
+    is_other = pc.and_(pc.starts_with(by, f"{definition.name}@"), pc.not_equal(by, pa.scalar(label(definition))))
+    others = standing.filter(pc.and_(is_other, pc.is_valid(standing.column("value"))))
+    if others.num_rows == 0:
         return NO_SIGNALS
-    found_by: Any = standing.column("definition")
-    is_other = pc.and_(pc.starts_with(found_by, f"{definition.name}@"), pc.not_equal(found_by, pa.scalar(label(definition))))
     engine = open_database()
-    engine.register("others", standing.filter(pc.and_(is_other, pc.is_valid(standing.column("value")))))
-    engine.register(
-        "found", found.filter(pc.equal(found.column("definition"), pa.scalar(label(definition)))).select(["target_id", "name"])
-    )
+    engine.register("others", others)
+    engine.register("found", found_by([definition], found).select(["target_id", "name"]))
     gone = engine.sql(
         "SELECT * FROM (FROM others ANTI JOIN found USING (target_id, name)) "
         "QUALIFY row_number() OVER (PARTITION BY target_id, name ORDER BY known_at DESC) = 1"

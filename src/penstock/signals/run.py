@@ -22,7 +22,7 @@ from penstock.lake.lake import Lake
 from penstock.lake.tables import reader
 from penstock.lake.watermarks import Horizon, advancing
 from penstock.records.clock import WriterClock, utc_now
-from penstock.signals.amend import NO_SIGNALS, amend, as_signals, of_targets, standing_signals
+from penstock.signals.amend import NO_SIGNALS, amend, as_signals, found_by, of_targets, signals_of
 from penstock.signals.backfill import COMPLETE, incomplete, no_longer_found, turns_after
 from penstock.signals.definition import Definition, Tables, label
 from penstock.signals.definitions import DEFINITIONS
@@ -49,6 +49,10 @@ _BEGUN_AHEAD = 4  # definitions whose candidates are selected while earlier ones
 _MOST_QUIET_S = 6 * 3600  # of sessions that have gone quiet, so much at a time
 
 
+def _nothing() -> None:
+    pass
+
+
 def run_signals(
     lake: Lake,
     clock: WriterClock,
@@ -58,7 +62,7 @@ def run_signals(
     max_rows: int | None = MAX_ROWS,
     engine: Engine | None = None,
     as_of: datetime | None = None,
-    give_way: Callable[[], None] = lambda: None,
+    give_way: Callable[[], None] = _nothing,
 ) -> dict[str, int]:
     """Work out every signal that the interactions and feedback new by now call for; gives how many were written, by name.
 
@@ -78,8 +82,8 @@ def run_signals(
     return dict(sorted(written.items()))
 
 
-class Changes(Struct, frozen=True, kw_only=True):
-    """What the next commits touch."""
+class Chunk(Struct, frozen=True, kw_only=True):
+    """What some commits touch."""
 
     scope: Scope
     reached: dict[str, int]  # the versions up to which they were read, by watermark
@@ -105,7 +109,7 @@ class Run:
         self._engine = engine
         self._as_of = as_of
         self._give_way = give_way
-        self._next: Changes | None = None
+        self._ahead: Chunk | None = None
 
     def catch_up(self, max_rows: int) -> Counter[str]:
         """Run definitions that are new, or changed, over what the others have read."""
@@ -125,28 +129,28 @@ class Run:
 
         While the last definitions are judged it is found out what the commits after these touch.
         """
-        changes = self._next or self._find_changes(
+        chunk = self._ahead or self._find_chunk(
             {name: self._lake.transaction_version("signals", name) for name in (INTERACTIONS_WATERMARK, FEEDBACK_WATERMARK)},
             max_rows,
         )
-        self._next = None
-        if changes is None:
+        self._ahead = None
+        if chunk is None:
             return None
 
         def look_ahead() -> None:
-            if not horizon.is_reached_by(changes.reached):
-                self._next = self._find_changes(changes.reached, max_rows)
+            if not horizon.is_reached_by(chunk.reached):
+                self._ahead = self._find_chunk(chunk.reached, max_rows)
 
-        return self._append(self._signals(changes.scope, self._definitions, meanwhile=look_ahead), changes.reached)
+        return self._append(self._signals(chunk.scope, self._definitions, meanwhile=look_ahead), chunk.reached)
 
-    def _find_changes(self, marks: Mapping[str, int | None], max_rows: int | None) -> Changes | None:
+    def _find_chunk(self, marks: Mapping[str, int | None], max_rows: int | None) -> Chunk | None:
         """What was committed after these versions touches; None where that is nothing."""
         self._give_way()
         interactions = self._lake.changes("interactions", marks[INTERACTIONS_WATERMARK], INTERACTION_COLUMNS, max_rows)
         feedback = self._lake.changes("feedback", marks[FEEDBACK_WATERMARK], FEEDBACK_COLUMNS, max_rows)
         if interactions.rows.num_rows == feedback.rows.num_rows == 0:
             return None
-        return Changes(
+        return Chunk(
             scope=find_scope(self._lake, interactions.rows, feedback.rows, self._as_of),
             reached={INTERACTIONS_WATERMARK: interactions.version, FEEDBACK_WATERMARK: feedback.version},
         )
@@ -170,7 +174,7 @@ class Run:
         return Counter(column_values(signals.column("name")))
 
     def _signals(
-        self, scope: Scope, definitions: Sequence[Definition], *, anew: bool = False, meanwhile: Callable[[], None] | None = None
+        self, scope: Scope, definitions: Sequence[Definition], *, anew: bool = False, meanwhile: Callable[[], None] = _nothing
     ) -> pa.Table:
         """The rows to append: what was found, held against what stands.
 
@@ -179,9 +183,7 @@ class Run:
         """
         known_at = self._clock.known_at()
         with tables_of(self._engine, scope, self._as_of, self._exposures) as tables:
-            found, standing = self._found_and_standing(
-                scope, tables, definitions, known_at, anew=anew, meanwhile=meanwhile or _nothing
-            )
+            found, standing = self._found_and_standing(scope, tables, definitions, known_at, anew=anew, meanwhile=meanwhile)
         return amend(found, standing, known_at)
 
     def _found_and_standing(
@@ -206,10 +208,11 @@ class Run:
             for one, batches in self._find_all(asked, tables, once_begun) if rows.num_rows else [(one, []) for one in asked]:
                 answered.append(one)
                 signals.append(as_signals(one, batches, known_at))
-            found.append(of_targets(pa.concat_tables(signals), targets))
+            here, stands = of_targets(pa.concat_tables(signals), targets), signals_of(self._lake, targets, scope.since)
+            found.append(here)
             if anew:
-                found += [no_longer_found(self._lake, one, targets, found[-1], scope.since, known_at) for one in answered]
-            standing.append(standing_signals(self._lake, answered, targets, scope.since))
+                found += [no_longer_found(one, stands, here, known_at) for one in answered]
+            standing.append(found_by(answered, stands))
         return pa.concat_tables(found), pa.concat_tables(standing)
 
     def _find_all(
@@ -226,10 +229,6 @@ class Run:
         once_begun()
         for one in begun:
             yield from _what_is_found(*one)
-
-
-def _nothing() -> None:
-    pass
 
 
 def _what_is_found(
