@@ -22,7 +22,7 @@ import pyarrow as pa
 from ibis.expr.operations import DatabaseTable, Namespace
 from msgspec import Struct
 
-from penstock.lake import in_memory
+from penstock.lake import in_memory, saved_numbers
 from penstock.lake.arrow_schema import arrow_schema, conform, from_arrow, to_arrow
 from penstock.lake.arrow_values import column_values
 from penstock.lake.candidates import CandidateSets
@@ -178,8 +178,8 @@ class Lake:
 
         To look rows up by something that changes, find candidate ids with ids_with() first and give them as `ids`; `dates`
         reads the partitions from one day to another only. `indexed` opens only files that may hold the ids: for who asks again
-        and again, since the first question reads the ids of every file into memory. `pinned` finds out at once where the rows
-        lie: for an expression that is run several times.
+        and again, since the first question reads the ids of all files that no process before it has read. `pinned` finds out
+        at once where the rows lie: for an expression that is run several times.
         """
         if at is not None:
             require_answerable(self._open(table), at)
@@ -312,7 +312,8 @@ class Lake:
         snapshot = of_days(whole, dates)
         if (table, column) not in self._indexes:
             of_maps = pa.types.is_map(arrow_schema(snapshot.table).field(column).type)
-            self._indexes[table, column] = FileIndex(column, self.query, snapshot.empty_file, of_maps=of_maps)
+            kept_at = saved_numbers.place_of(self.root, table, column)
+            self._indexes[table, column] = FileIndex(column, self.query, snapshot.empty_file, kept_at, of_maps=of_maps)
         wanted = ids if isinstance(ids, pa.Table) else pa.table({"id": pa.array(ids, pa.string())})
         self._backend.con.register("wanted_ids", wanted.rename_columns(["id"]))
         files = self._indexes[table, column].files_with(snapshot.files, "wanted_ids", len(whole.files))
@@ -425,6 +426,7 @@ class Lake:
         for name in TABLES:
             self._require_alone()  # a full vacuum beside a writer takes what it has not committed yet
             gone += purge_table(self._open(name), slowest.get(name))
+        saved_numbers.forget_all(self.root)
         return gone + clear_quarantine(self.root)
 
     def repair_log(self, table: str) -> list[Place]:
