@@ -10,6 +10,7 @@ from pathlib import Path
 from penstock.errors import StorageError
 from penstock.ingest.sampling import Sampling
 from penstock.lake.durability import make_folder
+from penstock.lake.key_mark import require_same_key
 from penstock.lake.lake import Lake
 from penstock.lake.location import find_lake
 from penstock.lake.place import Place
@@ -58,6 +59,17 @@ class Penstock:
         """The redactor with this home's key and policy."""
         policy = self.settings.policy.redact
         return Redactor(load_key(self.home), policy, names=load_names(policy))
+
+    @cached_property
+    def lake_redactor(self) -> Redactor:
+        """The same, for ids that are to meet those in the lake. Raises ConfigurationError where these were hashed otherwise."""
+        _ = self.lake
+        self.require_same_key()
+        return self.redactor
+
+    def require_same_key(self) -> None:
+        """Make sure that the ids in the lake are hashed with this home's key; else ConfigurationError."""
+        require_same_key(self.lake_root, load_key(self.home))
 
     @cached_property
     def sampling(self) -> Sampling:

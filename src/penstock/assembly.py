@@ -2,9 +2,11 @@
 
 import os
 import sys
+from contextlib import suppress
 
 from penstock.app import Penstock
 from penstock.edge.server import EdgeServices
+from penstock.errors import StorageError
 from penstock.ingest.door import Door
 from penstock.ingest.flush import Flusher, FlushThread
 from penstock.ingest.forward import Forwarder
@@ -49,11 +51,15 @@ def build_edge_services(settings: Settings, _worker: int) -> EdgeServices:
 def _build_storage(penstock: Penstock) -> tuple[Spool, FlushThread]:
     edge = penstock.settings.edge
     folder = penstock.home / "spool"
+    with suppress(StorageError):  # a lake that is away, or not begun, is looked at before anything is written to it
+        penstock.require_same_key()
     adopted = adopt_spools(folder, edge.spool_max_bytes)
     spool = create_spool(folder, edge.spool_max_bytes)
 
     def build_flusher() -> Flusher:
-        return Flusher(penstock.open_lake(), spool, edge.flush_max_rows, adopted)
+        lake = penstock.open_lake()
+        penstock.require_same_key()
+        return Flusher(lake, spool, edge.flush_max_rows, adopted)
 
     return spool, FlushThread(build_flusher, edge.flush_interval_s, folder, edge.spool_max_bytes)
 

@@ -22,9 +22,9 @@ def open_lake(home: Path) -> Lake:
     return lake
 
 
-def bring_home(home: Path) -> Lake:
+def bring_home(home: Path, lake: Lake | None = None) -> Lake:
     """What the next edge and worker would do, here: flush every spool, then settle; no process may have one."""
-    lake = open_lake(home)
+    lake = lake or open_lake(home)
     spool = create_spool(home / "spool", _PLENTY)
     Flusher(lake, spool, 100_000, adopt_spools(home / "spool", _PLENTY)).run_once()
     spool.close(delete_if_empty=True)

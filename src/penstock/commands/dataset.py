@@ -78,7 +78,7 @@ def bring_in(
     penstock = Penstock(options.load(home).settings)
     known_at = penstock.clock.known_at()
     found = import_dataset(
-        penstock.lake, penstock.registry, penstock.artifacts, file, name, test_share, known_at, penstock.redactor
+        penstock.lake, penstock.registry, penstock.artifacts, file, name, test_share, known_at, penstock.lake_redactor
     )
     _print(found, as_json=json)
 

@@ -41,7 +41,7 @@ def erase(
         print_rows(rows, as_json=json, empty="Nobody was erased.")
         return
     named = _named(user or [], users_file)
-    hashed = {name if _HASHED.fullmatch(name) else penstock.redactor.hash_id(name, "user") for name in named}
+    hashed = {name if _HASHED.fullmatch(name) else penstock.lake_redactor.hash_id(name, "user") for name in named}
     report = erase_users(penstock, hashed, wait_s, lambda text: print(text, file=sys.stderr))
     print_fields(to_plain(report), as_json=json)
 

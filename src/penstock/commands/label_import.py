@@ -38,7 +38,7 @@ def import_file(
     """
     penstock = Penstock(options.load(home).settings)
     with penstock.lake.writing():
-        done = import_labels(penstock.lake, penstock.registry, penstock.redactor, penstock.clock, file, dimension=dimension)
+        done = import_labels(penstock.lake, penstock.registry, penstock.lake_redactor, penstock.clock, file, dimension=dimension)
     if json:
         print_fields(to_plain(done), as_json=True)
     else:

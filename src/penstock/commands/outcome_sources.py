@@ -78,7 +78,7 @@ def pull(
     found = load_sources(penstock.settings.pulls)
     if name is not None and name not in found:
         raise NotFoundError(f"There is no [pulls.{name}]; there is {', '.join(found) or 'none at all'}.")
-    redaction = Redaction(penstock.redactor, penstock.settings.policy.redact.hashed_keys)
+    redaction = Redaction(penstock.lake_redactor, penstock.settings.policy.redact.hashed_keys)
     puller = Puller(penstock.lake, redaction, penstock.clock, os.environ)
     rows, failures = [], []
     for source in [found[name]] if name is not None else found.values():
@@ -125,7 +125,7 @@ def git(
     penstock = Penstock(_settings(home))
     clone = GitRepository(repository)
     commits = clone.commits(since)
-    redactor = penstock.redactor
+    redactor = penstock.lake_redactor
     hashed = Redaction(redactor, penstock.settings.policy.redact.hashed_keys)
     names = {request: redactor.redact_id(request, "request") for commit in commits for request in commit.request_ids}
     keys = {commit.sha: hashed.key(by_key, commit.sha) for commit in commits} if by_key else {}

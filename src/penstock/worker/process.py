@@ -62,6 +62,7 @@ def work(
     with only_worker(stores.settings.home_path):
         holder = f"worker@{socket.gethostname()}"
         lake = stores.open_lake()
+        stores.require_same_key()
         for table in TABLES:
             lake.repair(table)  # what a power cut tore is taken back before anything is built on it
         refresher = Refresher(stores.open_lake, stores.registry, stores.settings, stores.clock, holder)

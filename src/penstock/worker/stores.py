@@ -35,3 +35,6 @@ class Stores(Protocol):
 
     def open_lake(self) -> Lake:
         """Another handle on the lake."""
+
+    def require_same_key(self) -> None:
+        """Make sure that the ids in the lake are hashed with this home's key; else ConfigurationError."""
