@@ -14,7 +14,7 @@ from typing import Any
 from penstock.records.turn import TurnState
 from penstock.worker.process import work
 from penstock.worker.refresh import Refresher
-from tests.worker.wheel import GOOD, Home, WheelSteps, copying_recipe
+from tests.worker.wheel import GOOD, WheelSteps, copying_recipe, open_home
 
 KILLED = 9
 STEPS = ("collect", "freeze", "train", "evaluate", "start_canary", "watch", "decide", "end")
@@ -50,7 +50,7 @@ class MortalSteps:
 
 def main() -> None:
     folder, turn_id, points = Path(sys.argv[1]), sys.argv[2], sys.argv[3:]
-    home, stopping = Home(folder), threading.Event()
+    home, stopping = open_home(folder), threading.Event()
 
     def build(stores: Any, refresher: Refresher) -> Any:
         return MortalSteps(WheelSteps(stores, refresher, train=copying_recipe(home, GOOD), retry_pauses_s=()), folder, points)

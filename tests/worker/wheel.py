@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from penstock.lake.lake import Lake
-from penstock.records.clock import WriterClock, utc_now
+from penstock.app import Penstock
+from penstock.records.clock import utc_now
 from penstock.records.ids import content_hash
 from penstock.records.label import AnnotatorKind, Label
 from penstock.records.release import Arm
@@ -34,23 +34,12 @@ REWARDS = {("good", "yes"): 0.75, ("bad", "yes"): -0.25, ("good", "no"): 0.0, ("
 STABLE, GOOD, BAD = "stable", "good", "bad"  # what a checkpoint's folder says it does
 
 
-class Home:
-    """Stores of one home, as the worker is given them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.settings = msgspec.json.decode((folder / "settings.json").read_bytes(), type=Settings)
-        self.registry = Registry(self.settings.registry_url)
-        self.registry.migrate()
-        self.clock = WriterClock()
-        self.artifacts = folder / "artifacts"
-
-    def open_lake(self) -> Lake:
-        lake = Lake(self.settings.home_path / "lake", self.settings.lake)
-        lake.create()
-        return lake
+def open_home(folder: Path) -> Penstock:
+    """The stores of a home that prepare() has made, as the worker is given them."""
+    return Penstock(msgspec.json.decode((folder / "settings.json").read_bytes(), type=Settings))
 
 
-def prepare(folder: Path, server: str, **release: Any) -> Home:
+def prepare(folder: Path, server: str, **release: Any) -> Penstock:
     """A home with a route, its stable checkpoint, and a day of traffic on it."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = {
@@ -60,7 +49,7 @@ def prepare(folder: Path, server: str, **release: Any) -> Home:
         "ingest": {"settle_interval_s": 30.0},  # a turn refreshes by itself
     }
     (folder / "settings.json").write_bytes(msgspec.json.encode(settings))
-    home = Home(folder)
+    home = open_home(folder)
     stable = register(home, STABLE, parent=None, run=None)
     home.registry.routes.set_stable(ROUTE, stable.checkpoint_id, utc_now())
     traffic(home, "first", stable.checkpoint_id)
@@ -68,7 +57,7 @@ def prepare(folder: Path, server: str, **release: Any) -> Home:
 
 
 def register(
-    home: Home, behaviour: str, *, parent: Checkpoint | None, run: TrainingRun | None, dataset: str | None = None
+    home: Penstock, behaviour: str, *, parent: Checkpoint | None, run: TrainingRun | None, dataset: str | None = None
 ) -> Checkpoint:
     """A checkpoint whose weights are the name of what it does and, to tell turns apart, its parent."""
     weights = f"{behaviour} {parent.checkpoint_id if parent else ''}".encode()
@@ -92,7 +81,7 @@ def register(
     )
 
 
-def copying_recipe(home: Home, behaviour: str) -> Callable[..., Checkpoint]:
+def copying_recipe(home: Penstock, behaviour: str) -> Callable[..., Checkpoint]:
     """Trains nothing: registers a run and a checkpoint that behaves so, and notes each time it did."""
 
     def train(registry: Registry, _settings: Settings, artifacts: Path, **asked: Any) -> Checkpoint:
@@ -121,7 +110,7 @@ def copying_recipe(home: Home, behaviour: str) -> Callable[..., Checkpoint]:
     return train
 
 
-def traffic(home: Home, name: str, checkpoint: str, *, users: int = 80, **fields: Any) -> None:
+def traffic(home: Penstock, name: str, checkpoint: str, *, users: int = 80, **fields: Any) -> None:
     """Each user asks six questions; half are answered `yes`. The same name is the same traffic, once."""
     base = sum(name.encode()) * 100_000
     interactions, labels = [], []
@@ -180,13 +169,13 @@ class WheelSteps(TurnSteps):
         return outcome
 
 
-def make_steps(home: Home, behaviour: str = GOOD, steps: type[TurnSteps] = WheelSteps, **options: Any) -> TurnSteps:
+def make_steps(home: Penstock, behaviour: str = GOOD, steps: type[TurnSteps] = WheelSteps, **options: Any) -> TurnSteps:
     refresher = Refresher(home.open_lake, home.registry, home.settings, home.clock, f"test@{os.getpid()}")
     given = {"train": copying_recipe(home, behaviour), "retry_pauses_s": (), **options}
     return steps(home, refresher, **given)
 
 
-def begin_turn(home: Home, turn_id: str, **plan: Any) -> Turn:
+def begin_turn(home: Penstock, turn_id: str, **plan: Any) -> Turn:
     return home.registry.turns.create(
         Turn(
             turn_id=turn_id,
