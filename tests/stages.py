@@ -1,13 +1,11 @@
 """Fixtures of the stages that read and write the lake: a lake, and a clock that does not move unless a test moves it."""
 
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
-from penstock.settings import LakeSettings
 from tests.rows import LATER
 
 
@@ -34,8 +32,6 @@ def clock(now: Now) -> WriterClock:
 
 
 @pytest.fixture
-def lake(home: Path) -> Lake:
+def lake(empty_lake: Lake) -> Lake:
     """An empty lake."""
-    lake = Lake(home / "lake", LakeSettings())
-    lake.create()
-    return lake
+    return empty_lake

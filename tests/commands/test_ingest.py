@@ -12,18 +12,15 @@ from penstock.cli import build_cli
 from penstock.errors import ConfigurationError
 from penstock.lake.lake import Lake
 from penstock.records.clock import utc_now
-from penstock.settings import Settings
 from tests.rows import make_interaction
 
 
 @pytest.fixture(autouse=True)
-def lake(settings: Settings) -> Lake:
-    lake = Lake(settings.home_path / "lake", settings.lake)
-    lake.create()
+def lake(empty_lake: Lake) -> Lake:
     at = utc_now() - timedelta(days=1)
     rows = [make_interaction(1, application="desk", user_id="u"), make_interaction(2, application="shop")]
-    lake.append("interactions", [msgspec.structs.replace(row, started_at=at, ended_at=at) for row in rows])
-    return lake
+    empty_lake.append("interactions", [msgspec.structs.replace(row, started_at=at, ended_at=at) for row in rows])
+    return empty_lake
 
 
 def run(home: Path, *arguments: str) -> str:

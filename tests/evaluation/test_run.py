@@ -9,10 +9,9 @@ from penstock.errors import ConfigurationError, NotFoundError, UpstreamError
 from penstock.evaluation.run import Evaluator, address_for, model_address, name_evaluation, require_suite
 from penstock.evaluation.suite_files import exact_item, freeze_exact_match
 from penstock.evaluation.verdict import Tolerances
-from penstock.lake.lake import Lake
 from penstock.records.clock import utc_now
 from penstock.records.training import Checkpoint
-from penstock.settings import LakeSettings, Settings, UpstreamSettings
+from penstock.settings import Settings, UpstreamSettings
 from tests.evaluation.server import answering
 
 
@@ -31,10 +30,8 @@ def checkpoint(registry, name, upstream="local"):
 
 
 @pytest.fixture
-def lake(home):
-    lake = Lake(home / "lake", LakeSettings())
-    lake.create()
-    return lake
+def lake(empty_lake):
+    return empty_lake
 
 
 @pytest.fixture

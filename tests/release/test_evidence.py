@@ -4,11 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from penstock.lake.lake import Lake
 from penstock.records.label import AnnotatorKind, Label
 from penstock.records.release import Arm, Release, ReleaseState
 from penstock.release.evidence import read_evidence
-from penstock.settings import LakeSettings
 from penstock.statistics.cluster import ratio
 from tests.rows import LATER, at, make_interaction
 
@@ -28,10 +26,8 @@ NOW = at(700)
 
 
 @pytest.fixture
-def lake(tmp_path):
-    lake = Lake(tmp_path / "lake", LakeSettings())
-    lake.create()
-    return lake
+def lake(empty_lake):
+    return empty_lake
 
 
 def served(number, user, arm=Arm.CANDIDATE, **fields):

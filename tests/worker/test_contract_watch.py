@@ -18,10 +18,8 @@ from tests.rows import make_interaction
 
 
 @pytest.fixture
-def lake(settings: Settings) -> Lake:
-    lake = Lake(settings.home_path / "lake", settings.lake)
-    lake.create()
-    return lake
+def lake(empty_lake: Lake) -> Lake:
+    return empty_lake
 
 
 @pytest.fixture

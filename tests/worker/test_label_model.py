@@ -18,10 +18,8 @@ from tests.rows import make_signal
 
 
 @pytest.fixture
-def lake(settings):
-    lake = Lake(settings.home_path / "lake", settings.lake)
-    lake.create()
-    return lake
+def lake(empty_lake):
+    return empty_lake
 
 
 class Days:

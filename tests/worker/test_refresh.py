@@ -12,10 +12,8 @@ from tests.rows import make_feedback, make_span, trace
 
 
 @pytest.fixture
-def lake(settings):
-    lake = Lake(settings.home_path / "lake", settings.lake)
-    lake.create()
-    return lake
+def lake(empty_lake):
+    return empty_lake
 
 
 @pytest.fixture
