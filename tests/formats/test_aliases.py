@@ -142,3 +142,16 @@ def test_values_are_read_out_of_text_and_nothing_is_made_up() -> None:
 def test_every_column_is_one_of_an_inference_and_no_attribute_means_two() -> None:
     assert set(COLUMNS) <= set(Inference.__struct_fields__)
     assert len(ATTRIBUTES) == sum(len(names) for names, _ in COLUMNS.values())
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("google-gla", "gcp.gemini"),
+        ("google-vertex", "gcp.vertex_ai"),
+        ("google-cloud", "gcp.vertex_ai"),
+        ("vertex.anthropic.messages", "gcp.vertex_ai"),
+    ],
+)
+def test_googles_providers_by_the_names_that_frameworks_give_them(raw: str, name: str) -> None:
+    assert provider(raw) == name

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from penstock.formats.content_blocks import answer_part, block, call_part
+from penstock.formats.content_blocks import answer_part, block, call_part, pieces_in
 
 CALL = {"type": "tool_call", "id": "c1", "name": "look", "arguments": {"at": 1}}
 ANSWER = {"type": "tool_call_response", "id": "c1", "response": {"ok": True}}
@@ -113,3 +113,62 @@ def test_an_unknown_piece_is_kept(piece: Any) -> None:
 def test_arguments_that_are_no_json_stay_text() -> None:
     assert call_part({"name": "look", "arguments": "{broken"})["arguments"] == "{broken"
     assert answer_part({"tool_call_id": "c", "content": "text"})["response"] == "text"
+
+
+@pytest.mark.parametrize(
+    ("piece", "part"),
+    [
+        ({"toolUse": {"toolUseId": "c1", "name": "look", "input": {"at": 1}}}, CALL),
+        ({"toolResult": {"toolUseId": "c1", "content": [{"json": {"ok": True}}]}}, ANSWER),
+        ({"toolResult": {"toolUseId": "c1", "content": [{"text": "fine"}]}}, {**ANSWER, "response": "fine"}),
+        (
+            {"toolResult": {"toolUseId": "c1", "content": [{"text": "a"}, {"text": "b"}]}},
+            {**ANSWER, "response": ["a", "b"]},
+        ),
+        ({"toolResult": {"toolUseId": "c1", "content": []}}, {**ANSWER, "response": []}),
+        ({"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "x"}}}, {"type": "reasoning", "content": "Hm."}),
+        ({"reasoningContent": {"redactedContent": "AAAA"}}, {"type": "reasoning", "content": ""}),
+        (
+            {"image": {"format": "png", "source": {"bytes": "AAAA"}}},
+            {"type": "blob", "modality": "image", "mime_type": "png", "content": "AAAA"},
+        ),
+        (
+            {"document": {"format": "pdf", "source": {"s3Location": {"uri": "s3://b/a.pdf"}}}},
+            {"type": "uri", "modality": "document", "uri": "s3://b/a.pdf"},
+        ),
+    ],
+)
+def test_bedrocks_pieces_of_one_field(piece: Any, part: Any) -> None:
+    assert block(piece) == part
+
+
+def test_a_picture_of_gemini_is_a_picture_in_either_spelling() -> None:
+    for piece in (
+        {"inline_data": {"mime_type": "image/png", "data": "AAAA"}},
+        {"inlineData": {"mimeType": "image/png", "data": "AAAA"}},
+    ):
+        assert block(piece)["modality"] == "image"
+
+
+@pytest.mark.parametrize("refusal", [{"refusal": "No."}, {"text": "No."}, {"content": "No."}])
+def test_a_refusal_is_the_same_however_often_it_is_read(refusal: dict[str, str]) -> None:
+    part = {"type": "refusal", "content": "No."}
+    assert block({"type": "refusal", **refusal}) == part == block(part)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_list"),
+    [
+        ('[{"text": "Hi"}]', True),
+        ('[{"type": "text", "text": "Hi"}]', True),
+        ('[ {"text": "Hi"}, {"toolUse": {"toolUseId": "t", "name": "f", "input": {}}}]', True),
+        ('[{"name": "Bob"}]', False),
+        ('[{"text": "Hi", "lang": "en"}]', False),
+        ('[{"text": "Hi"}', False),
+        ("[1, 2]", False),
+        ("Hi", False),
+        (None, False),
+    ],
+)
+def test_a_list_of_pieces_is_told_from_a_text(text: Any, is_list: bool) -> None:
+    assert (pieces_in(text) is not None) == is_list

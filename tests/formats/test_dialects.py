@@ -94,3 +94,44 @@ def test_whatever_a_span_says_it_is_read_and_what_is_kept_is_well_formed(attribu
     for column in ("tags", "keys"):
         assert all(isinstance(value, str) for value in read.columns.get(column, {}).values())
     assert not [problem for problem in read.problems if "misshapen" in problem]
+
+
+OPENLLMETRY = {
+    "gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": "Write a haiku",
+    "gen_ai.completion.0.role": "assistant", "gen_ai.completion.0.content": "A haiku",
+}  # fmt: skip
+OPENINFERENCE = {
+    "openinference.span.kind": "LLM", "llm.model_name": "m",
+    "llm.input_messages.0.message.role": "user", "llm.input_messages.0.message.content": "Write a haiku",
+    "llm.output_messages.0.message.role": "assistant", "llm.output_messages.0.message.content": "A haiku",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ({"langsmith.span.kind": "LLM", "langsmith.metadata.user_id": "u1"}, OPENLLMETRY),  # as LangSmith's guide has it
+        ({"langfuse.observation.type": "generation", "user.id": "u1"}, OPENLLMETRY),
+        ({"langfuse.observation.type": "generation", "user.id": "u1"}, OPENINFERENCE),
+        ({"mlflow.spanType": '"CHAT_MODEL"', "user.id": "u1"}, OPENINFERENCE),
+    ],
+)
+def test_what_one_dialect_does_not_say_is_read_of_another_on_the_same_span(outer: dict[str, Any], inner: dict[str, Any]) -> None:
+    read = read_span({**outer, **inner}, "span", START)
+    assert read.kind == SpanKind.INFERENCE and read.problems == []
+    assert json.loads(read.columns["input_messages"])[0]["parts"][0]["content"] == "Write a haiku"
+    assert json.loads(read.columns["output_messages"])[0]["parts"][0]["content"] == "A haiku"
+    assert read.columns["user_id"] == "u1"
+    assert ("llm.model_name" in inner) == ("request_model" in read.columns)
+    assert not [name for name in read.rest if name.startswith(("gen_ai.prompt.", "llm.input_messages"))]
+
+
+def test_what_one_dialect_says_stands_whatever_another_says() -> None:
+    said = {
+        "langfuse.observation.type": "generation",
+        "langfuse.observation.input": '"Hi"',
+        "langfuse.observation.output": '"Yes"',
+    }
+    columns = read_span({**said, **OPENLLMETRY}, "span", START).columns
+    assert "Write a haiku" not in columns["input_messages"]
+    assert read_span({"langsmith.span.kind": "chain", **OPENLLMETRY}, "span", START).kind == SpanKind.OTHER

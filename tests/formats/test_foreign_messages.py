@@ -163,3 +163,59 @@ def test_reasoning_kept_back_is_no_part_of_the_answer() -> None:
 def test_what_only_looks_like_a_provider_s_is_kept_as_json(value: dict[str, object]) -> None:
     (message,) = to_messages(value, "user")
     assert json.loads(message["parts"][0]["content"]) == value
+
+
+def test_an_answer_that_is_a_list_of_objects_is_the_text_of_it() -> None:
+    (answer,) = to_messages('[{"name":"a"},{"name":"b"}]', "assistant")
+    assert answer["parts"] == [{"type": "text", "content": '[{"name":"a"},{"name":"b"}]'}]
+    assert to_messages([{"role": "assistant", "content": ""}], "assistant")[0]["parts"] == []
+
+
+def test_llama_index_holds_its_text_in_blocks() -> None:
+    message = {"role": "user", "additional_kwargs": {}, "blocks": [{"block_type": "text", "text": "Hi"}]}
+    assert to_messages([message], "user") == ASKED[1:]
+
+
+def test_a_response_of_bedrock_says_why_it_ended_and_what_it_took() -> None:
+    response = {
+        "output": {
+            "message": {"role": "assistant", "content": [{"text": "Let me"}, {"toolUse": {"toolUseId": "t", "name": "w"}}]}
+        },
+        "stopReason": "tool_use",
+        "usage": {"inputTokens": 10, "outputTokens": 3, "totalTokens": 13},
+    }
+    (answer,) = to_messages(response, "assistant")
+    assert [part["type"] for part in answer["parts"]] == ["text", "tool_call"]
+    assert response_facts(response) == {"finish_reason": "tool_use", "input_tokens": 10, "output_tokens": 3}
+    through_langchain = {
+        "generations": [[{"message": {"kwargs": {"content": "x", "response_metadata": {"stopReason": "end_turn"}}}}]]
+    }
+    assert response_facts(through_langchain) == {"finish_reason": "end_turn"}
+
+
+def test_a_response_of_gemini_in_pythons_spelling() -> None:
+    response = {
+        "candidates": [{"content": {"role": "model", "parts": [{"text": "Yes"}]}, "finish_reason": "STOP"}],
+        "usage_metadata": {
+            "prompt_token_count": 3,
+            "candidates_token_count": 4,
+            "thoughts_token_count": 2,
+            "cached_content_token_count": 1,
+        },
+        "model_version": "gemini-2.5-pro-001",
+    }
+    assert response_facts(response) == {
+        "response_model": "gemini-2.5-pro-001", "finish_reason": "STOP",
+        "input_tokens": 3, "output_tokens": 4, "reasoning_tokens": 2, "cached_tokens": 1,
+    }  # fmt: skip
+    request = {"model": "m", "contents": "Hi", "config": {"system_instruction": "Be brief.", "temperature": 0.5}}
+    assert to_messages(request, "user") == ASKED
+
+
+def test_a_response_of_cohere() -> None:
+    response = {
+        "id": "c1", "finish_reason": "COMPLETE", "message": {"role": "assistant", "content": [{"type": "text", "text": "Yes"}]},
+        "usage": {"billed_units": {"input_tokens": 1, "output_tokens": 1}, "tokens": {"input_tokens": 7, "output_tokens": 2}},
+    }  # fmt: skip
+    assert to_messages(response, "assistant")[0]["parts"] == [{"type": "text", "content": "Yes"}]
+    assert response_facts(response) == {"response_id": "c1", "finish_reason": "COMPLETE", "input_tokens": 7, "output_tokens": 2}

@@ -93,3 +93,32 @@ def test_tools_retrievers_and_evaluators() -> None:
 def test_ids_that_its_handlers_put_into_metadata_are_columns() -> None:
     columns = read("generation", metadata__langfuse_session_id="s1", metadata__langfuse_user_id="jane").columns
     assert (columns["session_id"], columns["user_id"], columns.get("keys")) == ("s1", "jane", None)
+
+
+def test_the_fields_of_a_streamed_response_are_not_the_users_metadata() -> None:
+    fields = {"id": "resp_1", "object": "response", "status": "completed", "temperature": 0.5, "tool_choice": "auto", "flag": "a"}
+    read_back = read_span(
+        {
+            "langfuse.observation.type": "generation",
+            "langfuse.observation.output": '[{"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}]',
+            **{
+                f"langfuse.observation.metadata.{name}": value if isinstance(value, str) else json.dumps(value)
+                for name, value in fields.items()
+            },
+        },
+        "span",
+        1,
+    )
+    columns = read_back.columns
+    assert (columns["response_id"], columns["finish_reason"]) == ("resp_1", "tool_call")
+    assert json.loads(columns["parameters"]) == {"temperature": 0.5, "tool_choice": "auto"}
+    assert columns["tags"] == {"flag": "a"} and "keys" not in columns
+
+
+def test_cached_tokens_that_exceed_the_input_are_beside_it() -> None:
+    def tokens(**usage: int) -> int:
+        attributes = {"langfuse.observation.type": "generation", "langfuse.observation.usage_details": json.dumps(usage)}
+        return int(read_span(attributes, "span", 1).columns["input_tokens"])
+
+    assert tokens(input=10, output=5, cache_read_input_tokens=3000) == 3010
+    assert tokens(input=4000, output=5, cache_read_input_tokens=3000) == 4000

@@ -63,3 +63,35 @@ def test_tools_and_retrievers() -> None:
     documents = [{"page_content": "text", "metadata": {"doc_uri": "kb"}, "id": "d1"}]
     found = json.loads(read("RETRIEVER", **{"mlflow.spanOutputs": documents}).columns["retrieved_documents"])
     assert found == [{"id": "d1", "content": "text", "metadata": {"doc_uri": "kb"}}]
+
+
+def test_bedrocks_converse_is_read_like_any_other() -> None:
+    request = {
+        "modelId": "anthropic.claude-3", "messages": [{"role": "user", "content": [{"text": "Weather?"}]}],
+        "inferenceConfig": {"maxTokens": 100, "temperature": 0.5},
+        "toolConfig": {"tools": [{"toolSpec": {"name": "w", "description": "d", "inputSchema": {"json": {"type": "object"}}}}]},
+    }  # fmt: skip
+    answer = {"role": "assistant", "content": [{"text": "Let me"}, {"toolUse": {"toolUseId": "t1", "name": "w", "input": {}}}]}
+    usage = {"inputTokens": 10, "outputTokens": 3}
+    response = {"output": {"message": answer}, "stopReason": "tool_use", "usage": usage}
+    columns = read("CHAT_MODEL", **{"mlflow.spanInputs": request, "mlflow.spanOutputs": response}).columns
+    assert (columns["prompt_text"], columns["response_text"]) == ("Weather?", "Let me")
+    assert (columns["request_model"], columns["finish_reason"]) == ("anthropic.claude-3", "tool_call")
+    assert (columns["input_tokens"], columns["output_tokens"]) == (10, 3)
+    assert json.loads(columns["tool_calls"]) == [{"id": "t1", "name": "w", "arguments": {}}]
+    parameters = json.loads(columns["parameters"])
+    assert (parameters["max_tokens"], parameters["temperature"]) == (100, 0.5)
+    assert parameters["tools"][0]["name"] == "w"
+
+
+def test_tokens_that_anthropic_read_from_its_cache_are_part_of_the_input() -> None:
+    usage = {"input_tokens": 3, "output_tokens": 2, "cache_read_input_tokens": 100, "cache_creation_input_tokens": 0}
+    response = {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Yes"}], "usage": usage}
+    told = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+    columns = read("CHAT_MODEL", **{"mlflow.spanOutputs": response, "mlflow.chat.tokenUsage": told}).columns
+    assert (columns["input_tokens"], columns["output_tokens"], columns["cached_tokens"]) == (103, 2, 100)
+
+
+def test_a_parameter_that_is_a_number_is_one() -> None:
+    columns = read("CHAT_MODEL", model='"openai/gpt-4o-mini"', temperature="0.0", max_tokens="7").columns
+    assert json.loads(columns["parameters"]) == {"temperature": 0.0, "max_tokens": 7}

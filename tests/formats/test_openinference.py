@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from penstock.formats.genai import GenAiSpan
 from penstock.records.span import SpanKind
 from tests.formats.reading import read_span
@@ -14,8 +16,9 @@ def read(kind: str, attributes: dict[str, Any], name: str = "span") -> GenAiSpan
 
 def test_kinds_are_told_by_the_span_kind_alone() -> None:
     kinds = {
-        "LLM": SpanKind.INFERENCE, "EMBEDDING": SpanKind.EMBEDDING, "RETRIEVER": SpanKind.RETRIEVAL, "TOOL": SpanKind.TOOL,
-        "AGENT": SpanKind.AGENT, "CHAIN": SpanKind.OTHER, "PROMPT": SpanKind.OTHER, "GUARDRAIL": SpanKind.OTHER,
+        "LLM": SpanKind.INFERENCE, "EMBEDDING": SpanKind.EMBEDDING, "RETRIEVER": SpanKind.RETRIEVAL,
+        "RERANKER": SpanKind.RETRIEVAL, "TOOL": SpanKind.TOOL, "AGENT": SpanKind.AGENT, "CHAIN": SpanKind.OTHER,
+        "PROMPT": SpanKind.OTHER, "GUARDRAIL": SpanKind.OTHER,
     }  # fmt: skip
     assert {kind: read(kind, {"gen_ai.operation.name": "chat"}).kind for kind in kinds} == kinds
 
@@ -128,3 +131,49 @@ def test_vectors_are_not_kept() -> None:
 
 def test_what_an_evaluator_asks_is_no_traffic_of_the_users() -> None:
     assert read("EVALUATOR", {}).columns["exposure"] == "judge"
+
+
+ITEMS = {
+    "llm.output_messages.0.message.role": "assistant",
+    "llm.output_messages.0.message.contents.0.message_content.type": "reasoning",
+    "llm.output_messages.0.message.contents.0.message_content.text": "Hm.",
+    "llm.output_messages.1.message.role": "assistant",
+    "llm.output_messages.1.message.content": "Let me check.",
+    "llm.output_messages.2.message.role": "assistant",
+    "llm.output_messages.2.message.tool_calls.0.tool_call.id": "call_1",
+    "llm.output_messages.2.message.tool_calls.0.tool_call.function.name": "lookup",
+    "llm.output_messages.3.message.role": "assistant",
+    "llm.output_messages.3.message.tool_calls.0.tool_call.id": "call_2",
+    "llm.output_messages.3.message.tool_calls.0.tool_call.function.name": "lookup",
+}
+
+
+@pytest.mark.parametrize("whole", [{}, {"output.value": '{"object": "response", "id": "resp_1"}'}])
+def test_the_items_of_a_response_are_one_answer(whole: dict[str, Any]) -> None:
+    columns = read("LLM", {**ITEMS, **whole}).columns
+    (answer,) = json.loads(columns["output_messages"])
+    assert [part["type"] for part in answer["parts"]] == ["reasoning", "text", "tool_call", "tool_call"]
+    assert columns["response_text"] == "Let me check."
+    assert [call["id"] for call in json.loads(columns["tool_calls"])] == ["call_1", "call_2"]
+
+
+def test_choices_stay_apart() -> None:
+    call = "message.tool_calls.0.tool_call"
+    two_calls = {
+        f"llm.output_messages.{number}.{name}": value
+        for number in range(2)
+        for name, value in (("message.role", "assistant"), (f"{call}.id", f"c{number}"), (f"{call}.function.name", "f"))
+    }
+    two_texts = {
+        f"llm.output_messages.{number}.message.{name}": value
+        for number in range(2)
+        for name, value in (("role", "assistant"), ("content", f"Answer {number}"))
+    }
+    for choices in ({**two_calls, "output.value": '{"choices": [{}, {}]}'}, two_texts):
+        assert len(json.loads(read("LLM", choices).columns["output_messages"])) == 2
+
+
+def test_a_refusal_keeps_its_words() -> None:
+    message = "llm.output_messages.0.message"
+    said = {f"{message}.contents.0.message_content.type": "refusal", f"{message}.contents.0.message_content.text": "I cannot."}
+    assert read("LLM", {f"{message}.role": "assistant", **said}).columns["response_text"] == "I cannot."

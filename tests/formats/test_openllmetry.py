@@ -55,3 +55,40 @@ def test_a_tool_of_a_workflow_says_what_it_did() -> None:
                   "traceloop.entity.output": "7"}  # fmt: skip
     rest = read_span(attributes, "look.tool", 1).rest
     assert (rest["gen_ai.tool.name"], rest["gen_ai.tool.call.result"]) == ("look", "7")
+
+
+def test_thinking_is_a_part_of_the_answer_that_it_led_to() -> None:
+    columns = read_span(
+        {
+            "llm.request.type": "chat",
+            "gen_ai.completion.0.finish_reason": "tool_use",
+            "gen_ai.completion.0.role": "thinking",
+            "gen_ai.completion.0.content": "Hm.",
+            "gen_ai.completion.1.role": "assistant",
+            "gen_ai.completion.1.content": "4",
+            "gen_ai.completion.1.tool_calls.0.id": "t1",
+            "gen_ai.completion.1.tool_calls.0.name": "f",
+        },
+        "span",
+        1,
+    ).columns
+    (answer,) = json.loads(columns["output_messages"])
+    assert [part["type"] for part in answer["parts"]] == ["reasoning", "text", "tool_call"]
+    assert (columns["response_text"], columns["finish_reason"]) == ("4", "tool_call")
+    assert json.loads(columns["tool_calls"])[0]["id"] == "t1"
+
+
+def test_thinking_alone_is_no_text() -> None:
+    columns = read_span({"gen_ai.completion.0.role": "thinking", "gen_ai.completion.0.content": "Hm."}, "span", 1).columns
+    assert "response_text" not in columns and json.loads(columns["output_messages"])[0]["role"] == "assistant"
+
+
+def test_what_the_user_said_stands_under_user_in_anthropics_completions() -> None:
+    assert read_span({"llm.request.type": "completion", "gen_ai.prompt.0.user": "Hi"}, "span", 1).columns["prompt_text"] == "Hi"
+
+
+def test_pieces_of_bedrock_were_put_down_as_json() -> None:
+    said = {"gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": '[{"text": "Hi"}]'}
+    assert read_span(said, "span", 1).columns["prompt_text"] == "Hi"
+    names = {"gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": '[{"name": "Bob"}]'}
+    assert read_span(names, "span", 1).columns["prompt_text"] == '[{"name": "Bob"}]'

@@ -48,7 +48,7 @@ def test_what_differs_is_another_call() -> None:
     inner = span("inner", "outer", 0.1, response_id="r1", input_tokens=3, output_tokens=4, response_text="Yes", request_model="m")
     for said in (
         {"input_tokens": 30, "output_tokens": 4},
-        {"response_text": "No"},
+        {"response_text": "No", "request_model": "m"},
         {"request_model": "another"},
         {"response_id": "r2"},
     ):
@@ -74,6 +74,16 @@ def test_a_wrapper_that_sums_up_or_repeats_the_calls_within_it_is_none() -> None
     assert counting(summing, *inner) == {"wrapper": "two", "one": None, "two": None}
     assert counting(span("wrapper", None, 0), *inner)["wrapper"] == "two"
     assert counting(span("wrapper", None, 0, input_tokens=9, output_tokens=10), *inner)["wrapper"] is None
+
+
+def test_a_program_around_a_call_that_names_no_model_is_none() -> None:
+    """As DSPy's modules under MLflow, and LlamaIndex's structured_predict, whose answer is what they made of the call's."""
+    inner = span("inner", "program", 1, request_model="m", tool_calls='[{"id":"t1"}]')
+    program = span("program", None, 0, response_text='{"name":"Bob"}')
+    assert counting(program, inner) == {"program": "inner", "inner": None}
+    assert kept(program, inner).response_text is None
+    nothing_known = span("inner", "program", 1, response_text="Yes")
+    assert counting(program, nothing_known) == {"program": None, "inner": None}
 
 
 def test_attempts_that_failed_count_and_the_last_is_the_one_that_was_seen() -> None:

@@ -147,7 +147,7 @@ COLUMNS: dict[str, tuple[tuple[str, ...], Convert]] = {
         (
             "gen_ai.usage.reasoning.output_tokens", "llm.token_count.completion_details.reasoning", "ai.usage.reasoningTokens",
             "ai.usage.outputTokenDetails.reasoningTokens", "gen_ai.usage.reasoning_tokens",
-            "gen_ai.usage.details.reasoning_tokens", "llm.usage.reasoning_tokens",
+            "gen_ai.usage.details.reasoning_tokens", "gen_ai.usage.details.thoughts_tokens", "llm.usage.reasoning_tokens",
         ),
         count_of,
     ),
@@ -194,8 +194,16 @@ _PROVIDERS = {
     **dict.fromkeys(("aws", "aws.bedrock", "bedrock", "amazon_bedrock", "aws_bedrock"), "aws.bedrock"),
     **dict.fromkeys(("azure", "azure.ai.openai", "azure_openai", "azureopenai", "az.ai.openai"), "azure.ai.openai"),
     **dict.fromkeys(("azure.ai.inference", "az.ai.inference", "azure_ai"), "azure.ai.inference"),
-    **dict.fromkeys(("gcp.gemini", "gemini", "google_genai", "google.generative_ai", "google_generativeai"), "gcp.gemini"),
-    **dict.fromkeys(("gcp.vertex_ai", "vertex_ai", "vertexai", "google.vertex", "google_vertexai"), "gcp.vertex_ai"),
+    **dict.fromkeys(
+        ("gcp.gemini", "gemini", "google_genai", "google_gla", "google.generative_ai", "google_generativeai"), "gcp.gemini"
+    ),
+    **dict.fromkeys(
+        (
+            "gcp.vertex_ai", "vertex_ai", "vertexai", "vertex", "google.vertex", "google_vertex", "google_vertexai",
+            "google_cloud",
+        ),
+        "gcp.vertex_ai",
+    ),
     **dict.fromkeys(("gcp.gen_ai", "google"), "gcp.gen_ai"),
     **dict.fromkeys(("mistral_ai", "mistral", "mistralai"), "mistral_ai"),
     **dict.fromkeys(("x_ai", "xai", "grok"), "x_ai"),
@@ -229,23 +237,29 @@ _PARAMETERS: dict[str, str | None] = {
 
 # Keys of a provider's usage object, and of the object's details, by column.
 _USAGE = {
-    "input_tokens": ("input_tokens", "prompt_tokens", "inputTokens", "promptTokens", "input", "promptTokenCount"),
-    "output_tokens": ("output_tokens", "completion_tokens", "outputTokens", "completionTokens", "output", "candidatesTokenCount"),
+    "input_tokens": (
+        "input_tokens", "prompt_tokens", "inputTokens", "promptTokens", "input", "promptTokenCount", "prompt_token_count",
+    ),
+    "output_tokens": (
+        "output_tokens", "completion_tokens", "outputTokens", "completionTokens", "output", "candidatesTokenCount",
+        "candidates_token_count",
+    ),
     "cached_tokens": (
         "cache_read_input_tokens", "cached_tokens", "cache_read", "cachedInputTokens", "input_cached_tokens", "input_cache_read",
-        "cachedContentTokenCount",
+        "cachedContentTokenCount", "cached_content_token_count",
     ),
     "cache_write_tokens": (
         "cache_creation_input_tokens", "cache_write_input_tokens", "cache_write_tokens", "cache_creation_tokens",
         "cache_creation", "cache_write", "cacheWriteTokens", "cacheWriteInputTokens", "input_cache_creation", "input_cache_write",
     ),
     "reasoning_tokens": (
-        "reasoning_tokens", "reasoning", "reasoningTokens", "output_reasoning_tokens", "output_reasoning", "thoughtsTokenCount"
+        "reasoning_tokens", "reasoning", "reasoningTokens", "output_reasoning_tokens", "output_reasoning", "thoughtsTokenCount",
+        "thoughts_token_count",
     ),
 }  # fmt: skip
 _USAGE_DETAILS = (
     "prompt_tokens_details", "completion_tokens_details", "input_tokens_details", "output_tokens_details",
-    "input_token_details", "output_token_details", "inputTokenDetails", "outputTokenDetails", "cache_creation",
+    "input_token_details", "output_token_details", "inputTokenDetails", "outputTokenDetails", "cache_creation", "tokens",
 )  # fmt: skip
 _WRITTEN_FOR = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")  # Anthropic's, by how long the cache keeps them
 
@@ -295,7 +309,8 @@ def usage_columns(usage: Any) -> dict[str, int]:
     written = sum(count_of(flat.get(name)) or 0 for name in _WRITTEN_FOR)
     if written and not found.get("cache_write_tokens"):
         found["cache_write_tokens"] = written  # LangChain gives these alone, and zero as their sum
-    if "input_tokens" in found and _is_anthropic(usage):
+    is_beside = found.get("cached_tokens", 0) > found.get("input_tokens", 0)  # what was cached is no part of fewer
+    if "input_tokens" in found and (_is_anthropic(usage) or is_beside):
         found["input_tokens"] += found.get("cached_tokens", 0) + found.get("cache_write_tokens", 0)
     return found
 

@@ -1,7 +1,7 @@
 """One piece of a message, whoever's API it was written for, as a part of the newest OTel schema.
 
-Blocks of OpenAI (chat and Responses), Anthropic, Gemini, LangChain and the AI SDK are told apart by their type and fields; an
-unknown one stays as it came, so that nothing is lost.
+Blocks of OpenAI (chat and Responses), Anthropic, Gemini, Bedrock, LangChain and the AI SDK are told apart by their type and
+fields; an unknown one stays as it came, so that nothing is lost.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ def call_part(item: Mapping[str, Any]) -> Part:
     arguments = _first(inner, "arguments", "args", "input")
     return {
         "type": "tool_call",
-        "id": _first(item, "call_id", "id", "toolCallId", "tool_call_id", "tool_id"),
+        "id": _first(item, "call_id", "id", "toolCallId", "tool_call_id", "tool_id", "toolUseId"),
         "name": _first(inner, "name", "toolName"),
         "arguments": parse_arguments(arguments),
     }
@@ -83,7 +83,7 @@ def _reasoning(item: Mapping[str, Any]) -> Part:
 def _media(item: Mapping[str, Any]) -> Part:
     """An image or a file: OTel's own parts stay, a link or its content is taken out of the others."""
     source = item.get("source")
-    media_type = _first(item, "mediaType", "mimeType", "media_type")
+    media_type = _first(item, "mediaType", "mimeType", "media_type", "mime_type")
     if isinstance(source, Mapping):  # Anthropic
         address, media_type = _first(source, "url", "data"), source.get("media_type")
     else:
@@ -99,7 +99,7 @@ def _media(item: Mapping[str, Any]) -> Part:
 
 
 def _untyped(item: Mapping[str, Any]) -> Part:
-    """Gemini's parts, known by their one field; LangChain's text blocks come without a type too."""
+    """Gemini's parts and Bedrock's, known by their one field; LangChain's text blocks come without a type too."""
     if isinstance(item.get("text"), str):
         return {"type": "reasoning" if item.get("thought") is True else "text", "content": item["text"]}
     for name, read in (("functionCall", call_part), ("function_call", call_part)):
@@ -112,7 +112,61 @@ def _untyped(item: Mapping[str, Any]) -> Part:
     for name in ("inlineData", "inline_data"):
         if isinstance(item.get(name), Mapping):
             return _media({"type": "file", **item[name]})
+    bedrock = next((read(item[name]) for name, read in _BEDROCK.items() if isinstance(item.get(name), Mapping)), None)
+    if bedrock is not None:
+        return bedrock
     return {"type": "unknown", **{str(name): decoded(value) for name, value in item.items()}}
+
+
+def _bedrock_answer(item: Mapping[str, Any]) -> Part:
+    """A tool's result is a list of pieces, nearly always of one."""
+    content = item.get("content")
+    pieces = (
+        [_first(piece, "text", "json") or piece for piece in content if isinstance(piece, Mapping)]
+        if isinstance(content, list)
+        else []
+    )
+    response = pieces[0] if len(pieces) == 1 else pieces or content
+    return {"type": "tool_call_response", "id": item.get("toolUseId"), "response": response}
+
+
+def _bedrock_reasoning(item: Mapping[str, Any]) -> Part:
+    told = item.get("reasoningText")
+    return {"type": "reasoning", "content": (told.get("text") if isinstance(told, Mapping) else told) or ""}
+
+
+def _bedrock_media(modality: str) -> Callable[[Mapping[str, Any]], Part]:
+    def read(item: Mapping[str, Any]) -> Part:
+        source = item.get("source")
+        held: Mapping[str, Any] = source if isinstance(source, Mapping) else {}
+        location = held.get("s3Location")
+        if isinstance(location, Mapping):
+            return media_part(modality, location.get("uri"))
+        return {"type": "blob", "modality": modality, "mime_type": item.get("format"), "content": held.get("bytes")}
+
+    return read
+
+
+# Of Bedrock's Converse: pieces of one field each, which is the kind.
+_BEDROCK: dict[str, Callable[[Mapping[str, Any]], Part]] = {
+    "toolUse": call_part,
+    "toolResult": _bedrock_answer,
+    "reasoningContent": _bedrock_reasoning,
+    **{modality: _bedrock_media(modality) for modality in ("image", "document", "video", "audio")},
+}
+_PIECES = {"text", "cachePoint", "guardContent", *_BEDROCK}
+
+
+def pieces_in(text: Any) -> list[Any] | None:
+    """The pieces of a message whose list was put down as JSON; None where a text is no such list."""
+    if not isinstance(text, str) or text[:2] not in ("[{", "[ "):
+        return None
+    pieces = decoded(text)
+    are_pieces = isinstance(pieces, list) and all(
+        isinstance(piece, Mapping) and ("type" in piece or (len(piece) == 1 and not _PIECES.isdisjoint(piece)))
+        for piece in pieces
+    )
+    return pieces if are_pieces else None
 
 
 _BY_KIND: tuple[tuple[frozenset[str], Callable[[Mapping[str, Any]], Part]], ...] = (

@@ -3,13 +3,15 @@
 A span without any marker is read as the newest GenAI convention, which costs it one look per attribute.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from penstock.formats import genai_legacy, langfuse, langsmith, mlflow, openinference, openllmetry, pydantic_ai, vercel_ai
-from penstock.formats.genai import GenAiSpan, read_genai
+from penstock.formats.genai import CONTENT, KINDS, GenAiSpan, read_genai
 from penstock.formats.otlp_attributes import RELAY_KIND
+from penstock.formats.translation import put
+from penstock.records.span import SpanKind
 
 Translate = Callable[[dict[str, Any], str], None]
 
@@ -33,13 +35,15 @@ def read_span(attributes: dict[str, Any], name: str, started_ns: int) -> GenAiSp
     """The columns, kind and dialect of a span with these attributes (plain Python values)."""
     if DIALECT_MARKERS.isdisjoint(attributes) or RELAY_KIND in attributes:  # a relay has translated it before
         return read_genai(attributes)
-    dialect, translate = next(
+    (dialect, translate), *beside = (
         (dialect, translate) for dialect, markers, translate in _TRANSLATORS if any(marker in attributes for marker in markers)
     )
     translated = dict(attributes)
     problem = None
     try:
         translate(translated, name)
+        for _, other in beside:
+            _add_missing(translated, attributes, name, other)
     except _MISSHAPEN as error:
         # No producer writes this, but anyone may send it; the span is kept as it came.
         translated, problem = attributes, f"attributes of {dialect} are misshapen: {type(error).__name__}"
@@ -51,6 +55,21 @@ def read_span(attributes: dict[str, Any], name: str, started_ns: int) -> GenAiSp
     if first_token_at is not None:
         _read_first_token(first_token_at, started_ns, read)
     return read
+
+
+def _add_missing(translated: dict[str, Any], attributes: Mapping[str, Any], name: str, translate: Translate) -> None:
+    """What a second convention says of a model call, where the first, which wraps it or was set by hand, tells nothing of it."""
+    if KINDS.get(translated.get("gen_ai.operation.name", "")) != SpanKind.INFERENCE or not CONTENT.isdisjoint(translated):
+        return
+    other = dict(attributes)
+    translate(other, name)
+    if CONTENT.isdisjoint(other):
+        return
+    for known, value in other.items():
+        if known.startswith("gen_ai."):
+            put(translated, known, value)
+    for told in attributes.keys() - other.keys():
+        translated.pop(told, None)
 
 
 def _read_first_token(moment: Any, started_ns: int, read: GenAiSpan) -> None:

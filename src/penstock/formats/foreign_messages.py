@@ -64,9 +64,9 @@ def tool_outcome(value: Any) -> tuple[Any, str | None]:
 
 _FACTS = (
     ("response_id", ("id", "responseId", "response_id")),
-    ("response_model", ("model", "model_name", "modelVersion")),
+    ("response_model", ("model", "model_name", "modelVersion", "model_version")),
     ("model_version", ("system_fingerprint",)),
-    ("finish_reason", ("finish_reason", "stop_reason", "finishReason")),
+    ("finish_reason", ("finish_reason", "stop_reason", "finishReason", "stopReason")),
 )
 
 
@@ -80,13 +80,14 @@ def _responses(value: Any) -> list[Mapping[str, Any]]:
         described: list[Any] = [message.get("response_metadata"), generation.get("generation_info"), _only_usage(message)]
         return [item for item in described if isinstance(item, Mapping)]
     if isinstance(value.get("output"), Mapping):
-        return _responses(value["output"])
+        return [*_responses(value["output"]), {name: value.get(name) for name in ("stopReason", "usage")}]
     plain = _unwrapped(value)
     if isinstance(plain.get("response_metadata"), Mapping):
         return [plain["response_metadata"], _only_usage(plain)]
     choices = value.get("choices") or value.get("candidates")
     first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
     is_response = bool(first) or value.get("object") in ("response", "text_completion") or value.get("type") == "message"
+    is_response = is_response or (isinstance(value.get("message"), Mapping) and "finish_reason" in value)  # Cohere
     ending = {name: first.get(name) for name in ("finish_reason", "finishReason")}
     return [value, ending, _ending(value)] if is_response else [_only_usage(value)]
 
@@ -121,7 +122,13 @@ def _from_list(items: list[Any], role: str, depth: int) -> Messages:
     if not all(isinstance(item, Mapping) for item in items):
         return [{"role": role, "parts": [block(decoded(item)) for item in items]}]
     messages = [_message(item, role) for item in items if not _is_silent(item)]
-    return _joined(messages) if messages and any(kind_of(item) in _ITEMS for item in items) and role == "assistant" else messages
+    if not any(map(_says_something, messages)) and not any(_is_message(item) or kind_of(item) for item in items):
+        return [
+            {"role": role, "parts": [{"type": "text", "content": text_of(items) or ""}]}
+        ]  # an answer that is a list of objects
+    return (
+        join_items(messages) if messages and any(kind_of(item) in _ITEMS for item in items) and role == "assistant" else messages
+    )
 
 
 _BODIES = (("input", "prompt", "prompts", "query", "question", "text"), ("output", "response", "text", "result"))
@@ -134,7 +141,11 @@ def _is_silent(item: Mapping[str, Any]) -> bool:
     return kind_of(item) == "reasoning" and "role" not in item and not block(item).get("content")
 
 
-def _joined(messages: Messages) -> Messages:
+def _says_something(message: Mapping[str, Any]) -> bool:
+    return bool(message["parts"] or message.get("finish_reason"))
+
+
+def join_items(messages: Messages) -> Messages:
     """The items of one answer, which Responses lists side by side, as the one message that they are."""
     if len({message["role"] for message in messages}) > 1:
         return messages
@@ -148,7 +159,7 @@ def _from_mapping(value: Mapping[str, Any], role: str, depth: int) -> Messages:
     for name in ("choices", "candidates"):
         if _holds_objects(value.get(name)):
             return [_choice(item) for item in value[name] if isinstance(item, Mapping)]
-    system = value.get("system") or value.get("instructions") or value.get("systemInstruction")
+    system = next((found for holder in (value, value.get("config")) if (found := _instructions(holder))), None)
     # A response repeats the instructions that it followed; they are no part of the answer.
     before = to_messages(system, "system", depth + 1) if system and role == "user" else []
     for name in ("messages", "contents", "message"):
@@ -162,12 +173,17 @@ def _from_mapping(value: Mapping[str, Any], role: str, depth: int) -> Messages:
     return [{"role": role, "parts": [{"type": "text", "content": text_of(dict(value)) or ""}]}]
 
 
+def _instructions(value: Any) -> Any:
+    names = ("system", "instructions", "systemInstruction", "system_instruction") if isinstance(value, Mapping) else ()
+    return next((value[name] for name in names if value.get(name)), None)
+
+
 def _holds_objects(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(item, Mapping) for item in value)
 
 
 def _is_message(value: Mapping[str, Any]) -> bool:
-    return any(name in value for name in ("role", "parts", "content", "kwargs", "tool_calls")) or (
+    return any(name in value for name in ("role", "parts", "content", "kwargs", "tool_calls", "blocks")) or (
         "data" in value and kind_of(value) in _ROLES
     )
 
@@ -230,7 +246,7 @@ def _parts(item: Mapping[str, Any], role: str) -> list[dict[str, Any]]:
             return [{"type": "tool_call_response", "id": identifier or item.get("id"), "response": content}]
     reasoning = item.get("reasoning_content") or item.get("reasoning")
     parts = [{"type": "reasoning", "content": reasoning}] if isinstance(reasoning, str) else []
-    parts += _content(item.get("content") if item.get("content") is not None else item.get("text"))
+    parts += _content(next((item[name] for name in ("content", "text", "blocks") if item.get(name) is not None), None))
     refusal = item.get("refusal")
     parts += [{"type": "refusal", "content": refusal}] if isinstance(refusal, str) and refusal else []
     calls = _calls(item)

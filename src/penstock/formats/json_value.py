@@ -39,6 +39,11 @@ def decoded(value: Any) -> Any:
     return value
 
 
+def parsed(value: Any) -> Any:
+    """A value that was put down as JSON whatever it is, so that numbers are text too."""
+    return parse_json(value) if isinstance(value, str) else value
+
+
 def decoded_map(value: Any) -> dict[str, Any]:
     """An object, also one put into a string; empty where it is none."""
     value = decoded(value)

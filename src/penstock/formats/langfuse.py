@@ -5,7 +5,7 @@ from typing import Any
 from penstock.formats import translation
 from penstock.formats.aliases import real_of, usage_columns
 from penstock.formats.foreign_messages import response_facts
-from penstock.formats.json_value import decoded, decoded_map
+from penstock.formats.json_value import decoded, decoded_map, parsed
 from penstock.formats.translation import put
 
 DIALECT = "langfuse"
@@ -19,6 +19,13 @@ _OPERATIONS = {
     "agent": "invoke_agent",
 }
 _PREFIX = "langfuse.observation."
+_RESPONSES = (
+    "id", "object", "created_at", "completed_at", "status", "background", "billing", "conversation", "error",
+    "incomplete_details", "instructions", "max_output_tokens", "max_tool_calls", "metadata", "moderation",
+    "parallel_tool_calls", "previous_response_id", "prompt", "prompt_cache_key", "prompt_cache_retention", "reasoning",
+    "safety_identifier", "service_tier", "store", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p",
+    "truncation",
+)  # fmt: skip
 
 
 def translate(attributes: dict[str, Any], name: str) -> None:
@@ -26,6 +33,7 @@ def translate(attributes: dict[str, Any], name: str) -> None:
     kind = str(decoded(attributes.pop(_PREFIX + "type", None))).lower()
     if kind in _OPERATIONS or "gen_ai.operation.name" not in attributes:
         translation.set_operation(attributes, _OPERATIONS.get(kind, kind))
+    _read_responses(attributes)
     translation.put_tags(attributes, attributes.pop("langfuse.trace.tags", None))
     for holder in ("langfuse.trace.metadata", _PREFIX + "metadata"):
         translation.spread_metadata(attributes, attributes.pop(holder, None))
@@ -61,6 +69,17 @@ def _read_call(attributes: dict[str, Any]) -> None:
         attributes["gen_ai.output.messages"] = [{"finish_reason": reason, **message} for message in outputs]
     put(attributes, "penstock.first_token_at", decoded(attributes.pop(_PREFIX + "completion_start_time", None)))
     _read_model(attributes, answer)
+
+
+def _read_responses(attributes: dict[str, Any]) -> None:
+    """Of a streamed Responses answer all fields but its output become metadata, as if they were the user's own."""
+    prefix = _PREFIX + "metadata."
+    if decoded(attributes.get(prefix + "object")) != "response":
+        return
+    told = {name: decoded(attributes.pop(prefix + name)) for name in _RESPONSES if prefix + name in attributes}
+    translation.put_facts(attributes, response_facts({**told, "output": decoded(attributes.get(_PREFIX + "output"))}))
+    translation.put_parameters(attributes, {name: parsed(value) for name, value in told.items() if name != "tools"})
+    put(attributes, "gen_ai.tool.definitions", told.get("tools") or None)
 
 
 def _without_tools(attributes: dict[str, Any], given: Any) -> Any:

@@ -87,7 +87,8 @@ def content_part(part: Mapping[str, Any]) -> dict[str, Any]:
     if kind in ("text", "input_text", "output_text"):
         return {"type": "text", "content": part.get("text")}
     if kind == "refusal":
-        return {"type": "refusal", "content": part.get("refusal")}
+        told = (part.get(name) for name in ("content", "refusal", "text"))
+        return {"type": "refusal", "content": next((text for text in told if text is not None), None)}
     if kind == "image_url":
         image = part.get("image_url")
         return media_part("image", image.get("url") if isinstance(image, Mapping) else image)

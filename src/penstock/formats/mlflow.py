@@ -4,7 +4,8 @@ from typing import Any
 
 from penstock.formats import translation
 from penstock.formats.aliases import PROVIDERS, parameter, provider, real_of, usage_columns
-from penstock.formats.json_value import decoded, decoded_map
+from penstock.formats.foreign_messages import response_facts
+from penstock.formats.json_value import decoded, decoded_map, parsed
 from penstock.formats.translation import put
 
 DIALECT = "mlflow"
@@ -48,7 +49,7 @@ def translate(attributes: dict[str, Any], name: str) -> None:
 
 def _read_call(attributes: dict[str, Any], given: Any, answer: Any) -> None:
     # Autologging repeats the request's fields as attributes of their own.
-    repeated = {name: attributes.pop(name) for name in list(attributes) if _is_field(name)}
+    repeated = {name: parsed(attributes.pop(name)) for name in list(attributes) if _is_field(name)}
     tools = attributes.pop("mlflow.chat.tools", None) or repeated.pop("tools", None)
     if isinstance(given, dict) and "prompt" in given and "messages" not in given:
         translation.set_operation(attributes, "text_completion")
@@ -58,7 +59,7 @@ def _read_call(attributes: dict[str, Any], given: Any, answer: Any) -> None:
     put(attributes, "gen_ai.tool.definitions", tools)
     if answer is None:  # what failed has one model only, the one that was asked for
         put(attributes, "gen_ai.request.model", attributes.pop("mlflow.llm.model", None))
-    _read_usage(attributes)
+    _read_usage(attributes, answer)
     _read_provider(attributes)
     translation.put_content(attributes, given, answer)
 
@@ -70,8 +71,12 @@ def _read_provider(attributes: dict[str, Any]) -> None:
         put(attributes, "mlflow.llm.provider", library)
 
 
-def _read_usage(attributes: dict[str, Any]) -> None:
-    translation.put_facts(attributes, usage_columns(decoded(attributes.pop("mlflow.chat.tokenUsage", None))))
+def _read_usage(attributes: dict[str, Any], answer: Any = None) -> None:
+    """MLflow's own counts, but for those of Anthropic, whose cached tokens it leaves beside the input instead of in it."""
+    told, own = usage_columns(decoded(attributes.pop("mlflow.chat.tokenUsage", None))), response_facts(answer)
+    if told.get("input_tokens", 0) < own.get("input_tokens", 0):
+        translation.put_facts(attributes, {"input_tokens": own["input_tokens"]})
+    translation.put_facts(attributes, told)
     cost = decoded_map(attributes.pop("mlflow.llm.cost", None))
     put(attributes, "gen_ai.usage.cost", real_of(cost.get("total_cost", cost.get("total"))))
 

@@ -1,10 +1,13 @@
 """OpenInference (Arize, Phoenix): kinds in `openinference.span.kind`, messages and documents flattened, the rest in JSON."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from penstock.formats import translation
+from penstock.formats.content_blocks import kind_of
 from penstock.formats.flattened import take
-from penstock.formats.foreign_messages import response_facts
+from penstock.formats.foreign_messages import join_items, response_facts
+from penstock.formats.json_value import decoded_map
 from penstock.formats.translation import put
 
 DIALECT = "openinference"
@@ -14,6 +17,7 @@ _OPERATIONS = {
     "LLM": "chat",
     "EMBEDDING": "embeddings",
     "RETRIEVER": "retrieval",
+    "RERANKER": "retrieval",
     "TOOL": "execute_tool",
     "AGENT": "invoke_agent",
 }
@@ -55,6 +59,7 @@ def _read_call(attributes: dict[str, Any], found: dict[str, Any]) -> None:
         translation.set_operation(attributes, "text_completion")
     inputs = _messages(found.get("llm.input_messages"), "user") or _plain(found.get("llm.prompts"), "user")
     outputs = _messages(found.get("llm.output_messages"), "assistant") or _plain(found.get("llm.choices"), "assistant")
+    outputs = join_items(outputs) if _are_items(outputs, decoded_map(answer)) else outputs
     facts = response_facts(answer)
     if outputs and facts.get("finish_reason"):
         outputs[0].setdefault("finish_reason", facts["finish_reason"])
@@ -70,6 +75,14 @@ def _read_call(attributes: dict[str, Any], found: dict[str, Any]) -> None:
     put(attributes, "gen_ai.tool.definitions", _tools(found.get("llm.tools")))
     # The whole request and response stand here once more.
     translation.drop(attributes, ("input.value", "output.value", "input.mime_type", "output.mime_type"))
+
+
+def _are_items(outputs: list[dict[str, Any]], answer: Mapping[str, Any]) -> bool:
+    """Whether these are the items of one answer, reasoning, words and calls, each of which Responses gives as a message."""
+    if len(outputs) < 2 or answer.get("object") == "response":
+        return len(outputs) > 1
+    said = [message for message in outputs if any(kind_of(part) not in ("reasoning", "tool_call") for part in message["parts"])]
+    return len(said) <= 1 and "choices" not in answer
 
 
 def _tools(items: Any) -> list[Any] | None:

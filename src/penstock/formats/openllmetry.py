@@ -5,8 +5,8 @@ a few of its own beside them.
 from typing import Any
 
 from penstock.formats import translation
+from penstock.formats.content_blocks import pieces_in
 from penstock.formats.flattened import take
-from penstock.formats.json_value import decoded
 from penstock.formats.translation import put
 
 DIALECT = "openllmetry"
@@ -67,16 +67,28 @@ def _read_content(attributes: dict[str, Any], found: dict[str, Any]) -> None:
 def _messages(items: Any, role: str) -> list[dict[str, Any]]:
     if not isinstance(items, list):
         return []
-    return [message for item in items for message in translation.messages_of([_content(item)], role)]
+    return _with_thinking([message for item in items for message in translation.messages_of([_content(item)], role)])
+
+
+def _with_thinking(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Anthropic's thinking stands as a message of its own before the answer that it led to."""
+    found: list[dict[str, Any]] = []
+    before: dict[str, Any] = {"role": "assistant", "parts": []}
+    for message in messages:
+        if message["role"] == "thinking":
+            thoughts = [{**part, "type": "reasoning"} for part in message["parts"]]
+            before = {**message, "role": "assistant", "parts": [*before["parts"], *thoughts]}
+        else:
+            found.append({**before, **message, "parts": [*before["parts"], *message["parts"]]})
+            before = {"role": "assistant", "parts": []}
+    return found + [before] * bool(before["parts"])
 
 
 def _content(item: Any) -> Any:
     """Content that is a list was put down as the JSON of it; a tool's answer is text whatever it looks like."""
     if not isinstance(item, dict):
         return item
-    content = item.get("content")
-    if isinstance(content, str) and content[:2] in ("[{", "[ ") and item.get("role") != "tool":
-        parsed = decoded(content)
-        if isinstance(parsed, list) and all(isinstance(part, dict) and "type" in part for part in parsed):
-            return {**item, "content": parsed}
-    return item
+    if isinstance(item.get("user"), str) and "content" not in item:  # Anthropic's completions
+        return {"role": "user", "content": item["user"]}
+    pieces = pieces_in(item.get("content")) if item.get("role") != "tool" else None
+    return {**item, "content": pieces} if pieces is not None else item

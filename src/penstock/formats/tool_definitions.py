@@ -20,10 +20,10 @@ def read_tools(value: Any) -> list[dict[str, Any]] | None:
 
 
 def _tool(item: Any) -> dict[str, Any] | None:
-    """OpenAI nests the function, Anthropic and the AI SDK name the schema otherwise, some store its JSON."""
+    """OpenAI and Bedrock nest the function, Anthropic and the AI SDK name the schema otherwise, some store its JSON."""
     if not isinstance(item, Mapping):
         return None
-    function = item.get("function")
+    function = item.get("function") or item.get("toolSpec")
     inner: Mapping[str, Any] = function if isinstance(function, Mapping) else item
     schema = next((decoded(inner[name]) for name in _SCHEMAS if inner.get(name) is not None), None)
     tool = {

@@ -22,6 +22,8 @@ _FACTS = {
     "reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
 }
 
+_GROUPS = ("inferenceConfig", "generationConfig", "generation_config", "config")  # of Bedrock and Gemini, parameters together
+
 
 def put(attributes: dict[str, Any], name: str, value: Any) -> None:
     """Say this under a newest name, unless it is said, or there is nothing to say."""
@@ -61,10 +63,14 @@ def put_facts(attributes: dict[str, Any], facts: Mapping[str, Any]) -> None:
 def put_parameters(attributes: dict[str, Any], values: Any) -> None:
     """A request's fields, of which those that are no parameters of the model go elsewhere or are left."""
     found = decoded_map(values)
-    put(attributes, "gen_ai.request.model", found.get("model") or found.get("model_name"))
+    put(attributes, "gen_ai.request.model", found.get("model") or found.get("model_name") or found.get("modelId"))
     put(attributes, "gen_ai.request.user", found.get("user"))
-    if found.get("tools"):
-        put(attributes, "gen_ai.tool.definitions", found["tools"])
+    tools = found.get("tools") or decoded_map(found.get("toolConfig")).get("tools")
+    put(attributes, "gen_ai.tool.definitions", tools or None)
+    for group in _GROUPS:
+        if decoded_map(found.get(group)):
+            put_parameters(attributes, found[group])
+    put(attributes, "gen_ai.request.reasoning.level", decoded_map(found.get("reasoning")).get("effort"))
     for name, value in found.items():
         known = parameter(name)
         if known is not None and value is not None and value != "Infinity" and (name != "stream" or value is True):

@@ -67,14 +67,23 @@ def _is_one_call(inner: Draft, outer: Draft) -> bool:
 
 
 def _wraps(outer: Draft, inner: Sequence[Draft]) -> bool:
-    """Whether this is no call but what stands around several: it names no response, and sums up or repeats theirs."""
-    if outer["response_id"] is not None or len(inner) < 2:
+    """Whether this is no call but what stands around some: it names no response, and no model, or sums up or repeats theirs."""
+    if outer["response_id"] is not None:
+        return False
+    if _names_no_call(outer) and not all(map(_names_no_call, inner)):
+        return True
+    if len(inner) < 2:
         return False
     tokens = _tokens(outer)
     if tokens is not None:
         counts = [found for draft in inner if (found := _tokens(draft)) is not None]
         return tokens == (sum(count[0] for count in counts), sum(count[1] for count in counts))
     return outer["response_text"] is None or outer["response_text"] in [draft["response_text"] for draft in inner]
+
+
+def _names_no_call(draft: Draft) -> bool:
+    """A program around a call knows what was asked and answered, and neither the model nor the tokens."""
+    return draft["request_model"] is None and draft["response_model"] is None and _tokens(draft) is None
 
 
 def _tokens(draft: Draft) -> tuple[int, int] | None:
