@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from penstock.child_process import die_with_parent
 from penstock.errors import PenstockError
 
 
@@ -46,7 +47,12 @@ class Program:
         log = (self.home / "up.log").open("wb")
         try:
             return await asyncio.create_subprocess_exec(
-                *self._command("up"), stdout=log, stderr=log, env=self._environment(), start_new_session=True
+                *self._command("up"),
+                stdout=log,
+                stderr=log,
+                env=self._environment(),
+                preexec_fn=die_with_parent,
+                start_new_session=True,
             )
         finally:
             log.close()

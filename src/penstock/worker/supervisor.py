@@ -4,9 +4,7 @@ The children die with it, however it ends. The model server is its child and not
 never interrupts the answers of production.
 """
 
-import ctypes
 import logging
-import os
 import signal
 import subprocess
 import threading
@@ -16,9 +14,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from penstock.child_process import die_with_parent
 from penstock.errors import StorageError
 
-_PR_SET_PDEATHSIG = 1
 _FIRST_BACKOFF_S, _MOST_BACKOFF_S = 0.5, 30.0
 _STEADY_S = 60.0  # a child that ran for this long starts anew without waiting
 _POLL_S = 0.1
@@ -119,10 +117,3 @@ def supervise(programs: Sequence[Program], log_folder: Path, on_ready: Callable[
             child.stop()
         for child in children:
             child.wait()
-
-
-def die_with_parent() -> None:
-    """In a child before it runs its program: have the kernel stop it when its parent is gone."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() == 1:
-        os.kill(os.getpid(), signal.SIGTERM)
