@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from penstock.formats.genai import GenAiSpan, read_genai
 from penstock.formats.message_readings import read_prompt, read_response
 from penstock.formats.span_events import read_events
@@ -41,6 +43,14 @@ def test_messages_in_events_are_the_spans_content_where_it_has_none() -> None:
     assert columns["content_present"] is True
     own = read(asked, **{"gen_ai.input.messages": '[{"role":"user","parts":[{"type":"text","content":"own"}]}]'}).columns
     assert read_prompt(own["input_messages"]) == "own"
+
+
+@pytest.mark.parametrize(("raw", "usual"), [("end_turn", "stop"), ("tool_use", "tool_call")])
+def test_a_finish_reason_in_an_event_has_the_usual_spelling_and_the_producers_own_is_kept(raw: str, usual: str) -> None:
+    found = read(("gen_ai.choice", {"finish_reason": raw, "message": "Yo"}, START))
+    assert (found.columns["finish_reason"], found.rest["penstock.raw.finish_reason"]) == (usual, raw)
+    own = read(("gen_ai.choice", {"finish_reason": raw, "message": "Yo"}, START), **{"gen_ai.response.finish_reasons": ["eos"]})
+    assert (own.columns["finish_reason"], own.rest["penstock.raw.finish_reason"]) == ("stop", "eos")
 
 
 def test_rows_of_a_vector_database_are_documents() -> None:

@@ -105,7 +105,7 @@ def read_genai(attributes: Mapping[str, Any]) -> GenAiSpan:
     if parameters:
         columns["parameters"] = encode_json(parameters)
     _read_content(attributes, columns)
-    _normalise(read)
+    normalise(read)
     read.kind = KINDS.get(columns.get("operation", ""), SpanKind.OTHER)
     read.dialect = _detect(attributes)
     return read
@@ -121,7 +121,7 @@ def _detect(attributes: Mapping[str, Any]) -> str:
     return UNKNOWN if any(name.startswith(FOREIGN) for name in attributes) else NONE
 
 
-def _normalise(read: GenAiSpan) -> None:
+def normalise(read: GenAiSpan) -> None:
     """Spellings that differ between producers; what changes is kept as it was."""
     columns = read.columns
     for column, normal, plain in NORMALISED:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from penstock.formats.aliases import text_of
-from penstock.formats.genai import GenAiSpan
+from penstock.formats.genai import GenAiSpan, normalise
 from penstock.formats.json_value import encode_json
 from penstock.formats.message_events import MESSAGE_EVENTS, messages_of_event, messages_of_events
 from penstock.formats.message_text import columns_of
@@ -45,6 +45,7 @@ def read_events(events: Iterable[Event], started_ns: int, read: GenAiSpan) -> No
         read.columns.setdefault("retrieved_documents", encode_json(documents))
         if read.kind == SpanKind.OTHER:
             read.kind = SpanKind.RETRIEVAL
+    normalise(read)  # a finish reason may have come just now
 
 
 def _keep_counts(counts: Counter[str], read: GenAiSpan) -> None:
