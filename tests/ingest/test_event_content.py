@@ -73,6 +73,13 @@ def test_tools_on_offer_that_stand_in_the_event_alone_join_the_parameters_of_the
     assert build(make_span(TRACE, "call", parameters="[TRUNC"), details).parameters == "[TRUNC"
 
 
+def test_pieces_of_a_stream_are_one_answer() -> None:
+    pieces = [event("gen_ai.choice", position, output_messages=message("assistant", text)) for position, text in enumerate("ABC")]
+    end = event("gen_ai.choice", 3, finish_reason="stop")
+    found = build(make_span(TRACE, "call"), *pieces, end)
+    assert (found.response_text, found.finish_reason, len(json.loads(found.output_messages or ""))) == ("ABC", "stop", 1)
+
+
 def test_an_event_that_cannot_be_read_takes_nothing_else_with_it() -> None:
     broken = event("gen_ai.user.message", 3, input_messages="[TRUNC")
     assert build(make_span(TRACE, "call"), *CONVERSATION, broken).prompt_text == "second"

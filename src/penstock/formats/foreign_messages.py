@@ -200,6 +200,9 @@ def _unwrapped(item: Any) -> Mapping[str, Any]:
 
 def _message(item: Mapping[str, Any], role: str) -> dict[str, Any]:
     item = _unwrapped(item)
+    content = item.get("content")
+    if isinstance(content, Mapping) and isinstance(content.get("parts"), list):  # Gemini's, which has the role in it
+        item = {"role": role, **{name: value for name, value in item.items() if name != "content"}, **_said(content)}
     kind = kind_of(item)
     if kind in CALLS and "role" not in item:
         return {"role": "assistant", "parts": [call_part(item)]}
@@ -218,6 +221,10 @@ def _message(item: Mapping[str, Any], role: str) -> dict[str, Any]:
     if isinstance(item.get("stop_reason"), str):
         found.setdefault("finish_reason", item["stop_reason"])
     return found
+
+
+def _said(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if value is not None}
 
 
 def _parts(item: Mapping[str, Any], role: str) -> list[dict[str, Any]]:

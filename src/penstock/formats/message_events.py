@@ -19,6 +19,8 @@ _ROLES = {
 }
 MESSAGE_EVENTS = frozenset({*_ROLES, CHOICE, PROMPT, COMPLETION})
 _ANSWERS = frozenset({CHOICE, COMPLETION})
+_TEXTS = ("text", "reasoning")
+_ELIDED = "<elided>"  # what google-genai sends where it may not capture content
 
 Messages = list[dict[str, Any]]
 
@@ -40,17 +42,38 @@ def messages_of_event(name: str, body: Any, attributes: Mapping[str, Any]) -> Me
     message = {"role": _ROLES[name], **{key: value for key, value in found.items() if key in _FIELDS}}
     if message["role"] == "tool" and "tool_call_id" not in message:
         message["tool_call_id"] = found.get("id")
+    if message["role"] == "system" and isinstance(message.get("content"), Mapping):  # Gemini lets the user say it
+        message["content"] = {**message["content"], "role": "system"}
     return to_messages([message], str(message["role"])) if _says_something(message) else []
 
 
 def messages_of_events(events: Iterable[tuple[str, Any, Mapping[str, Any]]]) -> tuple[Messages, Messages]:
     """What went in and what came out, of all events of one call in their order."""
-    inputs: Messages = []
-    outputs: Messages = []
-    for name, body, attributes in events:
-        if name in MESSAGE_EVENTS:
-            (outputs if is_answer(name) else inputs).extend(messages_of_event(name, body, attributes))
-    return inputs, outputs
+    found = [(name, messages_of_event(name, body, attributes)) for name, body, attributes in events if name in MESSAGE_EVENTS]
+    inputs = [message for name, messages in found if not is_answer(name) for message in messages]
+    return inputs, answers_of_events((name, messages) for name, messages in found if is_answer(name))
+
+
+def answers_of_events(events: Iterable[tuple[str, Messages]]) -> Messages:
+    """The answers of such events; choices without a finish reason are pieces of a stream, and go on in the next choice."""
+    answers: Messages = []
+    is_open = False
+    for name, messages in events:
+        if is_open and name == CHOICE and messages:
+            answers[-1] = _continued(answers[-1], messages[0])
+            messages = messages[1:]
+        answers.extend(messages)
+        is_open = name == CHOICE and bool(answers) and not answers[-1].get("finish_reason")
+    return answers
+
+
+def _continued(begun: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
+    """One message of both; text that was cut goes on without a break."""
+    before, after = list(begun["parts"]), list(piece["parts"])
+    if before and after and before[-1].get("type") in _TEXTS and after[0].get("type") == before[-1]["type"]:
+        texts = (part.get("content") or "" for part in (before[-1], after.pop(0)))
+        before[-1] = {**before[-1], "content": "".join(map(str, texts))}
+    return {**begun, **piece, "parts": before + after}
 
 
 _FIELDS = frozenset(
@@ -87,4 +110,5 @@ def _choice(found: Mapping[str, Any]) -> Messages:
 
 def _says_something(message: Mapping[str, Any]) -> bool:
     """Instrumentations that may not capture content still send the event, with a role or an id alone."""
-    return any(message.get(name) for name in ("content", "tool_calls", "parts", "function_call", "refusal"))
+    told = (message.get(name) for name in ("content", "tool_calls", "parts", "function_call", "refusal"))
+    return any(value and value != _ELIDED for value in told)
