@@ -39,6 +39,12 @@ def test_a_tools_message_answers_the_call_that_it_names() -> None:
         assert message == {"role": "tool", "parts": [{"type": "tool_call_response", "id": "c1", "response": "7"}]}
 
 
+def test_blocks_of_a_tools_message_that_answer_calls_are_read_as_such() -> None:
+    content = '[{"type": "tool_result", "tool_use_id": "c1", "content": "7"}]'
+    (message,) = messages_of_event("gen_ai.tool.message", None, {"content": content})
+    assert message["parts"] == [{"type": "tool_call_response", "id": "c1", "response": "7"}]
+
+
 def test_a_choice_is_what_the_model_said() -> None:
     body = {"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "tool_calls": [CALL]}}
     (message,) = messages_of_event("gen_ai.choice", body, {})

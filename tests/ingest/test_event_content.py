@@ -4,7 +4,8 @@ import json
 import random
 from typing import Any
 
-from penstock.ingest.event_content import CONTENT_EVENT, EXCEPTION_EVENT, SEQUENCE
+from penstock.formats.message_events import CONTENT_EVENT
+from penstock.ingest.event_content import EXCEPTION_EVENT, SEQUENCE
 from penstock.ingest.interactions import build_interactions
 from penstock.records.interaction import Interaction
 from penstock.records.span import Span

@@ -249,7 +249,7 @@ def _parts(item: Mapping[str, Any], role: str) -> list[dict[str, Any]]:
     identifier = item.get("tool_call_id")
     if identifier is not None or role in ("tool", "function"):
         content = item.get("content")
-        if not (isinstance(content, list) and any(kind_of(part) in ANSWERS for part in content)):
+        if not (isinstance(content, list) and any(kind_of(block(part)) == "tool_call_response" for part in content)):
             return [{"type": "tool_call_response", "id": identifier or item.get("id"), "response": content}]
     reasoning = item.get("reasoning_content") or item.get("reasoning")
     parts = [{"type": "reasoning", "content": reasoning}] if isinstance(reasoning, str) else []

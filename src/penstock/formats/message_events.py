@@ -1,21 +1,24 @@
 """One message per event, as GenAI conventions until 1.36 had it: log records, span events, or a JSON list of them on the span.
 
-An event's name says the role; its body (a record), its attributes (a span event) or both hold the message.
+An event's name says the role; its body (a record), its attributes (a span event) or both hold the message. Attributes hold no
+lists, so that Strands puts a message's blocks down as the JSON of them.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from penstock.formats.content_blocks import block, kind_of
 from penstock.formats.foreign_messages import to_messages
 from penstock.formats.json_value import decoded
 
-CHOICE = "gen_ai.choice"
+CONTENT_EVENT = "gen_ai.client.inference.operation.details"  # of the newest convention: everything in one event
+CHOICE, TOOL_MESSAGE = "gen_ai.choice", "gen_ai.tool.message"
 PROMPT, COMPLETION = "gen_ai.content.prompt", "gen_ai.content.completion"
 _ROLES = {
     "gen_ai.system.message": "system",
     "gen_ai.user.message": "user",
     "gen_ai.assistant.message": "assistant",
-    "gen_ai.tool.message": "tool",
+    TOOL_MESSAGE: "tool",
 }
 MESSAGE_EVENTS = frozenset({*_ROLES, CHOICE, PROMPT, COMPLETION})
 _ANSWERS = frozenset({CHOICE, COMPLETION})
@@ -79,6 +82,12 @@ def _continued(begun: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
 _FIELDS = frozenset(
     {"role", "content", "tool_calls", "tool_call_id", "name", "parts", "function_call", "refusal", "reasoning_content"}
 )
+_PARTS = frozenset({"text", "reasoning", "refusal", "tool_call", "tool_call_response", "uri", "blob", "file"})
+# The one field of a block of Bedrock's Converse.
+_UNTYPED = frozenset(
+    {"text", "toolUse", "toolResult", "reasoningContent", "image", "document", "video", "cachePoint", "guardContent",
+     "citationsContent", "interruptResponse"}
+)  # fmt: skip
 _HOLDERS = ("gen_ai.event.content", "body", "event_body", "message")
 
 
@@ -92,11 +101,27 @@ def _body(body: Any, attributes: Mapping[str, Any]) -> dict[str, Any]:
         held = decoded(attributes.get(name))
         if isinstance(held, Mapping):
             return {**attributes, **held}
-    return {name.removeprefix("gen_ai.message."): value for name, value in attributes.items()}
+    found = {name.removeprefix("gen_ai.message."): value for name, value in attributes.items()}
+    return {**found, "content": _blocks(found["content"])} if "content" in found else found
+
+
+def _blocks(value: Any) -> Any:
+    """The blocks that a text is the JSON of; any other text is what somebody said, also where it is JSON."""
+    held = decoded(value)
+    return held if isinstance(held, list) and held and all(map(_is_block, held)) else value
+
+
+def _is_block(item: Any) -> bool:
+    if not isinstance(item, Mapping):
+        return False
+    return block(item).get("type") in _PARTS if kind_of(item) else len(item) == 1 and not _UNTYPED.isdisjoint(item)
 
 
 def _choice(found: Mapping[str, Any]) -> Messages:
-    inner = decoded(found.get("message"))
+    inner = _blocks(found.get("message"))
+    held = decoded(inner)
+    if isinstance(held, Mapping) and not _FIELDS.isdisjoint(held):
+        inner = held
     said = inner if isinstance(inner, Mapping) else {"content": inner} if inner else found
     message = {"role": "assistant", **{key: value for key, value in said.items() if key in _FIELDS}}
     if found.get("tool_calls"):

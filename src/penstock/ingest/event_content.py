@@ -5,12 +5,11 @@ from typing import Any
 
 import msgspec
 
-from penstock.formats.message_events import MESSAGE_EVENTS, answers_of_events, is_answer
+from penstock.formats.message_events import CONTENT_EVENT, MESSAGE_EVENTS, answers_of_events, is_answer
 from penstock.formats.message_text import columns_of
 from penstock.records.inference import Inference
 from penstock.records.span import Span
 
-CONTENT_EVENT = "gen_ai.client.inference.operation.details"
 EXCEPTION_EVENT = "gen_ai.client.operation.exception"
 JOINING_EVENTS = MESSAGE_EVENTS | {CONTENT_EVENT, EXCEPTION_EVENT}
 SEQUENCE = "penstock.sequence"  # where in its request an event stood
