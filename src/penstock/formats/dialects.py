@@ -7,7 +7,17 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from penstock.formats import genai_legacy, langfuse, langsmith, mlflow, openinference, openllmetry, pydantic_ai, vercel_ai
+from penstock.formats import (
+    genai_legacy,
+    google_adk,
+    langfuse,
+    langsmith,
+    mlflow,
+    openinference,
+    openllmetry,
+    pydantic_ai,
+    vercel_ai,
+)
 from penstock.formats.genai import GenAiSpan, read_genai
 from penstock.formats.otlp_attributes import RELAY_KIND
 
@@ -21,6 +31,7 @@ _TRANSLATORS: tuple[tuple[str, tuple[str, ...], Translate], ...] = (
     (openinference.DIALECT, openinference.MARKERS, openinference.translate),
     (vercel_ai.DIALECT, vercel_ai.MARKERS, vercel_ai.translate),
     (openllmetry.DIALECT, openllmetry.MARKERS, openllmetry.translate),
+    (google_adk.DIALECT, google_adk.MARKERS, google_adk.translate),
     (pydantic_ai.DIALECT, pydantic_ai.MARKERS, pydantic_ai.translate),
     (genai_legacy.DIALECT, genai_legacy.MARKERS, genai_legacy.translate),
 )
