@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.formats import aliases, langfuse, langsmith, mlflow, openinference, openllmetry, pydantic_ai, vercel_ai
+from penstock.formats import aliases, google_adk, langfuse, langsmith, mlflow, openinference, openllmetry, pydantic_ai, vercel_ai
 from penstock.formats.dialects import read_span
 from penstock.records.span import SpanKind
 
@@ -32,6 +32,8 @@ START = 1_700_000_000_000_000_000
         ({"mlflow.spanType": '"LLM"'}, "mlflow"),
         ({"llm.something": "new"}, "unknown"),
         ({"lk.agent": "x"}, "unknown"),
+        ({"gcp.vertex.agent.llm_request": "{}", "gen_ai.system": "gcp.vertex.agent", "logfire.msg": "call_llm"}, "google-adk"),
+        ({"gcp.vertex.agent.event_id": "e", "gen_ai.system": "gemini"}, "genai-legacy"),
     ],
 )
 def test_the_attributes_tell_the_dialect(attributes: dict[str, Any], dialect: str) -> None:
@@ -44,7 +46,7 @@ def test_attributes_are_left_as_they_were() -> None:
     assert attributes == {"openinference.span.kind": "LLM", "llm.model_name": "m", "metadata": "{}"}
 
 
-_MODULES = (langfuse, langsmith, mlflow, openinference, openllmetry, vercel_ai, pydantic_ai)
+_MODULES = (google_adk, langfuse, langsmith, mlflow, openinference, openllmetry, vercel_ai, pydantic_ai)
 _NAMES = [
     *(marker for module in _MODULES for marker in module.MARKERS), *aliases.ATTRIBUTES, "gen_ai.prompt", "gen_ai.completion",
     "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.tool.definitions", "events",

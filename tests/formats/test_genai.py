@@ -40,6 +40,46 @@ def test_the_operation_tells_the_kind(operation: str, kind: str) -> None:
     assert read_genai({"gen_ai.operation.name": operation}).kind == kind
 
 
+@pytest.mark.parametrize(
+    ("raw", "operation", "kind"),
+    [
+        ("acompletion", "chat", "inference"),
+        ("completion", "chat", "inference"),
+        ("aresponses", "chat", "inference"),
+        ("chat.completions", "chat", "inference"),
+        ("chat.streaming_completions", "chat", "inference"),
+        ("text.completions", "text_completion", "inference"),
+        ("text.streaming_completions", "text_completion", "inference"),
+        ("agenerate_content_stream", "generate_content", "inference"),
+        ("aembedding", "embeddings", "embedding"),
+    ],
+)
+def test_an_operation_under_another_name_is_the_same_and_the_producers_own_is_kept(raw: str, operation: str, kind: str) -> None:
+    read = read_genai({"gen_ai.operation.name": raw})
+    assert (read.columns["operation"], read.kind, read.rest) == (operation, kind, {"penstock.raw.operation": raw})
+
+
+def test_a_finish_reason_that_python_printed_is_none_of_its_own() -> None:
+    assert read_genai({"gen_ai.response.finish_reason": "FinishReason.TOOL_CALLS"}).columns["finish_reason"] == "tool_call"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "user", "parts": [{"type": "text", "text": "Hi"}]},
+        {"role": "user", "parts": [{"type": "text", "text": "Hi"}, {"type": "blob", "content": "AAAA"}]},
+        {"role": "assistant", "parts": [], "tool_calls": [{"id": "c1", "function": {"name": "look", "arguments": "{}"}}]},
+        {"parts": [{"type": "text", "content": "7"}], "tool_call_id": "c1"},
+    ],
+)
+def test_messages_that_only_look_like_the_newest_schema_are_written_anew(message: dict[str, Any]) -> None:
+    (read,) = json.loads(read_genai({"gen_ai.input.messages": json.dumps([message])}).columns["input_messages"])
+    assert "tool_calls" not in read
+    assert "tool_call_id" not in read
+    assert read["parts"]
+    assert all("text" not in part for part in read["parts"])
+
+
 def test_the_first_attribute_in_order_of_precedence_counts_wherever_it_stands() -> None:
     for attributes in (
         {"gen_ai.system": "old", "gen_ai.provider.name": "new"},

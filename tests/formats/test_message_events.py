@@ -39,6 +39,12 @@ def test_a_tools_message_answers_the_call_that_it_names() -> None:
         assert message == {"role": "tool", "parts": [{"type": "tool_call_response", "id": "c1", "response": "7"}]}
 
 
+def test_blocks_of_a_tools_message_that_answer_calls_are_read_as_such() -> None:
+    content = '[{"type": "tool_result", "tool_use_id": "c1", "content": "7"}]'
+    (message,) = messages_of_event("gen_ai.tool.message", None, {"content": content})
+    assert message["parts"] == [{"type": "tool_call_response", "id": "c1", "response": "7"}]
+
+
 def test_a_choice_is_what_the_model_said() -> None:
     body = {"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "tool_calls": [CALL]}}
     (message,) = messages_of_event("gen_ai.choice", body, {})
@@ -58,7 +64,44 @@ def test_the_oldest_form_holds_all_messages_in_one_event() -> None:
     )
 
 
-@pytest.mark.parametrize("body", [None, {}, {"role": "user"}, {"id": "c1"}, {"index": 0, "finish_reason": "stop", "message": {}}])
+def test_geminis_content_says_the_role_and_the_parts() -> None:
+    said = {"role": "model", "parts": [{"text": "Hello", "thought": None}]}
+    assert messages_of_event("gen_ai.user.message", {"content": said}, {}) == [text("assistant", "Hello")]
+    assert messages_of_event("gen_ai.user.message", {"content": {"parts": [{"text": "Hi"}]}}, {}) == [text("user", "Hi")]
+    instructions = {"content": {"role": "user", "parts": [{"text": "Be brief."}]}}
+    assert messages_of_event("gen_ai.system.message", instructions, {}) == [text("system", "Be brief.")]
+    (answer,) = messages_of_event("gen_ai.choice", {"index": 0, "content": said, "finish_reason": "STOP"}, {})
+    assert answer == {**text("assistant", "Hello"), "finish_reason": "STOP"}
+    called = {"content": {"role": "model", "parts": [{"function_call": {"name": "look", "args": {"a": 1}}}]}}
+    (asked,) = messages_of_event("gen_ai.choice", called, {})
+    assert asked["parts"] == [{"type": "tool_call", "id": None, "name": "look", "arguments": {"a": 1}}]
+
+
+def test_choices_without_a_finish_reason_are_pieces_of_one_answer() -> None:
+    def choice(index: int, *parts: dict[str, Any], **ending: str) -> tuple[str, Any, dict[str, Any]]:
+        return "gen_ai.choice", {"index": index, "content": {"role": "model", "parts": list(parts)}, **ending}, {}
+
+    call = {"function_call": {"id": "c1", "name": "look", "args": {}}}
+    streamed = [
+        choice(0, {"text": "Hel"}),
+        choice(1, {"text": "lo"}),
+        choice(2, call, finish_reason="STOP"),
+        choice(3, {"text": "Yo"}),
+    ]
+    _, (first, second) = messages_of_events(streamed)
+    assert first["parts"] == [
+        {"type": "text", "content": "Hello"},
+        {"type": "tool_call", "id": "c1", "name": "look", "arguments": {}},
+    ]
+    assert (first["finish_reason"], second) == ("STOP", text("assistant", "Yo"))
+    completions = [("gen_ai.content.completion", None, {"gen_ai.completion": answer}) for answer in ("one", "two")]
+    assert messages_of_events(completions)[1] == [text("assistant", "one"), text("assistant", "two")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"content": "<elided>"}, None, {}, {"role": "user"}, {"id": "c1"}, {"index": 0, "finish_reason": "stop", "message": {}}],
+)
 def test_an_event_whose_content_was_not_captured_has_no_message(body: Any) -> None:
     for name in ("gen_ai.user.message", "gen_ai.tool.message", "gen_ai.choice"):
         assert messages_of_event(name, body, {}) == []

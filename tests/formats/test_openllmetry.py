@@ -92,3 +92,40 @@ def test_pieces_of_bedrock_were_put_down_as_json() -> None:
     assert read_span(said, "span", 1).columns["prompt_text"] == "Hi"
     names = {"gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": '[{"name": "Bob"}]'}
     assert read_span(names, "span", 1).columns["prompt_text"] == '[{"name": "Bob"}]'
+
+
+def test_litellms_calls_stand_beside_the_parts_and_its_functions_are_operations() -> None:
+    called = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"a": 1}'}}
+    given = [
+        {"role": "user", "parts": [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": "https://e.com/a"}}]},
+        {"role": "assistant", "parts": [{"type": "text", "content": ""}], "tool_calls": [called]},
+        {"role": "tool", "parts": [{"type": "text", "content": "a cat"}], "tool_call_id": "c1"},
+    ]  # fmt: skip
+    read = read_span(
+        {
+            "gen_ai.operation.name": "acompletion",
+            "llm.request.type": "acompletion",
+            "llm.is_streaming": "True",
+            "gen_ai.cost.total_cost": 0.01,
+            "gen_ai.input.messages": json.dumps(given),
+            "gen_ai.output.messages": json.dumps([{"role": "assistant", "parts": [], "tool_calls": [called]}]),
+            "gen_ai.system_instructions": json.dumps([{"role": "system", "parts": [{"type": "text", "content": "Be brief."}]}]),
+        },
+        "litellm_request",
+        1,
+    )
+    columns = read.columns
+    assert (read.kind, columns["operation"], read.rest["penstock.raw.operation"]) == (SpanKind.INFERENCE, "chat", "acompletion")
+    assert (columns["prompt_text"], columns["cost"], columns["parameters"]) == ("What is this?", 0.01, '{"stream":true}')
+    call = {"id": "c1", "name": "look", "arguments": {"a": 1}}
+    assert json.loads(columns["tool_calls"]) == [call]
+    assert [message["parts"] for message in json.loads(columns["input_messages"])][1:] == [
+        [{"type": "tool_call", **call}],
+        [{"type": "tool_call_response", "id": "c1", "response": "a cat"}],
+    ]
+    assert json.loads(columns["system_instructions"]) == [{"type": "text", "content": "Be brief."}]
+
+
+def test_litellms_completion_chats_also_where_its_content_is_off() -> None:
+    attributes = {"llm.request.type": "completion", "llm.is_streaming": "False", "gen_ai.system": "openai"}
+    assert read_span(attributes, "litellm_request", 1).columns["operation"] == "chat"

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from penstock.formats.genai import GenAiSpan, read_genai
 from penstock.formats.message_readings import read_prompt, read_response
 from penstock.formats.span_events import read_events
@@ -41,6 +43,48 @@ def test_messages_in_events_are_the_spans_content_where_it_has_none() -> None:
     assert columns["content_present"] is True
     own = read(asked, **{"gen_ai.input.messages": '[{"role":"user","parts":[{"type":"text","content":"own"}]}]'}).columns
     assert read_prompt(own["input_messages"]) == "own"
+
+
+@pytest.mark.parametrize(("raw", "usual"), [("end_turn", "stop"), ("tool_use", "tool_call")])
+def test_a_finish_reason_in_an_event_has_the_usual_spelling_and_the_producers_own_is_kept(raw: str, usual: str) -> None:
+    found = read(("gen_ai.choice", {"finish_reason": raw, "message": "Yo"}, START))
+    assert (found.columns["finish_reason"], found.rest["penstock.raw.finish_reason"]) == (usual, raw)
+    own = read(("gen_ai.choice", {"finish_reason": raw, "message": "Yo"}, START), **{"gen_ai.response.finish_reasons": ["eos"]})
+    assert (own.columns["finish_reason"], own.rest["penstock.raw.finish_reason"]) == ("stop", "eos")
+
+
+def test_blocks_that_an_attribute_holds_as_json_are_the_parts_of_a_message() -> None:
+    instructions = ("gen_ai.system.message", {"content": '[{"text": "Be brief."}]'}, START)
+    asked = ("gen_ai.user.message", {"content": '[{"text": "Hi"}, {"type": "text", "text": "there"}]'}, START)
+    answered = ("gen_ai.choice", {"message": '[{"text": "Yes"}]', "finish_reason": "end_turn"}, START)
+    columns = read(instructions, asked, answered).columns
+    assert json.loads(columns["system_instructions"]) == [{"type": "text", "content": "Be brief."}]
+    assert (read_prompt(columns["input_messages"]), read_response(columns["output_messages"])[0]) == ("Hi\nthere", "Yes")
+
+
+@pytest.mark.parametrize("said", ['[{"label": "spam"}]', '[{"type": "row"}]', '{"label": "spam"}', "[1, 2]", '["a"]', "[]"])
+def test_json_that_is_no_message_is_what_somebody_said(said: str) -> None:
+    columns = read(("gen_ai.user.message", {"content": said}, START), ("gen_ai.choice", {"message": said}, START)).columns
+    assert (read_prompt(columns["input_messages"]), read_response(columns["output_messages"])[0]) == (said, said)
+
+
+def test_details_in_events_are_what_the_span_leaves_unsaid() -> None:
+    name = "gen_ai.client.inference.operation.details"
+    asked = '[{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}]'
+    answered = '[{"role": "assistant", "parts": [{"type": "text", "content": "Yes"}], "finish_reason": "end_turn"}]'
+    instructions = '[{"type":"text","content":"Be brief."}]'
+    given = (name, {"gen_ai.input.messages": asked, "gen_ai.system_instructions": instructions}, START)
+    found = read(given, (name, {"gen_ai.output.messages": answered, "gen_ai.request.model": "m"}, START))
+    columns = found.columns
+    assert (columns["input_messages"], columns["output_messages"], columns["system_instructions"]) == (
+        asked,
+        answered,
+        instructions,
+    )
+    assert (columns["finish_reason"], found.rest["penstock.raw.finish_reason"]) == ("stop", "end_turn")
+    assert (columns["request_model"], columns["content_present"]) == ("m", True)
+    own = read(given, **{"gen_ai.input.messages": "[]", "gen_ai.request.model": "own"}).columns
+    assert (own["request_model"], own["input_messages"]) == ("own", asked)
 
 
 def test_rows_of_a_vector_database_are_documents() -> None:

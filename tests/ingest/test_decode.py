@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
@@ -104,6 +105,12 @@ def test_recorded_traces_are_understood(name: str) -> None:
 def test_a_recorded_agent_has_its_tool_and_its_retrieval() -> None:
     request = parse_traces((GOLDEN / "util_genai-1.3b0_agent_retrieval_eval" / "v1_traces.01.pb").read_bytes(), Encoding.PROTOBUF)
     assert {span.kind for span in decode_traces(request, LATER).spans} >= {"agent", "retrieval", "tool", "inference"}
+
+
+@pytest.mark.parametrize("body", [{"finish_reason": "end_turn"}, {"finish_reason": "end_turn", "message": {"content": "Yo"}}])
+def test_a_finish_reason_in_a_log_record_has_the_usual_spelling(body: dict[str, Any]) -> None:
+    (event,) = decode_logs(logs_request("gen_ai.choice", {}, body=body), LATER).spans
+    assert (event.finish_reason, event.attributes["penstock.raw.finish_reason"]) == ("stop", "end_turn")
 
 
 def test_recorded_evaluations_become_feedback_and_recorded_events_keep_their_content() -> None:

@@ -93,3 +93,13 @@ def test_attempts_that_failed_count_and_the_last_is_the_one_that_was_seen() -> N
         span("answered", "client", 2, dialect="gateway", response_id="r1"),
     )
     assert found == {"client": "answered", "failed": None, "answered": None}
+
+
+def test_a_step_of_googles_kit_is_the_call_right_within_it_though_it_counts_thoughts_otherwise() -> None:
+    step = span("step", None, 0, dialect="google-adk", input_tokens=3, output_tokens=4, response_text="Yes", request_model="m")
+    call = span("call", "step", 0.1, input_tokens=3, output_tokens=9, request_model="m")
+    tool = span("tool", "step", 0.5, kind="tool")
+    nested = span("nested", "tool", 0.6, dialect="google-adk", input_tokens=1, output_tokens=1, request_model="m")
+    assert counting(step, call, tool, nested) == {"step": "call", "call": None, "nested": None}
+    assert (kept(step, call).output_tokens, kept(step, call).response_text) == (9, "Yes")
+    assert counting(step, tool, nested) == {"step": None, "nested": None}

@@ -4,7 +4,8 @@ import json
 import random
 from typing import Any
 
-from penstock.ingest.event_content import CONTENT_EVENT, EXCEPTION_EVENT, SEQUENCE
+from penstock.formats.message_events import CONTENT_EVENT
+from penstock.ingest.event_content import EXCEPTION_EVENT, SEQUENCE
 from penstock.ingest.interactions import build_interactions
 from penstock.records.interaction import Interaction
 from penstock.records.span import Span
@@ -71,6 +72,13 @@ def test_tools_on_offer_that_stand_in_the_event_alone_join_the_parameters_of_the
     found = build(make_span(TRACE, "call", parameters='{"stream": true}'), details)
     assert json.loads(found.parameters or "") == {"stream": True, "tools": [{"name": "look"}]}
     assert build(make_span(TRACE, "call", parameters="[TRUNC"), details).parameters == "[TRUNC"
+
+
+def test_pieces_of_a_stream_are_one_answer() -> None:
+    pieces = [event("gen_ai.choice", position, output_messages=message("assistant", text)) for position, text in enumerate("ABC")]
+    end = event("gen_ai.choice", 3, finish_reason="stop")
+    found = build(make_span(TRACE, "call"), *pieces, end)
+    assert (found.response_text, found.finish_reason, len(json.loads(found.output_messages or ""))) == ("ABC", "stop", 1)
 
 
 def test_an_event_that_cannot_be_read_takes_nothing_else_with_it() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from penstock.ingest.event_content import CONTENT_EVENT
+from penstock.formats.message_events import CONTENT_EVENT
 from penstock.ingest.interactions import build_interactions
 from penstock.records.ids import digest, interaction_id
 from penstock.records.interaction import Interaction

@@ -62,6 +62,7 @@ NAMES = st.sampled_from(
         "penstock.tag.team",
         "penstock.exposure",
         "penstock.cost",
+        "gen_ai.cost.total_cost",
         "penstock.sample_probability",
         "metadata.plan",
         "order_id",
@@ -71,11 +72,27 @@ NAMES = st.sampled_from(
         "otel.status.message",
     ]
 )
-WORDS = ["", "chat", "openai", "OpenAI", "azure", "u-1", "stop", "end_turn", '["length"]', "7", "1e400", "served", "x" * 33_000]
+WORDS = [
+    "",
+    "chat",
+    "acompletion",
+    "openai",
+    "OpenAI",
+    "azure",
+    "u-1",
+    "stop",
+    "end_turn",
+    '["length"]',
+    "7",
+    "1e400",
+    "served",
+    "x" * 33_000,
+]
+BESIDE = '[{"role": "tool", "parts": [{"type": "text", "text": "7"}], "tool_call_id": "c1"}]'
 CALL = '[{"parts": [{"type": "tool_call", "arguments": "{}"}]}]'
 VALUES = st.one_of(
     st.sampled_from(WORDS),
-    st.sampled_from([MESSAGES, SYSTEM, OLD, CALL, "hello", "[]", "{"]),
+    st.sampled_from([MESSAGES, SYSTEM, OLD, CALL, BESIDE, "hello", "[]", "{"]),
     st.text(max_size=20),
     st.integers(-3, 2**63 - 1),
     st.floats(),
@@ -170,6 +187,8 @@ def plain_request(attributes: dict[str, Any], count: int = 3, **span: Any) -> by
         {**CHAT, "gen_ai.input.messages": SYSTEM, "gen_ai.response.finish_reasons": ["end_turn"]},
         {**CHAT, "gen_ai.request.temperature": 0.5, "gen_ai.request.seed": 3, "gen_ai.request.user": "u"},
         {**CHAT, "penstock.key.ticket_id": "t-1", "penstock.tag.team": "blue", "gen_ai.usage.input_tokens": 7},
+        {**CHAT, "gen_ai.operation.name": "acompletion", "gen_ai.input.messages": BESIDE, "gen_ai.cost.total_cost": 0.5},
+        {**CHAT, "gen_ai.operation.name": "chat.completions", "gen_ai.response.finish_reason": "FinishReason.STOP"},
         {"http.route": "/", "http.status_code": 200, "ok": True},
         {"gen_ai.system": "az.ai.openai", "gen_ai.operation.name": "chat"},
         {},

@@ -6,8 +6,8 @@ import random
 import msgspec
 import pytest
 
+from penstock.formats.message_events import CONTENT_EVENT
 from penstock.formats.otlp_attributes import SAMPLE_PROBABILITY
-from penstock.ingest.event_content import CONTENT_EVENT
 from penstock.ingest.interactions import build_interactions
 from penstock.ingest.sampling import Sampling, thin
 from penstock.policy_settings import AttributeMatch, SamplePolicySettings, SampleSettings

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.ingest.event_content import CONTENT_EVENT
+from penstock.formats.message_events import CONTENT_EVENT
 from penstock.ingest.settle import Settled, settle_interactions
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock

@@ -109,7 +109,11 @@ COLUMNS: dict[str, tuple[tuple[str, ...], Convert]] = {
     "first_token_ms": (("gen_ai.response.time_to_first_chunk", "gen_ai.client.operation.time_to_first_chunk"), milliseconds),
     "retrieved_documents": (("gen_ai.retrieval.documents",), text_of),
     "finish_reason": (
-        ("gen_ai.response.finish_reasons", "llm.finish_reason", "ai.response.finishReason", "ai.finishReason"), first_text
+        (
+            "gen_ai.response.finish_reasons", "llm.finish_reason", "ai.response.finishReason", "ai.finishReason",
+            "gen_ai.response.finish_reason",
+        ),
+        first_text,
     ),
     "error_type": (("error.type",), text_of),
     "input_tokens": (
@@ -151,7 +155,7 @@ COLUMNS: dict[str, tuple[tuple[str, ...], Convert]] = {
         ),
         count_of,
     ),
-    "cost": (("penstock.cost", "operation.cost", "llm.cost.total", "gen_ai.usage.cost"), real_of),
+    "cost": (("penstock.cost", "operation.cost", "llm.cost.total", "gen_ai.usage.cost", "gen_ai.cost.total_cost"), real_of),
 }  # fmt: skip
 # attribute -> its column, how it is read, and whether an attribute of higher precedence may be there
 ATTRIBUTES: dict[str, tuple[str, Convert, bool]] = {
@@ -212,6 +216,25 @@ _PROVIDERS = {
     **{name: name for name in ("cohere", "deepseek", "groq", "perplexity", "ollama", "together_ai", "fireworks", "openrouter")},
 }  # fmt: skip
 
+# Operations as others name them: LiteLLM by its own functions, Semantic Kernel by the API, others by what they call.
+_OPERATIONS = {
+    **dict.fromkeys(
+        (
+            "chat", "completion", "acompletion", "responses", "aresponses", "_aresponses_websocket", "anthropic_messages",
+            "aanthropic_messages", "chat.completions", "chat.streaming_completions",
+        ),
+        "chat",
+    ),
+    **dict.fromkeys(
+        ("text_completion", "atext_completion", "text.completions", "text.streaming_completions"), "text_completion"
+    ),
+    **dict.fromkeys(
+        ("generate_content", "agenerate_content", "generate_content_stream", "agenerate_content_stream"), "generate_content"
+    ),
+    **dict.fromkeys(("embeddings", "embedding", "aembedding"), "embeddings"),
+}  # fmt: skip
+
+OPERATIONS = frozenset(_OPERATIONS.values())
 PROVIDERS = frozenset(_PROVIDERS.values())
 FINISH_REASONS = frozenset(_FINISH_REASONS.values())
 
@@ -265,9 +288,15 @@ _WRITTEN_FOR = ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")  # Ant
 
 
 @lru_cache(maxsize=1024)
+def operation(raw: str) -> str:
+    """An operation as the newest convention names it; an unknown one stays."""
+    return _OPERATIONS.get(raw, raw)
+
+
+@lru_cache(maxsize=1024)
 def finish_reason(raw: str) -> str:
     """A finish reason as the newest convention spells it; an unknown one stays."""
-    return _FINISH_REASONS.get(raw.lower().replace("-", "_"), raw)
+    return _FINISH_REASONS.get(raw.lower().removeprefix("finishreason.").replace("-", "_"), raw)
 
 
 @lru_cache(maxsize=1024)

@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from penstock.formats import genai_legacy, langfuse, langsmith, mlflow, openinference, openllmetry, pydantic_ai, vercel_ai
+from penstock.formats import (
+    genai_legacy,
+    google_adk,
+    langfuse,
+    langsmith,
+    mlflow,
+    openinference,
+    openllmetry,
+    pydantic_ai,
+    vercel_ai,
+)
 from penstock.formats.genai import CONTENT, KINDS, GenAiSpan, read_genai
 from penstock.formats.otlp_attributes import RELAY_KIND
 from penstock.formats.translation import put
@@ -23,6 +33,7 @@ _TRANSLATORS: tuple[tuple[str, tuple[str, ...], Translate], ...] = (
     (openinference.DIALECT, openinference.MARKERS, openinference.translate),
     (vercel_ai.DIALECT, vercel_ai.MARKERS, vercel_ai.translate),
     (openllmetry.DIALECT, openllmetry.MARKERS, openllmetry.translate),
+    (google_adk.DIALECT, google_adk.MARKERS, google_adk.translate),
     (pydantic_ai.DIALECT, pydantic_ai.MARKERS, pydantic_ai.translate),
     (genai_legacy.DIALECT, genai_legacy.MARKERS, genai_legacy.translate),
 )
@@ -59,7 +70,7 @@ def read_span(attributes: dict[str, Any], name: str, started_ns: int) -> GenAiSp
 
 def _add_missing(translated: dict[str, Any], attributes: Mapping[str, Any], name: str, translate: Translate) -> None:
     """What a second convention says of a model call, where the first, which wraps it or was set by hand, tells nothing of it."""
-    if KINDS.get(translated.get("gen_ai.operation.name", "")) != SpanKind.INFERENCE or not CONTENT.isdisjoint(translated):
+    if KINDS.get(str(translated.get("gen_ai.operation.name"))) != SpanKind.INFERENCE or not CONTENT.isdisjoint(translated):
         return
     other = dict(attributes)
     translate(other, name)

@@ -216,6 +216,9 @@ def _unwrapped(item: Any) -> Mapping[str, Any]:
 
 def _message(item: Mapping[str, Any], role: str) -> dict[str, Any]:
     item = _unwrapped(item)
+    content = item.get("content")
+    if isinstance(content, Mapping) and isinstance(content.get("parts"), list):  # Gemini's, which has the role in it
+        item = {"role": role, **{name: value for name, value in item.items() if name != "content"}, **_said(content)}
     kind = kind_of(item)
     if kind in CALLS and "role" not in item:
         return {"role": "assistant", "parts": [call_part(item)]}
@@ -225,7 +228,8 @@ def _message(item: Mapping[str, Any], role: str) -> dict[str, Any]:
         return {"role": "assistant", "parts": [block(item)]}
     if isinstance(item.get("parts"), list) and isinstance(item.get("role"), str):
         role = _ROLES.get(item["role"], item["role"])
-        return {**item, "role": role, "parts": [block(part) for part in item["parts"]]}
+        rest = {name: value for name, value in item.items() if name not in _BESIDE_PARTS}
+        return {**rest, "role": role, "parts": _with_calls(item, [block(part) for part in item["parts"]])}
     named = item.get("role") or (kind if kind in _ROLES or kind in ("system", "tool", "user", "assistant") else role)
     found = {"role": _ROLES.get(str(named), str(named)), "parts": _parts(item, str(named))}
     for name in ("name", "finish_reason"):
@@ -236,22 +240,45 @@ def _message(item: Mapping[str, Any], role: str) -> dict[str, Any]:
     return found
 
 
+def _said(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if value is not None}
+
+
+_BESIDE_PARTS = ("tool_calls", "tool_call_id")  # where LiteLLM leaves OpenAI's fields
+
+
+def _with_calls(item: Mapping[str, Any], parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The parts of a message together with the calls, or the call that it answers, which it names beside them."""
+    if item.get("tool_calls"):
+        return _without_repeats([part for part in parts if part.get("content") != ""], _calls(item))
+    identifier = item.get("tool_call_id")
+    if identifier is None or any(kind_of(part) == "tool_call_response" for part in parts):
+        return parts
+    texts = [part.get("content") for part in parts if kind_of(part) == "text"]
+    response = "\n".join(map(str, texts)) if len(texts) == len(parts) else parts
+    return [{"type": "tool_call_response", "id": identifier, "response": response}]
+
+
 def _parts(item: Mapping[str, Any], role: str) -> list[dict[str, Any]]:
     if isinstance(item.get("parts"), list):
-        return [block(part) for part in item["parts"]]
+        return _with_calls(item, [block(part) for part in item["parts"]])
     identifier = item.get("tool_call_id")
     if identifier is not None or role in ("tool", "function"):
         content = item.get("content")
-        if not (isinstance(content, list) and any(kind_of(part) in ANSWERS for part in content)):
+        if not (isinstance(content, list) and any(kind_of(block(part)) == "tool_call_response" for part in content)):
             return [{"type": "tool_call_response", "id": identifier or item.get("id"), "response": content}]
     reasoning = item.get("reasoning_content") or item.get("reasoning")
     parts = [{"type": "reasoning", "content": reasoning}] if isinstance(reasoning, str) else []
     parts += _content(next((item[name] for name in ("content", "text", "blocks") if item.get(name) is not None), None))
     refusal = item.get("refusal")
     parts += [{"type": "refusal", "content": refusal}] if isinstance(refusal, str) and refusal else []
-    calls = _calls(item)
+    return _without_repeats(parts, _calls(item))
+
+
+def _without_repeats(parts: list[dict[str, Any]], calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The parts and these calls; Anthropic's through LangChain stand among both."""
     parts = [part for part in parts if kind_of(part) != "tool_call" or part.get("id") or part.get("name")]
-    told = [part.get("id") for part in parts if kind_of(part) == "tool_call"]  # Anthropic's through LangChain come twice
+    told = [part.get("id") for part in parts if kind_of(part) == "tool_call"]
     return parts + [call for call in calls if call["id"] is None or call["id"] not in told]
 
 

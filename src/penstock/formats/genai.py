@@ -13,10 +13,12 @@ from penstock.formats.aliases import (
     ATTRIBUTES,
     COLUMNS,
     FINISH_REASONS,
+    OPERATIONS,
     OWN_METADATA,
     PROVIDERS,
     finish_reason,
     metadata_column,
+    operation,
     provider,
     real_of,
     text_of,
@@ -58,7 +60,11 @@ class GenAiSpan(msgspec.Struct, kw_only=True):
     problems: list[str] = msgspec.field(default_factory=list)
 
 
-NORMALISED = (("provider", provider, PROVIDERS), ("finish_reason", finish_reason, FINISH_REASONS))
+NORMALISED = (
+    ("operation", operation, OPERATIONS),
+    ("provider", provider, PROVIDERS),
+    ("finish_reason", finish_reason, FINISH_REASONS),
+)
 PLAIN = frozenset({"server.address", "server.port", "openai.response.service_tier"})  # on most spans, and of no further meaning
 CONTENT = frozenset({"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions"})
 TOOLS = "gen_ai.tool.definitions"
@@ -105,7 +111,7 @@ def read_genai(attributes: Mapping[str, Any]) -> GenAiSpan:
     if parameters:
         columns["parameters"] = encode_json(parameters)
     _read_content(attributes, columns)
-    _normalise(read)
+    normalise(read)
     read.kind = KINDS.get(columns.get("operation", ""), SpanKind.OTHER)
     read.dialect = _detect(attributes)
     return read
@@ -121,7 +127,7 @@ def _detect(attributes: Mapping[str, Any]) -> str:
     return UNKNOWN if any(name.startswith(FOREIGN) for name in attributes) else NONE
 
 
-def _normalise(read: GenAiSpan) -> None:
+def normalise(read: GenAiSpan) -> None:
     """Spellings that differ between producers; what changes is kept as it was."""
     columns = read.columns
     for column, normal, plain in NORMALISED:

@@ -1,24 +1,29 @@
 """One message per event, as GenAI conventions until 1.36 had it: log records, span events, or a JSON list of them on the span.
 
-An event's name says the role; its body (a record), its attributes (a span event) or both hold the message.
+An event's name says the role; its body (a record), its attributes (a span event) or both hold the message. Attributes hold no
+lists, so that Strands puts a message's blocks down as the JSON of them.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from penstock.formats.content_blocks import block, kind_of
 from penstock.formats.foreign_messages import to_messages
 from penstock.formats.json_value import decoded
 
-CHOICE = "gen_ai.choice"
+CONTENT_EVENT = "gen_ai.client.inference.operation.details"  # of the newest convention: everything in one event
+CHOICE, TOOL_MESSAGE = "gen_ai.choice", "gen_ai.tool.message"
 PROMPT, COMPLETION = "gen_ai.content.prompt", "gen_ai.content.completion"
 _ROLES = {
     "gen_ai.system.message": "system",
     "gen_ai.user.message": "user",
     "gen_ai.assistant.message": "assistant",
-    "gen_ai.tool.message": "tool",
+    TOOL_MESSAGE: "tool",
 }
 MESSAGE_EVENTS = frozenset({*_ROLES, CHOICE, PROMPT, COMPLETION})
 _ANSWERS = frozenset({CHOICE, COMPLETION})
+_TEXTS = ("text", "reasoning")
+_ELIDED = "<elided>"  # what google-genai sends where it may not capture content
 
 Messages = list[dict[str, Any]]
 
@@ -40,22 +45,49 @@ def messages_of_event(name: str, body: Any, attributes: Mapping[str, Any]) -> Me
     message = {"role": _ROLES[name], **{key: value for key, value in found.items() if key in _FIELDS}}
     if message["role"] == "tool" and "tool_call_id" not in message:
         message["tool_call_id"] = found.get("id")
+    if message["role"] == "system" and isinstance(message.get("content"), Mapping):  # Gemini lets the user say it
+        message["content"] = {**message["content"], "role": "system"}
     return to_messages([message], str(message["role"])) if _says_something(message) else []
 
 
 def messages_of_events(events: Iterable[tuple[str, Any, Mapping[str, Any]]]) -> tuple[Messages, Messages]:
     """What went in and what came out, of all events of one call in their order."""
-    inputs: Messages = []
-    outputs: Messages = []
-    for name, body, attributes in events:
-        if name in MESSAGE_EVENTS:
-            (outputs if is_answer(name) else inputs).extend(messages_of_event(name, body, attributes))
-    return inputs, outputs
+    found = [(name, messages_of_event(name, body, attributes)) for name, body, attributes in events if name in MESSAGE_EVENTS]
+    inputs = [message for name, messages in found if not is_answer(name) for message in messages]
+    return inputs, answers_of_events((name, messages) for name, messages in found if is_answer(name))
+
+
+def answers_of_events(events: Iterable[tuple[str, Messages]]) -> Messages:
+    """The answers of such events; choices without a finish reason are pieces of a stream, and go on in the next choice."""
+    answers: Messages = []
+    is_open = False
+    for name, messages in events:
+        if is_open and name == CHOICE and messages:
+            answers[-1] = _continued(answers[-1], messages[0])
+            messages = messages[1:]
+        answers.extend(messages)
+        is_open = name == CHOICE and bool(answers) and not answers[-1].get("finish_reason")
+    return answers
+
+
+def _continued(begun: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
+    """One message of both; text that was cut goes on without a break."""
+    before, after = list(begun["parts"]), list(piece["parts"])
+    if before and after and before[-1].get("type") in _TEXTS and after[0].get("type") == before[-1]["type"]:
+        texts = (part.get("content") or "" for part in (before[-1], after.pop(0)))
+        before[-1] = {**before[-1], "content": "".join(map(str, texts))}
+    return {**begun, **piece, "parts": before + after}
 
 
 _FIELDS = frozenset(
     {"role", "content", "tool_calls", "tool_call_id", "name", "parts", "function_call", "refusal", "reasoning_content"}
 )
+_PARTS = frozenset({"text", "reasoning", "refusal", "tool_call", "tool_call_response", "uri", "blob", "file"})
+# The one field of a block of Bedrock's Converse.
+_UNTYPED = frozenset(
+    {"text", "toolUse", "toolResult", "reasoningContent", "image", "document", "video", "cachePoint", "guardContent",
+     "citationsContent", "interruptResponse"}
+)  # fmt: skip
 _HOLDERS = ("gen_ai.event.content", "body", "event_body", "message")
 
 
@@ -69,11 +101,27 @@ def _body(body: Any, attributes: Mapping[str, Any]) -> dict[str, Any]:
         held = decoded(attributes.get(name))
         if isinstance(held, Mapping):
             return {**attributes, **held}
-    return {name.removeprefix("gen_ai.message."): value for name, value in attributes.items()}
+    found = {name.removeprefix("gen_ai.message."): value for name, value in attributes.items()}
+    return {**found, "content": _blocks(found["content"])} if "content" in found else found
+
+
+def _blocks(value: Any) -> Any:
+    """The blocks that a text is the JSON of; any other text is what somebody said, also where it is JSON."""
+    held = decoded(value)
+    return held if isinstance(held, list) and held and all(map(_is_block, held)) else value
+
+
+def _is_block(item: Any) -> bool:
+    if not isinstance(item, Mapping):
+        return False
+    return block(item).get("type") in _PARTS if kind_of(item) else len(item) == 1 and not _UNTYPED.isdisjoint(item)
 
 
 def _choice(found: Mapping[str, Any]) -> Messages:
-    inner = decoded(found.get("message"))
+    inner = _blocks(found.get("message"))
+    held = decoded(inner)
+    if isinstance(held, Mapping) and not _FIELDS.isdisjoint(held):
+        inner = held
     said = inner if isinstance(inner, Mapping) else {"content": inner} if inner else found
     message = {"role": "assistant", **{key: value for key, value in said.items() if key in _FIELDS}}
     if found.get("tool_calls"):
@@ -87,4 +135,5 @@ def _choice(found: Mapping[str, Any]) -> Messages:
 
 def _says_something(message: Mapping[str, Any]) -> bool:
     """Instrumentations that may not capture content still send the event, with a role or an id alone."""
-    return any(message.get(name) for name in ("content", "tool_calls", "parts", "function_call", "refusal"))
+    told = (message.get(name) for name in ("content", "tool_calls", "parts", "function_call", "refusal"))
+    return any(value and value != _ELIDED for value in told)

@@ -13,24 +13,27 @@ from penstock.formats.json_value import encode_json, parse_json
 
 
 class _PartShape(msgspec.Struct):
-    """What tells whether a part has to be read; msgspec passes over the rest."""
+    """What tells whether a part has to be read; msgspec passes over the rest, and over what is left raw."""
 
     type: Any = None
     arguments: Any = None
     result: Any = None
+    content: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Part(_PartShape):
     """What is read of a part."""
 
-    content: Any = None
+    content: Any = msgspec.UNSET
 
 
 class _MessageShape(msgspec.Struct):
-    """The same of a message; one without parts is in some other form."""
+    """The same of a message; one without parts is in some other form, and so is one with more beside them."""
 
     parts: list[_PartShape]
     role: Any = None
+    tool_calls: Any = None
+    tool_call_id: Any = None
 
 
 class _Message(msgspec.Struct):
@@ -38,6 +41,8 @@ class _Message(msgspec.Struct):
 
     parts: list[_Part]
     role: Any = None
+    tool_calls: Any = None
+    tool_call_id: Any = None
 
 
 class ReadMessages(msgspec.Struct, frozen=True):
@@ -86,8 +91,14 @@ def read_parts(value: Any) -> str | None:
     if value is None or value == "" or value == [] or value == {}:
         return None
     parsed = parse_json(value) if isinstance(value, str) else value
-    items = parsed if isinstance(parsed, list) else [parsed]
+    items = [part for item in (parsed if isinstance(parsed, list) else [parsed]) for part in _parts_of(item)]
     return encode_json([block(item) if isinstance(item, Mapping) else _text_part(item) for item in items])
+
+
+def _parts_of(item: Any) -> list[Any]:
+    """The parts of a message, which some give where a list of parts should be; anything else is a part."""
+    parts = item.get("parts") if isinstance(item, Mapping) else None
+    return parts if isinstance(parts, list) else [item]
 
 
 def columns_of(messages: list[dict[str, Any]]) -> ReadMessages:
@@ -109,7 +120,11 @@ def _leading_parts(messages: list[dict[str, Any]]) -> str | None:
 
 def _instructions(messages: list[_Message]) -> str | None:
     leading = takewhile(lambda message: message.role in _SYSTEM, messages)
-    parts = [{"type": part.type, "content": part.content} for message in leading for part in message.parts]
+    parts = [
+        {"type": part.type, "content": None if part.content is msgspec.UNSET else part.content}
+        for message in leading
+        for part in message.parts
+    ]
     return encode_json(parts) if parts else None
 
 
@@ -120,13 +135,18 @@ def _read_slowly(parsed: Any, role: str) -> ReadMessages | None:
 
 def _is_newest(message: _Message | _MessageShape) -> bool:
     """Whether a message is spelled as the newest convention has it; most are one text."""
+    if message.tool_calls or message.tool_call_id:
+        return False
     parts = message.parts
     if len(parts) == 1 and parts[0].type == "text":
-        return True
-    return all(
-        part.type is not None and part.result is None and not (part.type == "tool_call" and isinstance(part.arguments, str))
-        for part in parts
-    )
+        return parts[0].content is not msgspec.UNSET
+    return all(map(_is_newest_part, parts))
+
+
+def _is_newest_part(part: _PartShape) -> bool:
+    if part.type == "text" and part.content is msgspec.UNSET:
+        return False
+    return part.type is not None and part.result is None and not (part.type == "tool_call" and isinstance(part.arguments, str))
 
 
 def _text_part(item: Any) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """OpenLLMetry (Traceloop): flattened `gen_ai.prompt.N.*` and `gen_ai.completion.N.*` until 0.4x, since then the newest names with
-a few of its own beside them.
+a few of its own beside them. LiteLLM's callback `otel` has taken these over.
 """
 
 from typing import Any
@@ -26,6 +26,7 @@ MARKERS = (
 _OPERATIONS = {"completion": "text_completion", "embedding": "embeddings"}
 _KINDS = {"tool": "execute_tool", "agent": "invoke_agent"}
 _LISTS = ("gen_ai.prompt", "gen_ai.completion", "llm.prompts", "llm.completions", "llm.request.functions")
+_TRUE = (True, "True", "true")  # LiteLLM says it in words
 _PARAMETERS = {"llm.top_k": "top_k", "llm.frequency_penalty": "frequency_penalty", "llm.presence_penalty": "presence_penalty",
                "llm.chat.stop_sequences": "stop_sequences", "llm.temperature": "temperature", "llm.top_p": "top_p"}  # fmt: skip
 
@@ -35,7 +36,9 @@ def translate(attributes: dict[str, Any], name: str) -> None:
     found = take(attributes, _LISTS)
     kind = attributes.pop("traceloop.span.kind", None)
     request = attributes.pop("llm.request.type", None)
-    if request:
+    if request and isinstance(attributes.get("llm.is_streaming"), str):
+        put(attributes, "gen_ai.operation.name", str(request))  # LiteLLM's function, of which `completion` chats
+    elif request:
         put(attributes, "gen_ai.operation.name", _OPERATIONS.get(str(request), str(request)))
     elif kind:
         put(attributes, "gen_ai.operation.name", _KINDS.get(str(kind), str(kind)))
@@ -48,7 +51,7 @@ def translate(attributes: dict[str, Any], name: str) -> None:
     for old, new in _PARAMETERS.items():
         put(attributes, f"gen_ai.request.{new}", attributes.pop(old, None))
     for old in ("gen_ai.is_streaming", "llm.is_streaming"):
-        put(attributes, "gen_ai.request.stream", attributes.pop(old, None) is True or None)
+        put(attributes, "gen_ai.request.stream", attributes.pop(old, None) in _TRUE or None)
     put(attributes, "gen_ai.tool.definitions", found.get("llm.request.functions"))
     _read_content(attributes, found)
 

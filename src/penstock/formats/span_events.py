@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from penstock.formats.aliases import text_of
-from penstock.formats.genai import GenAiSpan
+from penstock.formats.foreign_messages import to_messages
+from penstock.formats.genai import GenAiSpan, normalise, read_genai
 from penstock.formats.json_value import encode_json
-from penstock.formats.message_events import MESSAGE_EVENTS, messages_of_event, messages_of_events
+from penstock.formats.message_events import CONTENT_EVENT, MESSAGE_EVENTS, messages_of_event, messages_of_events
 from penstock.formats.message_text import columns_of
+from penstock.formats.tool_events import read_tool_event
 from penstock.formats.translation import document_of
 from penstock.records.span import SpanKind
 
@@ -26,12 +28,17 @@ def read_events(events: Iterable[Event], started_ns: int, read: GenAiSpan) -> No
     counts: Counter[str] = Counter()
     messages: list[tuple[str, Any, Mapping[str, Any]]] = []
     documents: list[dict[str, Any]] = []
+    details: list[Mapping[str, Any]] = []
     for full_name, attributes, at_ns in events:
         name = _NUMBERED_PIECE if full_name.startswith(_NUMBERED_PIECE) else full_name
         counts[name] += 1
         if name in FIRST_TOKEN or name in _PIECES:
             if 0 < started_ns <= at_ns:
                 read.columns.setdefault("first_token_ms", (at_ns - started_ns) / 1e6)
+        elif read.kind == SpanKind.TOOL and read_tool_event(name, attributes, read):
+            continue
+        elif name == CONTENT_EVENT:
+            details.append(attributes)
         elif name in MESSAGE_EVENTS and messages_of_event(name, None, attributes):
             messages.append((name, None, attributes))
         elif name == _DOCUMENT:
@@ -39,12 +46,13 @@ def read_events(events: Iterable[Event], started_ns: int, read: GenAiSpan) -> No
         elif counts[name] <= _MOST_EVENTS:
             _keep(name, counts[name], attributes, read)
     _keep_counts(counts, read)
+    if details:
+        _read_details(details, read)
     if messages:
         _read_messages(messages, read)
     if documents:
-        read.columns.setdefault("retrieved_documents", encode_json(documents))
-        if read.kind == SpanKind.OTHER:
-            read.kind = SpanKind.RETRIEVAL
+        _read_documents(documents, read)
+    normalise(read)  # a finish reason may have come just now
 
 
 def _keep_counts(counts: Counter[str], read: GenAiSpan) -> None:
@@ -62,6 +70,20 @@ def _keep(name: str, count: int, attributes: Mapping[str, Any], read: GenAiSpan)
         read.rest[f"{label}.{key}"] = text_of(value) or ""
 
 
+def _read_details(details: list[Mapping[str, Any]], read: GenAiSpan) -> None:
+    """What goes in and what comes out may be told by an event each."""
+    said = {name: value for attributes in reversed(details) for name, value in attributes.items()}
+    found, columns = read_genai(said), read.columns
+    is_present = columns["content_present"] or found.columns["content_present"]
+    if "output_messages" not in columns:
+        answers = to_messages(said.get("gen_ai.output.messages"), "assistant")
+        if answers and isinstance(answers[0].get("finish_reason"), str):
+            found.columns.setdefault("finish_reason", answers[0]["finish_reason"])
+    read.columns = {**found.columns, **columns, "content_present": is_present}
+    read.rest = {**found.rest, **read.rest}
+    read.problems += found.problems
+
+
 def _read_messages(events: list[tuple[str, Any, Mapping[str, Any]]], read: GenAiSpan) -> None:
     inputs, outputs = messages_of_events(events)
     columns = read.columns
@@ -75,6 +97,12 @@ def _read_messages(events: list[tuple[str, Any, Mapping[str, Any]]], read: GenAi
         if outputs[0].get("finish_reason"):
             columns.setdefault("finish_reason", outputs[0]["finish_reason"])
     columns["content_present"] = "input_messages" in columns or "output_messages" in columns
+
+
+def _read_documents(documents: list[dict[str, Any]], read: GenAiSpan) -> None:
+    read.columns.setdefault("retrieved_documents", encode_json(documents))
+    if read.kind == SpanKind.OTHER:
+        read.kind = SpanKind.RETRIEVAL
 
 
 def _document(attributes: Mapping[str, Any]) -> dict[str, Any]:

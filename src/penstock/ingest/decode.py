@@ -15,11 +15,11 @@ from penstock.formats.annotations import take_annotations
 from penstock.formats.any_value import plain, plain_map
 from penstock.formats.dialects import read_span
 from penstock.formats.genai import NONE, GenAiSpan
-from penstock.formats.message_events import MESSAGE_EVENTS, is_answer, messages_of_event
+from penstock.formats.message_events import CONTENT_EVENT, MESSAGE_EVENTS, is_answer, messages_of_event
 from penstock.formats.span_events import Event, read_events
 from penstock.ingest.attribute_length import cut_before_redaction
 from penstock.ingest.evaluations import EVALUATION_EVENT, evaluation
-from penstock.ingest.event_content import CONTENT_EVENT, EXCEPTION_EVENT, SEQUENCE
+from penstock.ingest.event_content import EXCEPTION_EVENT, SEQUENCE
 from penstock.ingest.origin import EARLIEST_NS, EPOCH, Origin, origin_of
 from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.ids import digest, interaction_id

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from penstock.formats import google_adk
 from penstock.ingest.event_content import FILLED
 from penstock.records.interaction import Exposure
 from penstock.records.span import Span, SpanKind
@@ -24,6 +25,7 @@ def merge_duplicates(inferences: Sequence[Span], drafts: dict[str, Draft], ances
     """Merge what is one call, and tell for every view that does not count which span does."""
     within: dict[str, list[Span]] = defaultdict(list)
     depth: dict[str, int] = {}
+    spans = {span.span_id: span for span in inferences}
     for span in inferences:
         above = list(ancestors(span))
         depth[span.span_id] = len(above)
@@ -34,7 +36,7 @@ def merge_duplicates(inferences: Sequence[Span], drafts: dict[str, Draft], ances
     # From the outermost inwards, so that what the outermost knows reaches the innermost.
     for outer_id in sorted(within, key=lambda span_id: (depth.get(span_id, 0), span_id)):
         inner = within[outer_id]
-        same = [span for span in inner if _is_one_call(drafts[span.span_id], drafts[outer_id])]
+        same = [span for span in inner if _is_step(span, spans[outer_id]) or _is_one_call(drafts[span.span_id], drafts[outer_id])]
         if same:
             _merge(drafts[same[-1].span_id], drafts[outer_id])  # of several attempts the last
             merged[outer_id] = same[-1].span_id
@@ -50,6 +52,11 @@ def _last(merged: dict[str, str], span_id: str) -> str:
     while span_id in merged:
         span_id = merged[span_id]
     return span_id
+
+
+def _is_step(inner: Span, outer: Span) -> bool:
+    """Google's Agent Development Kit has a step around each call of the model, which may count thoughts otherwise."""
+    return outer.dialect == google_adk.DIALECT and inner.parent_span_id == outer.span_id
 
 
 def _is_one_call(inner: Draft, outer: Draft) -> bool:

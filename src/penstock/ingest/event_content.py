@@ -5,12 +5,11 @@ from typing import Any
 
 import msgspec
 
-from penstock.formats.message_events import MESSAGE_EVENTS, is_answer
+from penstock.formats.message_events import CONTENT_EVENT, MESSAGE_EVENTS, answers_of_events, is_answer
 from penstock.formats.message_text import columns_of
 from penstock.records.inference import Inference
 from penstock.records.span import Span
 
-CONTENT_EVENT = "gen_ai.client.inference.operation.details"
 EXCEPTION_EVENT = "gen_ai.client.operation.exception"
 JOINING_EVENTS = MESSAGE_EVENTS | {CONTENT_EVENT, EXCEPTION_EVENT}
 SEQUENCE = "penstock.sequence"  # where in its request an event stood
@@ -69,8 +68,8 @@ def _joined(added: str, own: str) -> str:
 
 
 def _add_messages(draft: dict[str, Any], events: list[Span]) -> None:
-    inputs = _decoded(event.input_messages for event in events if not is_answer(event.name))
-    outputs = _decoded(event.output_messages for event in events if is_answer(event.name))
+    inputs = [message for event in events if not is_answer(event.name) for message in _decoded(event.input_messages)]
+    outputs = answers_of_events((event.name, _decoded(event.output_messages)) for event in events if is_answer(event.name))
     if inputs and draft["input_messages"] is None:
         found = columns_of(inputs)
         draft["input_messages"] = found.text
@@ -82,12 +81,9 @@ def _add_messages(draft: dict[str, Any], events: list[Span]) -> None:
         draft["finish_reason"] = next((event.finish_reason for event in events if event.finish_reason), None)
 
 
-def _decoded(texts: Iterable[str | None]) -> list[dict[str, Any]]:
-    """The messages of these columns; one that cannot be read is passed over."""
-    messages: list[dict[str, Any]] = []
-    for text in texts:
-        try:
-            messages.extend(msgspec.json.decode(text or "[]", type=list[dict[str, Any]]))
-        except msgspec.DecodeError:
-            continue
-    return messages
+def _decoded(text: str | None) -> list[dict[str, Any]]:
+    """The messages of a column; one that cannot be read has none."""
+    try:
+        return msgspec.json.decode(text or "[]", type=list[dict[str, Any]])
+    except msgspec.DecodeError:
+        return []
