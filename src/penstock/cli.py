@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("penstock.commands.demo", "A live closed loop with simulated users: CPU only, no keys."),
     "replay": ("penstock.commands.replay", "Send OTLP bodies or JSONL, CSV, Parquet logs through the edge."),
     "ingest": ("penstock.commands.ingest", "Show whether applications say what they promised: the contract."),
+    "show": ("penstock.commands.show", "Show an interaction with all that is known of it, or the latest of a session or user."),
     "sql": ("penstock.commands.sql", "DuckDB SQL over the lake and, read-only, the registry."),
     "signals": ("penstock.commands.signals", "List the signals, or settle and compute what is new."),
     "outcomes": ("penstock.commands.outcomes", "Outcomes: list and rates; bring them in from tables, git, test reports."),

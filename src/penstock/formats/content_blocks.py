@@ -154,19 +154,22 @@ _BEDROCK: dict[str, Callable[[Mapping[str, Any]], Part]] = {
     "reasoningContent": _bedrock_reasoning,
     **{modality: _bedrock_media(modality) for modality in ("image", "document", "video", "audio")},
 }
-_PIECES = {"text", "cachePoint", "guardContent", *_BEDROCK}
+_FIELDS = {"text", "cachePoint", "guardContent", "citationsContent", "interruptResponse", *_BEDROCK}
+_PARTS = frozenset({"text", "reasoning", "refusal", "tool_call", "tool_call_response", "uri", "blob", "file"})
 
 
 def pieces_in(text: Any) -> list[Any] | None:
-    """The pieces of a message whose list was put down as JSON; None where a text is no such list."""
+    """The pieces of a message whose list was put down as JSON; None for any other text, which somebody may have said."""
     if not isinstance(text, str) or text[:2] not in ("[{", "[ "):
         return None
     pieces = decoded(text)
-    are_pieces = isinstance(pieces, list) and all(
-        isinstance(piece, Mapping) and ("type" in piece or (len(piece) == 1 and not _PIECES.isdisjoint(piece)))
-        for piece in pieces
-    )
-    return pieces if are_pieces else None
+    return pieces if isinstance(pieces, list) and pieces and all(map(_is_piece, pieces)) else None
+
+
+def _is_piece(item: Any) -> bool:
+    if not isinstance(item, Mapping):
+        return False
+    return block(item).get("type") in _PARTS if kind_of(item) else len(item) == 1 and not _FIELDS.isdisjoint(item)
 
 
 _BY_KIND: tuple[tuple[frozenset[str], Callable[[Mapping[str, Any]], Part]], ...] = (

@@ -7,7 +7,7 @@ lists, so that Strands puts a message's blocks down as the JSON of them.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from penstock.formats.content_blocks import block, kind_of
+from penstock.formats.content_blocks import pieces_in
 from penstock.formats.foreign_messages import to_messages
 from penstock.formats.json_value import decoded
 
@@ -82,12 +82,6 @@ def _continued(begun: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
 _FIELDS = frozenset(
     {"role", "content", "tool_calls", "tool_call_id", "name", "parts", "function_call", "refusal", "reasoning_content"}
 )
-_PARTS = frozenset({"text", "reasoning", "refusal", "tool_call", "tool_call_response", "uri", "blob", "file"})
-# The one field of a block of Bedrock's Converse.
-_UNTYPED = frozenset(
-    {"text", "toolUse", "toolResult", "reasoningContent", "image", "document", "video", "cachePoint", "guardContent",
-     "citationsContent", "interruptResponse"}
-)  # fmt: skip
 _HOLDERS = ("gen_ai.event.content", "body", "event_body", "message")
 
 
@@ -106,15 +100,9 @@ def _body(body: Any, attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _blocks(value: Any) -> Any:
-    """The blocks that a text is the JSON of; any other text is what somebody said, also where it is JSON."""
-    held = decoded(value)
-    return held if isinstance(held, list) and held and all(map(_is_block, held)) else value
-
-
-def _is_block(item: Any) -> bool:
-    if not isinstance(item, Mapping):
-        return False
-    return block(item).get("type") in _PARTS if kind_of(item) else len(item) == 1 and not _UNTYPED.isdisjoint(item)
+    """The blocks that a text is the JSON of, or the text."""
+    pieces = pieces_in(value)
+    return value if pieces is None else pieces
 
 
 def _choice(found: Mapping[str, Any]) -> Messages:
