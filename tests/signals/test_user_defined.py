@@ -132,3 +132,92 @@ def test_names_are_small_and_not_taken(home: Path) -> None:
         user_definitions({"copy": SignalSettings(sql=LONG)}, DEFINITIONS, home)
     with pytest.raises(ConfigurationError, match="cannot be used"):
         user_definitions({"My Signal": SignalSettings(sql=LONG)}, DEFINITIONS, home)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "response_text AS occurred_at",
+        "5 AS occurred_at",
+        "[1, 2] AS occurred_at",
+        "(SELECT content FROM read_text('/etc/hostname')) AS host",
+        "(SELECT count(*) FROM '/etc/hostname') AS host",
+        "(SELECT count(*) FROM read_csv('/nosuch.csv')) AS host",
+        "(SELECT count(*) FROM query('SELECT 1')) AS host",
+        "(SELECT count(*) FROM reports) AS others",
+    ],
+)
+def test_a_select_that_cannot_be_is_left_out_and_all_others_are_found(
+    lake: Lake, clock: WriterClock, home: Path, given: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers(lake, "ab", "abcdef")
+    declared = {
+        "mine": SignalSettings(sql=f"SELECT interaction_id, 1 AS value, {given} FROM interactions"),
+        "fine": SignalSettings(sql=LONG),
+    }
+    run_signals(lake, clock, definitions=user_definitions(declared, DEFINITIONS, home))
+    rows = lake.to_records("signals", lake.current("signals"))
+    assert [row.name for row in rows] == ["fine"]
+    assert "The signal mine@" in caplog.text and "[signals.mine]" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "time", ["NULL", "TIMESTAMP 'infinity'", "TIMESTAMP '290000-01-01'", "DATE '0001-01-01'", "TIMESTAMPTZ '-infinity'"]
+)
+def test_a_time_that_is_none_is_the_interactions_own(lake: Lake, clock: WriterClock, home: Path, time: str) -> None:
+    answers(lake, "ab")
+    (row,) = run(lake, clock, home, sql=f"SELECT interaction_id, 1 AS value, {time} AS occurred_at FROM interactions")
+    assert row.occurred_at == make_interaction(0).ended_at
+
+
+def test_a_time_that_is_one_counts(lake: Lake, clock: WriterClock, home: Path) -> None:
+    answers(lake, "ab")
+    (row,) = run(lake, clock, home, sql="SELECT interaction_id, 1 AS value, started_at AS occurred_at FROM interactions")
+    assert row.occurred_at == make_interaction(0).started_at
+
+
+@pytest.mark.parametrize("value", ["'nan'::DOUBLE", "'inf'::DOUBLE", "'-inf'::FLOAT"])
+def test_a_value_that_is_no_finite_number_is_none(lake: Lake, clock: WriterClock, home: Path, value: str) -> None:
+    answers(lake, "ab")
+    (row,) = run(lake, clock, home, sql=f"SELECT interaction_id, {value} AS value, 'x' AS why FROM interactions")
+    assert (row.value, row.evidence) == (None, {"why": "x", "error": "the value is no finite number"})
+
+
+@pytest.mark.parametrize("said", ["float('nan')", "{'value': float('inf'), 'why': 'x'}"])
+def test_a_function_that_gives_no_finite_number_gives_none(lake: Lake, clock: WriterClock, home: Path, said: str) -> None:
+    answers(lake, "ab")
+    (home / "mine.py").write_text(f"def judge(row):\n    return {said}\n")
+    (row,) = run(lake, clock, home, python="mine.py:judge")
+    assert row.value is None and row.evidence["error"] == "the value is no finite number"
+
+
+def test_a_function_that_ends_the_program_ends_nothing(lake: Lake, clock: WriterClock, home: Path) -> None:
+    answers(lake, "ab")
+    (home / "mine.py").write_text("def judge(row):\n    raise SystemExit(3)\n")
+    (row,) = run(lake, clock, home, python="mine.py:judge")
+    assert (row.value, row.evidence) == (None, {"error": "SystemExit: 3"})
+    (home / "ends.py").write_text("raise SystemExit(7)\n")
+    with pytest.raises(ConfigurationError, match="SystemExit: 7"):
+        user_definition("mine", SignalSettings(python="ends.py:judge"), home)
+
+
+def test_of_several_rows_about_one_target_the_last_counts_and_of_these_the_highest(
+    lake: Lake, clock: WriterClock, home: Path
+) -> None:
+    first, _ = answers(lake, "ab", "abcdef")
+    both = "SELECT interaction_id, {} AS value FROM interactions"
+    rows = run(lake, clock, home, sql=" UNION ALL ".join(both.format(value) for value in (1, 3, 2)))
+    assert [row.value for row in rows] == [3.0, 3.0]
+    early = "SELECT interaction_id, 9 AS value, started_at AS occurred_at FROM interactions"
+    late = "SELECT interaction_id, 1 AS value, ended_at AS occurred_at FROM interactions"
+    assert {row.target_id: row.value for row in run(lake, clock, home, sql=f"{early} UNION ALL {late}")}[first] == 1.0
+
+
+def test_a_select_may_use_its_own_tables_and_series(lake: Lake, clock: WriterClock, home: Path) -> None:
+    answers(lake, "ab")
+    sql = (
+        "WITH long AS (SELECT * FROM interactions WHERE length(response_text) > 1) "
+        "SELECT i.interaction_id, count(*) AS value FROM long AS i, range(3) AS r GROUP BY ALL"
+    )
+    (row,) = run(lake, clock, home, sql=sql)
+    assert row.value == 3.0

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-import duckdb
 import pyarrow as pa
 from msgspec import Struct
 
-from penstock.errors import ConfigurationError
+from penstock.errors import StorageError
 from penstock.lake.arrow_values import column_values
 from penstock.lake.lake import Lake
 from penstock.lake.tables import reader
@@ -243,10 +242,15 @@ def _what_is_found(
 
 @contextmanager
 def _left_out_where_broken(definition: Definition) -> Iterator[None]:
-    """For a user's, which is another version once it is mended, and then run over everything; a built-in one must run."""
+    """For a user's, which is another version once it is mended, and then run over everything; a built-in one must run.
+
+    A lake that cannot be read is nobody's definition.
+    """
     try:
         yield
-    except (ConfigurationError, duckdb.ProgrammingError, duckdb.DataError) as error:
+    except StorageError:
+        raise
+    except Exception as error:
         if definition.name in DEFINITIONS:
             raise
         logger.error("The signal %s is left out until it is mended: %s", label(definition), error)

@@ -5,6 +5,7 @@ leaves a signal without a value there that says so, and every other row is read 
 """
 
 import importlib
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -18,6 +19,7 @@ import pyarrow as pa
 import sqlglot
 from ibis.common.exceptions import IbisError
 from msgspec import Struct
+from sqlglot import exp
 
 from penstock.errors import ConfigurationError
 from penstock.lake.arrow_values import row_values
@@ -47,6 +49,10 @@ _PLACE = re.compile(r"(?P<module>.+):(?P<function>[A-Za-z_]\w*)")
 _VERSION_DIGITS = 8
 _DIALECTS = {"duckdb": "duckdb", "pyspark": "spark"}
 _GIVEN = frozenset(FINDINGS.names)
+_TIME = "timestamp('UTC', 6)"
+_FIRST, _LAST = "1970-01-01T00:00:00+00:00", "9999-01-01T00:00:00+00:00"  # what lies outside is no time of a report
+_ODD_VALUE = "the value is no finite number"
+_SERIES = frozenset({"generate_series", "range", "unnest"})  # the functions that a SELECT may read from
 
 
 def user_definitions(
@@ -100,15 +106,27 @@ class SqlDefinition(Struct, frozen=True, kw_only=True):
             )
         evidence = {f"{EVIDENCE}{name}": selected[name].cast("string") for name in selected.columns if name not in _GIVEN}
         chosen = selected.select(
-            *(name for name in selected.columns if name in _GIVEN and name not in _FIXED),
+            *(name for name in selected.columns if name in _GIVEN and name not in _FIXED and name != "occurred_at"),
             **evidence,
             **_fixed(self.name, self.declared, selected[target]),
+            _said_at=self._said_at(selected),
         )
-        chosen = chosen.mutate(value=chosen["value"].cast("float64"))
-        if "occurred_at" in selected.columns:
-            return chosen
-        when = rows.group_by(target).aggregate(occurred_at=_when(rows, self.source).max())
-        return chosen.inner_join(when, chosen.target_id == when[target]).drop(f"{target}_right")
+        when = rows.group_by(known=rows[target]).aggregate(_else_at=_when(rows, self.source).max())
+        timed = chosen.inner_join(when, chosen.target_id == when.known).drop("known")
+        is_time = (timed["_said_at"] >= _times(_FIRST)) & (timed["_said_at"] < _times(_LAST))
+        timed = timed.mutate(occurred_at=ibis.ifelse(is_time, timed["_said_at"], timed["_else_at"])).drop("_said_at", "_else_at")
+        return _one_of_each(_with_finite_values(timed))
+
+    def _said_at(self, selected: ibis.Table) -> Any:
+        """When it happened, as far as the SELECT says so."""
+        if "occurred_at" not in selected.columns:
+            return ibis.null().cast(_TIME)
+        said = selected["occurred_at"]
+        if not (said.type().is_timestamp() or said.type().is_date() or said.type().is_null()):
+            raise ConfigurationError(
+                f"[signals.{self.name}]: occurred_at is {said.type()} and no time; write CAST(... AS TIMESTAMPTZ) AS occurred_at."
+            )
+        return said.cast(_TIME)
 
     def _selected(self, rows: ibis.Table) -> ibis.Table:
         """What the SELECT gives of these rows. ConfigurationError where it does not run."""
@@ -119,6 +137,7 @@ class SqlDefinition(Struct, frozen=True, kw_only=True):
             written = sqlglot.transpile(self.declared.sql, read="duckdb", write=_DIALECTS[backend.name])
             if len(written) != 1:
                 raise ConfigurationError(f"[signals.{self.name}]: one SELECT is wanted, and these are {len(written)} statements.")
+            self._require_own_rows()
             query = f"WITH {self.source} AS ({backend.compile(rows)}) SELECT * FROM ({written[0]}) AS selected"
             if backend.name != "duckdb":
                 return cast(ibis.Table, backend.sql(query))
@@ -126,6 +145,17 @@ class SqlDefinition(Struct, frozen=True, kw_only=True):
             return cast(ibis.Table, backend.sql(query, schema=ibis.Schema.from_pyarrow(schema)))
         except (sqlglot.errors.SqlglotError, duckdb.ProgrammingError, IbisError) as error:
             raise ConfigurationError(f"[signals.{self.name}]: the SELECT does not run: {error}") from error
+
+    def _require_own_rows(self) -> None:
+        """A file's content would be stored as evidence, past redaction, and a changed file would be no other version."""
+        for tree in filter(None, sqlglot.parse(self.declared.sql, read="duckdb")):
+            known = {self.source, *(cte.alias for cte in tree.find_all(exp.CTE))}
+            for table in tree.find_all(exp.Table):
+                if _function_name(table) not in _SERIES and (isinstance(table.this, exp.Func) or table.name not in known):
+                    raise ConfigurationError(
+                        f"[signals.{self.name}]: the SELECT reads {table.sql('duckdb')}; it can read `{self.source}` alone. "
+                        'With source = "reports" it reads reports, else interactions.'
+                    )
 
     def find(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The same rows in the columns of FINDINGS; NULL targets name nothing and are left out."""
@@ -154,15 +184,15 @@ class FunctionDefinition(Struct, frozen=True, kw_only=True):
         return rows.select(*needed, _when=_when(rows, self.source))
 
     def find(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """What the function says of each row; of a session, what it says of the last row that it speaks of."""
+        """What the function says of each target, of the last row about it that it speaks of."""
         found: dict[str, dict[str, Any]] = {}
-        for place, row in enumerate(row_values(batch)):
+        for row in row_values(batch):
             when: datetime = row.pop("_when")
             said = self._ask(row)
             target = row[f"{self.declared.target}_id"]
-            if said is not None and target is not None:
-                key = target if self.declared.target == "session" else f"{place}"
-                found[key] = self._finding(row, target, when, said)
+            before = found.get(target)
+            if said is not None and target is not None and (before is None or before["occurred_at"] <= when):
+                found[target] = self._finding(row, target, when, said)
         return pa.RecordBatch.from_pylist(list(found.values()), FINDINGS)
 
     def _ask(self, row: dict[str, Any]) -> dict[str, Any] | None:
@@ -171,9 +201,11 @@ class FunctionDefinition(Struct, frozen=True, kw_only=True):
             if said is None:
                 return None
             told = dict(said) if isinstance(said, Mapping) else {"value": said}
-            value = told.get("value")
-            return {**told, "value": None if value is None else float(value)}
-        except Exception as error:  # noqa: BLE001 - it is a user's code: whatever it raises is told on the row
+            value = None if told.get("value") is None else float(told["value"])
+            if value is not None and not math.isfinite(value):
+                return {**told, "value": None, "error": _ODD_VALUE}
+            return {**told, "value": value}
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is a user's code: whatever it raises is told on the row
             return {"value": None, "error": f"{type(error).__name__}: {error}"[:500]}
 
     def _finding(self, row: dict[str, Any], target: str, when: datetime, said: dict[str, Any]) -> dict[str, Any]:
@@ -194,6 +226,33 @@ class FunctionDefinition(Struct, frozen=True, kw_only=True):
             "feedback_id": row.get("feedback_id"),
             "evidence": evidence,
         }
+
+
+def _function_name(table: exp.Table) -> str:
+    function = table.this
+    name = function.name if isinstance(function, exp.Anonymous) else function.sql_name() if isinstance(function, exp.Func) else ""
+    return name.lower()
+
+
+def _times(text: str) -> Any:
+    return ibis.literal(text).cast(_TIME)
+
+
+def _with_finite_values(rows: ibis.Table) -> ibis.Table:
+    """NaN and infinity are no values: they would vote."""
+    value, error = rows["value"].cast("float64"), f"{EVIDENCE}error"
+    is_odd = value.isnan() | value.isinf()
+    told = rows[error] if error in rows.columns else ibis.null().cast("string")
+    return rows.mutate(
+        **{"value": ibis.ifelse(is_odd, ibis.null().cast("float64"), value), error: ibis.ifelse(is_odd, _ODD_VALUE, told)}
+    )
+
+
+def _one_of_each(rows: ibis.Table) -> ibis.Table:
+    """Of several rows about one target the one that happened last, and of these the one of the highest value."""
+    order = ibis.window(group_by=rows.target_id, order_by=[rows.occurred_at.desc(), rows["value"].desc(nulls_first=False)])
+    numbered = rows.mutate(_place=ibis.row_number().over(order))
+    return numbered.filter(numbered["_place"] == 0).drop("_place")
 
 
 _FIXED = frozenset({"target_kind", "target_id", "name", "kind", "source"})
@@ -230,7 +289,7 @@ def _from_file(name: str, path: Path) -> tuple[dict[str, Any], str]:
         code = path.read_text(encoding="utf-8")
         space: dict[str, Any] = {"__name__": f"signal_{name}", "__file__": str(path)}
         exec(compile(code, str(path), "exec"), space)  # noqa: S102 - the file that the operator names
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigurationError(f"[signals.{name}]: {path} cannot be loaded: {type(error).__name__}: {error}.") from error
     return space, code
 
@@ -239,6 +298,6 @@ def _from_module(name: str, module: str) -> tuple[dict[str, Any], str]:
     try:
         loaded = importlib.import_module(module)
         code = Path(str(loaded.__file__)).read_text(encoding="utf-8")
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigurationError(f"[signals.{name}]: {module} cannot be imported: {type(error).__name__}: {error}.") from error
     return vars(loaded), code
