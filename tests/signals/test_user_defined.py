@@ -221,3 +221,9 @@ def test_a_select_may_use_its_own_tables_and_series(lake: Lake, clock: WriterClo
     )
     (row,) = run(lake, clock, home, sql=sql)
     assert row.value == 3.0
+
+
+def test_a_function_is_told_which_turn_of_the_session_it_is(lake: Lake, clock: WriterClock, home: Path) -> None:
+    answers(lake, "ab", "abcdef", "abc")
+    (home / "mine.py").write_text("def judge(row):\n    return row['turn_index']\n")
+    assert sorted(row.value or 0.0 for row in run(lake, clock, home, python="mine.py:judge")) == [0.0, 1.0, 2.0]

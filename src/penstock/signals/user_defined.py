@@ -181,6 +181,8 @@ class FunctionDefinition(Struct, frozen=True, kw_only=True):
         if unknown:
             raise ConfigurationError(f"[signals.{self.name}]: {self.source} has no column {', '.join(unknown)}.")
         needed = dict.fromkeys((*columns, "interaction_id", "session_id", *(["feedback_id"] if self.source == "reports" else [])))
+        if "turn_index" in columns and self.source == "interactions":
+            rows = rows.mutate(turn_index=_turn_index(rows))
         return rows.select(*needed, _when=_when(rows, self.source))
 
     def find(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -226,6 +228,11 @@ class FunctionDefinition(Struct, frozen=True, kw_only=True):
             "feedback_id": row.get("feedback_id"),
             "evidence": evidence,
         }
+
+
+def _turn_index(rows: ibis.Table) -> Any:
+    """The place of a turn in its session, which is stored nowhere: one that comes late would change all later ones."""
+    return ibis.row_number().over(ibis.window(group_by=rows.session_id, order_by=[rows.started_at, rows.interaction_id]))
 
 
 def _function_name(table: exp.Table) -> str:
