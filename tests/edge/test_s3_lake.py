@@ -8,10 +8,12 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import duckdb
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from penstock.errors import PenstockError
 from penstock.lake.lake import Lake
 from penstock.lake.location import find_lake
 from tests.edge.live_server import wait_for
@@ -51,6 +53,14 @@ def _penstock(home: Path, settings: Mapping[str, str], *arguments: str) -> str:
     return done.stdout
 
 
+def _stored(lake: Lake) -> int:
+    """How many spans are there; none where a commit is taken back just now, and its file with it."""
+    try:
+        return int(lake.revisions("spans").count().to_pyarrow().as_py())
+    except (PenstockError, duckdb.Error):
+        return 0
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [1, 6])
@@ -74,7 +84,7 @@ def test_a_server_that_is_killed_costs_nothing_and_doubles_nothing(home: Path, s
             sent += _SPANS
             server.start()
         lake = Lake(find_lake(lake_settings, home, server.environment), lake_settings)
-        wait_for(lambda: lake.revisions("spans").count().to_pyarrow().as_py() >= sent, _DRAIN_S)
+        wait_for(lambda: _stored(lake) >= sent, _DRAIN_S)
     written = [row.span_id for row in lake.to_records("spans", lake.revisions("spans"))]
     assert len(written) == sent == len(set(written))
     assert not (home / "lake").exists()
