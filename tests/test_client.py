@@ -91,6 +91,8 @@ def test_every_verb_is_a_report_that_the_signals_read(edge: str, door: Recording
         client.rating(-0.5, "too long", session_id="s1")
         client.outcome("tests", 1, key=("ticket_id", "T-1"))
         client.dwell(12.5, request_id="r1")
+        client.rating(False, request_id="r1")
+        client.rating(True, request_id="r1")
         client.left(request_id="r1")
         client.report("stars", 4, request_id="r1", source="shop", metadata={"page": 3})
         client.flush()
@@ -102,10 +104,12 @@ def test_every_verb_is_a_report_that_the_signals_read(edge: str, door: Recording
             ("rating", -0.5, "too long", "session", "s1"),
             ("outcome.tests", 1.0, None, "key", "T-1"),
             ("dwell", 12.5, None, "request", "r1"),
+            ("rating", -1.0, None, "request", "r1"),
+            ("rating", 1.0, None, "request", "r1"),
             ("left", 1.0, None, "request", "r1"),
             ("stars", 4.0, None, "request", "r1"),
         ]
-    assert (door.feedback[5].target_key, door.feedback[8].source, door.feedback[8].metadata) == (
+    assert (door.feedback[5].target_key, door.feedback[-1].source, door.feedback[-1].metadata) == (
         "ticket_id",
         "shop",
         {"page": "3"},

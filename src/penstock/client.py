@@ -250,7 +250,9 @@ class FeedbackClient:
         self.report("regenerate", 1, **about)
 
     def rating(self, value: float, comment: str | None = None, **about: Unpack[About]) -> None:
-        """Somebody said how good it was, from -1 to 1."""
+        """Somebody said how good it was, from -1 to 1, or whether it was good."""
+        if isinstance(value, bool):
+            value = 1 if value else -1
         if not -1 <= value <= 1:
             raise ValueError(
                 f"A rating runs from -1 to 1, not {value}; for other scales, use report with the name score or stars."

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from penstock.signals.rating import rate
 from tests.edge.recording_door import RecordingDoor
 
 TRACE, SPAN = "A" * 32, "b" * 16
@@ -57,6 +58,24 @@ def test_everything_that_a_report_says_is_kept(edge: str, door: RecordingDoor) -
 def test_a_value_is_a_number_or_a_boolean(edge: str, door: RecordingDoor, given: Any, kept: float | None) -> None:
     assert send(edge, {"request_id": "r", "name": "n", "value": given}).status_code == 200
     assert door.feedback[0].value == kept
+
+
+@pytest.mark.parametrize(
+    ("value", "metadata", "rating"),
+    [(False, {}, -1.0), (True, {}, 1.0), (0, {}, 0.0), (True, {"minimum": 1, "maximum": 5}, 1.0), (False, {"minimum": 1}, -1.0)],
+)
+def test_a_rating_that_is_false_is_bad_and_one_of_zero_is_neither(
+    edge: str, door: RecordingDoor, value: Any, metadata: dict[str, Any], rating: float
+) -> None:
+    assert send(edge, {"request_id": "r", "name": "Rating", "value": value, "metadata": metadata}).status_code == 200
+    (kept,) = door.feedback
+    assert rate(kept.name, kept.value, kept.text, kept.metadata) == (rating, None)
+
+
+def test_a_verdict_that_is_false_can_be_told_from_one_with_zero(edge: str, door: RecordingDoor) -> None:
+    verdict = {"request_id": "r", "name": "rejected", "metadata": {"maximum": 300}}
+    assert send(edge, [{**verdict, "value": False, "metadata": {}}, {**verdict, "value": 0}]).status_code == 200
+    assert [kept.metadata for kept in door.feedback] == [{"minimum": "0", "maximum": "1"}, {"maximum": "300"}]
 
 
 @pytest.mark.parametrize("wrap", [lambda items: items, lambda items: {"feedback": items}])

@@ -19,7 +19,7 @@ from penstock.edge.refusal import ClientGoneError, RefusedError, inviting_a_seco
 from penstock.edge.request_body import media_type, read_body
 from penstock.edge.web_pages import as_page_report, is_from_page
 from penstock.errors import BadInputError, PenstockError
-from penstock.formats.foreign_report import trace_target
+from penstock.formats.foreign_report import BOOLEAN_SCALE, trace_target
 from penstock.formats.report_time import read_time
 from penstock.ingest.attribute_length import cut_before_redaction
 from penstock.records import access
@@ -30,6 +30,7 @@ from penstock.records.ids import digest, feedback_id
 _MAX_ITEMS = 10_000
 _TRACE_HEX = 32
 _SPAN_HEX = 16
+_SCALED_NAMES = ("rating", "score", "stars")  # a scale in their metadata is for numbers, and no truth lies on it
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=1024)]
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -136,9 +137,7 @@ def build_feedback(item: Any, now: datetime) -> Feedback:
         known_at=now,
         source=report.source,
         idempotency_key=idempotency_key,
-        metadata=cut_before_redaction(
-            {name: _metadata_text(value) for name, value in report.metadata.items() if value is not None}
-        ),
+        metadata=cut_before_redaction(_metadata(report)),
     )
 
 
@@ -183,6 +182,14 @@ def _is_hex(text: str, length: int) -> bool:
 def _content_key(report: FeedbackReport) -> str:
     """A key that is the same whenever the same report is sent; without `occurred_at`, a repeated click is the same report."""
     return "content:" + digest(msgspec.json.encode(report, order="deterministic").decode())
+
+
+def _metadata(report: FeedbackReport) -> dict[str, str]:
+    """The metadata as text; beside a truth also its scale, so that `false` as a rating is bad, and as a verdict takes it back."""
+    said = {name: _metadata_text(value) for name, value in report.metadata.items() if value is not None}
+    if not isinstance(report.value, bool):
+        return said
+    return {**said, **BOOLEAN_SCALE} if report.name.lower() in _SCALED_NAMES else {**BOOLEAN_SCALE, **said}
 
 
 def _metadata_text(value: str | float | int | bool) -> str:
