@@ -119,6 +119,15 @@ def test_the_same_report_twice_is_one_report(edge: str) -> None:
     assert first["feedback_ids"] == second["feedback_ids"] != other["feedback_ids"]
 
 
+def test_a_report_without_key_and_time_that_comes_again_is_another_and_the_last_one(edge: str, door: RecordingDoor) -> None:
+    up, down = ({"request_id": "r1", "name": "rating", "value": value} for value in (1, -1))
+    for content in (up, down, up, [down, up, down]):
+        assert send(edge, content).status_code == 200
+    assert len({report.feedback_id for report in door.feedback}) == 6
+    times = [report.occurred_at for report in door.feedback]
+    assert times == sorted(set(times))
+
+
 def test_the_senders_idempotency_key_decides(edge: str) -> None:
     first = send(edge, {"request_id": "r1", "name": "n", "value": 1, "idempotency_key": "k"}).json()
     second = send(edge, {"request_id": "r1", "name": "n", "value": 2, "idempotency_key": "k"}).json()

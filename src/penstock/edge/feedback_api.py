@@ -1,11 +1,11 @@
 """POST /v1/feedback: reports from outside, one or many, each with its target named in exactly one way.
 
 A bad report is told back with its index and reason and costs the good ones beside it nothing. A report that is sent twice is one
-report: its id comes from the idempotency key, which is derived from the content where the sender gives none.
+report: its id comes from the idempotency key, which is derived from the content and its time where the sender gives none.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -94,7 +94,7 @@ class FeedbackEndpoint:
         now = self._clock()
         for index, item in enumerate(items):
             try:
-                feedback = build_feedback(item, now)
+                feedback = build_feedback(item, now, index)
                 good.append(as_page_report(feedback) if from_page else feedback)
             except BadInputError as error:
                 rejected.append({"index": index, "error": str(error)})
@@ -117,14 +117,16 @@ def read_items(body: bytes) -> list[Any]:
     return items
 
 
-def build_feedback(item: Any, now: datetime) -> Feedback:
-    """The record that one item of a request is. Raises BadInputError with what is wrong."""
+def build_feedback(item: Any, now: datetime, place: int = 0) -> Feedback:
+    """The record that one item of a request, at this place, is. Raises BadInputError with what is wrong."""
     try:
         report = msgspec.convert(item, FeedbackReport)
     except msgspec.ValidationError as error:
         raise BadInputError(f"{error}") from error
     kind, target_id, target_key = _target(report)
-    idempotency_key = report.idempotency_key or _content_key(report)
+    # Reports without a time happened in the order in which they stand, so that the last of them counts.
+    arrived_at = now + timedelta(microseconds=place)
+    idempotency_key = report.idempotency_key or _content_key(report, arrived_at)
     return Feedback(
         feedback_id=feedback_id(idempotency_key),
         target_kind=kind,
@@ -133,7 +135,7 @@ def build_feedback(item: Any, now: datetime) -> Feedback:
         name=report.name,
         value=None if report.value is None else float(report.value),
         text=report.text,
-        occurred_at=now if report.occurred_at is None else read_time(report.occurred_at),
+        occurred_at=arrived_at if report.occurred_at is None else read_time(report.occurred_at),
         known_at=now,
         source=report.source,
         idempotency_key=idempotency_key,
@@ -179,9 +181,10 @@ def _is_hex(text: str, length: int) -> bool:
     return len(text) == length and all(digit in "0123456789abcdef" for digit in text)
 
 
-def _content_key(report: FeedbackReport) -> str:
-    """A key that is the same whenever the same report is sent; without `occurred_at`, a repeated click is the same report."""
-    return "content:" + digest(msgspec.json.encode(report, order="deterministic").decode())
+def _content_key(report: FeedbackReport, arrived_at: datetime) -> str:
+    """A key for a report that has none: what it says and when, so that a thumb up after one down is not the one before it."""
+    when = [arrived_at.isoformat()] if report.occurred_at is None else []
+    return "content:" + digest(msgspec.json.encode(report, order="deterministic").decode(), *when)
 
 
 def _metadata(report: FeedbackReport) -> dict[str, str]:
