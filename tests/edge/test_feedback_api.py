@@ -50,7 +50,7 @@ def test_everything_that_a_report_says_is_kept(edge: str, door: RecordingDoor) -
     feedback = door.feedback[0]
     assert (feedback.name, feedback.value, feedback.text, feedback.source) == ("edit", 0.25, "better so", "editor")
     assert feedback.occurred_at == datetime(2026, 3, 1, 10, tzinfo=UTC)
-    assert feedback.idempotency_key == "k1"
+    assert feedback.idempotency_key.startswith("k1:")
     assert feedback.metadata == {"line": "3", "kept": "true", "file": "a.py"}
 
 
@@ -132,6 +132,22 @@ def test_the_senders_idempotency_key_decides(edge: str) -> None:
     first = send(edge, {"request_id": "r1", "name": "n", "value": 1, "idempotency_key": "k"}).json()
     second = send(edge, {"request_id": "r1", "name": "n", "value": 2, "idempotency_key": "k"}).json()
     assert first["feedback_ids"] == second["feedback_ids"]
+
+
+def test_a_key_that_names_another_target_or_name_too_names_another_report(edge: str) -> None:
+    report = {"request_id": "r1", "name": "accepted", "idempotency_key": "accepted"}
+    key = {"name": "accepted", "idempotency_key": "accepted", "key": {"name": "ticket", "value": "r1"}}
+    others = [
+        {**report, "request_id": "r2"},
+        {**report, "name": "reverted"},
+        {"response_id": "r1", "name": "accepted", "idempotency_key": "accepted"},
+        key,
+        {**key, "key": {"name": "order", "value": "r1"}},
+    ]
+    answer = send(edge, [report, *others, {**report, "value": 1}]).json()
+    *ids, amended = answer["feedback_ids"]
+    assert len(set(ids)) == 6
+    assert amended == ids[0]
 
 
 def test_an_empty_array_is_a_success(edge: str) -> None:

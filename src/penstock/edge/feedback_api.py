@@ -126,7 +126,7 @@ def build_feedback(item: Any, now: datetime, place: int = 0) -> Feedback:
     kind, target_id, target_key = _target(report)
     # Reports without a time happened in the order in which they stand, so that the last of them counts.
     arrived_at = now + timedelta(microseconds=place)
-    idempotency_key = report.idempotency_key or _content_key(report, arrived_at)
+    idempotency_key = _sender_key(report, kind, target_id, target_key) or _content_key(report, arrived_at)
     return Feedback(
         feedback_id=feedback_id(idempotency_key),
         target_kind=kind,
@@ -179,6 +179,13 @@ def _span_target(report: FeedbackReport) -> str:
 
 def _is_hex(text: str, length: int) -> bool:
     return len(text) == length and all(digit in "0123456789abcdef" for digit in text)
+
+
+def _sender_key(report: FeedbackReport, kind: TargetKind, target_id: str, target_key: str | None) -> str | None:
+    """The sender's own key, for this target and name alone: one that names many reports must not make them one."""
+    if report.idempotency_key is None:
+        return None
+    return f"{report.idempotency_key}:{digest(kind, target_key or '', target_id, report.name)}"
 
 
 def _content_key(report: FeedbackReport, arrived_at: datetime) -> str:
