@@ -1,6 +1,6 @@
 """POST /v1/feedback: targets, values, times, idempotency, and what becomes of bad reports."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -148,6 +148,42 @@ def test_a_key_that_names_another_target_or_name_too_names_another_report(edge: 
     *ids, amended = answer["feedback_ids"]
     assert len(set(ids)) == 6
     assert amended == ids[0]
+
+
+def test_a_time_more_than_a_day_ahead_costs_its_report_alone(edge: str, door: RecordingDoor) -> None:
+    good = {"request_id": "r1", "name": "copy"}
+    tomorrow = datetime.now(UTC) + timedelta(hours=20)
+    times = ["2099-01-01T00:00:00Z", 4_070_908_800, tomorrow.isoformat(), None]
+    answer = send(edge, [{**good, "occurred_at": time} for time in times])
+    assert answer.status_code == 200 and answer.json()["accepted"] == 2
+    errors = {item["index"]: item["error"] for item in answer.json()["rejected"]}
+    assert set(errors) == {0, 1} and all(
+        "2099-01-01T00:00:00+00:00 lies more than a day ahead" in told for told in errors.values()
+    )
+    assert door.feedback[0].occurred_at == tomorrow
+
+
+@pytest.mark.parametrize(
+    "bad", ['"value": 1e999', '"value": NaN', f'"value": {"9" * 400}', f'"value": -{"9" * 5000}', '"occurred_at": 1e999']
+)
+@pytest.mark.parametrize("place", ["", '"metadata": '])
+def test_a_number_beyond_measure_costs_its_report_alone(edge: str, door: RecordingDoor, bad: str, place: str) -> None:
+    inner = f"{place}{{{bad}}}" if place else bad
+    good = f'{{"request_id": "r1", "name": "copy", "metadata": {{"n": {"7" * 25}}}}}'
+    body = f'[{good}, {{"request_id": "r2", "name": "n", {inner}}}]'
+    answer = httpx.post(f"{edge}/v1/feedback", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 200
+    assert [item["index"] for item in answer.json()["rejected"]] == [1]
+    assert [(report.target_id, report.metadata) for report in door.feedback] == [("r1", {"n": "7" * 25})]
+
+
+def test_half_a_surrogate_pair_is_replaced(edge: str, door: RecordingDoor) -> None:
+    body = (
+        r"""[{"request_id": "r1", "name": "copy"}, {"request_id": "r2", "name": "n", "text": "cut \ud83d, whole \ud83d\ude00"}]"""
+    )
+    answer = httpx.post(f"{edge}/v1/feedback", content=body, headers={"content-type": "application/json"})
+    assert answer.json()["accepted"] == 2
+    assert [report.text for report in door.feedback] == [None, "cut ?, whole 😀"]
 
 
 def test_an_empty_array_is_a_success(edge: str) -> None:

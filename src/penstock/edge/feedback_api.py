@@ -4,6 +4,8 @@ A bad report is told back with its index and reason and costs the good ones besi
 report: its id comes from the idempotency key, which is derived from the content and its time where the sender gives none.
 """
 
+import json
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -28,6 +30,8 @@ from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.ids import digest, feedback_id
 
 _MAX_ITEMS = 10_000
+_MOST_AHEAD = timedelta(days=1)  # of our clock; a time beyond that is no skew but a mistake, and would count as the last for ever
+_MOST_DIGITS = 300  # of a whole number; what has more is no float
 _TRACE_HEX = 32
 _SPAN_HEX = 16
 _SCALED_NAMES = ("rating", "score", "stars")  # a scale in their metadata is for numbers, and no truth lies on it
@@ -105,16 +109,29 @@ class FeedbackEndpoint:
 
 def read_items(body: bytes) -> list[Any]:
     """The reports of a body: one object, an array of them, or {"feedback": [...]}."""
-    try:
-        content = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInputError(f"The body is no JSON: {error}.") from error
+    content = _decode(body)
     if isinstance(content, dict) and set(content) == {"feedback"} and isinstance(content["feedback"], list):
         content = content["feedback"]
     items = content if isinstance(content, list) else [content]
     if len(items) > _MAX_ITEMS:
         raise RefusedError(413, f"{len(items)} reports in one request; send at most {_MAX_ITEMS}.")
     return items
+
+
+def _decode(body: bytes) -> Any:
+    """The JSON of a body, also where a report holds a number beyond measure, or half a surrogate pair, which is replaced."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        try:
+            parsed = json.loads(body.decode(), parse_int=_whole_number)
+            return json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            raise BadInputError(f"The body is no JSON: {error}.") from error
+
+
+def _whole_number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 def build_feedback(item: Any, now: datetime, place: int = 0) -> Feedback:
@@ -133,14 +150,34 @@ def build_feedback(item: Any, now: datetime, place: int = 0) -> Feedback:
         target_id=target_id,
         target_key=target_key,
         name=report.name,
-        value=None if report.value is None else float(report.value),
+        value=None if report.value is None else _finite(report.value, "value"),
         text=report.text,
-        occurred_at=arrived_at if report.occurred_at is None else read_time(report.occurred_at),
+        occurred_at=arrived_at if report.occurred_at is None else _moment(report.occurred_at, now),
         known_at=now,
         source=report.source,
         idempotency_key=idempotency_key,
         metadata=cut_before_redaction(_metadata(report)),
     )
+
+
+def _finite(number: float, what: str) -> float:
+    try:
+        found = float(number)
+    except OverflowError:  # from a whole number
+        found = math.inf
+    if not math.isfinite(found):
+        raise BadInputError(f"The {what} is no finite number, or one beyond measure; send one that a 64-bit float holds.")
+    return found
+
+
+def _moment(given: str | float, now: datetime) -> datetime:
+    """When it happened; a sender's clock may run ahead, but not by more than a day."""
+    moment = read_time(given)
+    if moment > now + _MOST_AHEAD:
+        raise BadInputError(
+            f"occurred_at {moment.isoformat()} lies more than a day ahead of {now.isoformat()}; send when it happened."
+        )
+    return moment
 
 
 def _target(report: FeedbackReport) -> tuple[TargetKind, str, str | None]:
@@ -196,11 +233,14 @@ def _content_key(report: FeedbackReport, arrived_at: datetime) -> str:
 
 def _metadata(report: FeedbackReport) -> dict[str, str]:
     """The metadata as text; beside a truth also its scale, so that `false` as a rating is bad, and as a verdict takes it back."""
-    said = {name: _metadata_text(value) for name, value in report.metadata.items() if value is not None}
+    said = {name: _metadata_text(name, value) for name, value in report.metadata.items() if value is not None}
     if not isinstance(report.value, bool):
         return said
     return {**said, **BOOLEAN_SCALE} if report.name.lower() in _SCALED_NAMES else {**BOOLEAN_SCALE, **said}
 
 
-def _metadata_text(value: str | float | int | bool) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+def _metadata_text(name: str, value: str | float | int | bool) -> str:
+    if isinstance(value, str):
+        return value
+    _finite(value, f"metadata {name[:100]!r}")
+    return msgspec.json.encode(value).decode()
