@@ -6,6 +6,7 @@ report: its id comes from the idempotency key, which is derived from the content
 
 import json
 import math
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -140,6 +141,7 @@ def build_feedback(item: Any, now: datetime, place: int = 0) -> Feedback:
         report = msgspec.convert(item, FeedbackReport)
     except msgspec.ValidationError as error:
         raise BadInputError(f"{error}") from error
+    _require_readable(report.name, "name of a report")
     kind, target_id, target_key = _target(report)
     # Reports without a time happened in the order in which they stand, so that the last of them counts.
     arrived_at = now + timedelta(microseconds=place)
@@ -158,6 +160,12 @@ def build_feedback(item: Any, now: datetime, place: int = 0) -> Feedback:
         idempotency_key=idempotency_key,
         metadata=cut_before_redaction(_metadata(report)),
     )
+
+
+def _require_readable(name: str, what: str) -> None:
+    """Refuse a name that nobody could read or ask for."""
+    if not name.strip() or any(unicodedata.category(character) == "Cc" for character in name):
+        raise BadInputError(f"The {what} is {name!r}; send one that can be read: not blank, and without control characters.")
 
 
 def _finite(number: float, what: str) -> float:
@@ -194,6 +202,7 @@ def _target(report: FeedbackReport) -> tuple[TargetKind, str, str | None]:
     if report.session_id is not None:
         named.append((TargetKind.SESSION, report.session_id, None))
     if report.key is not None:
+        _require_readable(report.key.name, "name of a key")
         named.append((TargetKind.KEY, report.key.value, report.key.name))
     if len(named) != 1:
         given = " and ".join(str(kind) for kind, _, _ in named) or "none"
