@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from penstock.client import About, FeedbackClient, LostReportsError, build_report, pause_s
+from penstock.client import FeedbackClient, LostReportsError, build_report, pause_s
 from penstock.edge.application import build_edge_app
 from penstock.records.access import Scope
 from penstock.registry.registry import Registry
@@ -91,6 +91,8 @@ def test_every_verb_is_a_report_that_the_signals_read(edge: str, door: Recording
         client.rating(-0.5, "too long", session_id="s1")
         client.outcome("tests", 1, key=("ticket_id", "T-1"))
         client.dwell(12.5, request_id="r1")
+        client.rating(False, request_id="r1")
+        client.rating(True, request_id="r1")
         client.left(request_id="r1")
         client.report("stars", 4, request_id="r1", source="shop", metadata={"page": 3})
         client.flush()
@@ -102,10 +104,12 @@ def test_every_verb_is_a_report_that_the_signals_read(edge: str, door: Recording
             ("rating", -0.5, "too long", "session", "s1"),
             ("outcome.tests", 1.0, None, "key", "T-1"),
             ("dwell", 12.5, None, "request", "r1"),
+            ("rating", -1.0, None, "request", "r1"),
+            ("rating", 1.0, None, "request", "r1"),
             ("left", 1.0, None, "request", "r1"),
             ("stars", 4.0, None, "request", "r1"),
         ]
-    assert (door.feedback[5].target_key, door.feedback[8].source, door.feedback[8].metadata) == (
+    assert (door.feedback[5].target_key, door.feedback[-1].source, door.feedback[-1].metadata) == (
         "ticket_id",
         "shop",
         {"page": "3"},
@@ -275,7 +279,10 @@ def test_a_full_queue_loses_the_newest_and_says_so(scripted: ScriptedEdge, caplo
     assert scripted.ids()[-1] == ["after"]
 
 
-def test_one_bad_report_costs_the_good_ones_nothing_and_is_told_with_its_reason(edge: str, door: RecordingDoor) -> None:
+def test_one_bad_report_costs_the_good_ones_nothing_and_is_told_with_its_reason(
+    edge: str, door: RecordingDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.client._read_id", lambda given, *_: given)  # as a client that is older than its edge
     lost: list[Any] = []
     client = FeedbackClient(edge, on_lost=lambda reports, why: lost.extend((report["request_id"], why) for report in reports))
     client.accept(request_id="good")
@@ -358,11 +365,67 @@ def test_any_text_arrives_as_far_as_it_is_text(edge: str, door: RecordingDoor) -
         ({"span_id": "b" * 16}, "none"),
         ({"request_id": "r", "span_id": "b" * 16}, "trace_id"),
         ({"request_id": "r", "occurred_at": datetime(2026, 3, 1)}, "time zone"),
+        ({"request_id": "r", "occurred_at": "2026-03-01T12:00:00"}, "time zone"),
+        ({"request_id": "r", "occurred_at": "yesterday"}, "yesterday"),
+        ({"request_id": "r", "occurred_at": 5}, "no datetime"),
+        ({"request_id": "r", "occurred_at": datetime(2099, 1, 1, tzinfo=UTC)}, "day ahead"),
+        ({"request_id": "r", "occurred_at": "0001-01-01T00:00:00+05:00"}, "years"),
+        ({"request_id": 5}, "request_id is 5"),
+        ({"request_id": ""}, "0 characters"),
+        ({"session_id": "x" * 1025}, "1025 characters"),
+        ({"key": ("ticket_id", 5)}, "value of a key is 5"),
+        ({"key": ("x" * 257, "T-1")}, "257 characters"),
+        ({"key": "T-1"}, "send a pair"),
+        ({"key": ("a", "b", "c")}, "send a pair"),
+        ({"key": (" ", "b")}, "not blank"),
+        ({"trace_id": "xyz"}, "32 hexadecimal"),
+        ({"trace_id": "a" * 32, "span_id": "b"}, "16 hexadecimal"),
+        ({"request_id": "r", "metadata": {"page": {"number": 3}}}, "'page'"),
+        ({"request_id": "r", "metadata": {"page": 10**400}}, "beyond"),
+        ({"request_id": "r", "metadata": "page 3"}, "mapping"),
+        ({"request_id": "r", "idempotency_key": ""}, "idempotency_key"),
+        ({"request_id": "r", "source": "x" * 257}, "source"),
     ],
 )
-def test_what_the_edge_would_refuse_is_refused_where_it_is_said(about: About, message: str) -> None:
+def test_what_the_edge_would_refuse_is_refused_where_it_is_said(about: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build_report("accepted", 1, None, about)
+
+
+@pytest.mark.parametrize(("name", "reason"), [("x" * 257, "257"), (" ", "blank"), ("a\nb", "control"), (None, "send a str")])
+def test_a_name_that_the_edge_would_refuse_is_refused(name: Any, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        build_report(name, 1, None, {"request_id": "r"})
+
+
+@pytest.mark.parametrize("value", ["5", 10**400, float("inf"), [1]])
+def test_a_value_that_is_no_number_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="send a finite number"):
+        build_report("n", value, None, {"request_id": "r"})
+
+
+def test_what_makes_no_sense_for_a_verb_is_refused(scripted: ScriptedEdge) -> None:
+    with FeedbackClient(scripted.url) as client:
+        for seconds in (-1, "long"):
+            with pytest.raises(ValueError, match="dwell"):
+                client.dwell(seconds, request_id="r1")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="-5 seconds"):
+            client.retention(-5, 0.5, request_id="r1")
+        with pytest.raises(ValueError, match="rating is 'up'"):
+            client.rating("up", request_id="r1")  # type: ignore[arg-type]
+        for name in ("", "outcome.", " "):
+            with pytest.raises(ValueError, match="name of an outcome"):
+                client.outcome(name, 1, request_id="r1")
+        with pytest.raises(ValueError, match="send a str"):
+            client.edit(5, request_id="r1")  # type: ignore[arg-type]
+    assert scripted.requests == []
+
+
+def test_an_outcome_may_be_named_in_full_and_a_time_as_text(edge: str, door: RecordingDoor) -> None:
+    with FeedbackClient(edge) as client:
+        client.outcome("outcome.resolved", 1, request_id="r1", occurred_at="2026-03-01T13:00:00+01:00")
+        client.outcome("resolved", 1, trace_id="A" * 32, occurred_at="2026-03-01T12:00:00Z")
+    assert [(item.name, item.occurred_at) for item in door.feedback] == [("outcome.resolved", NOON)] * 2
 
 
 def test_a_wrong_call_fails_at_once(scripted: ScriptedEdge) -> None:
@@ -375,7 +438,7 @@ def test_a_wrong_call_fails_at_once(scripted: ScriptedEdge) -> None:
             client.accept(requestid="r1")  # type: ignore[call-arg]
         with pytest.raises(ValueError, match="JSON"):
             client.accept(request_id="r1", metadata={"share": float("inf")})
-        with pytest.raises(ValueError, match="has a name"):
+        with pytest.raises(ValueError, match="name of a report has 0"):
             client.report("", request_id="r1")
     with pytest.raises(RuntimeError, match="closed"):
         client.accept(request_id="r1")

@@ -12,12 +12,13 @@ import os
 import random
 import threading
 import time
+import unicodedata
 import uuid
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -34,6 +35,12 @@ _MOST_REASONS = 20
 _MOST_REASON_CHARACTERS = 300
 _MAX_BATCH_BYTES = 1024 * 1024
 _MAX_ANSWER_BYTES = 16 * 1024 * 1024
+# As the edge has them; what it would refuse is refused where it is said.
+_MOST_NAME_CHARACTERS, _MOST_ID_CHARACTERS = 256, 1024
+_TRACE_HEX, _SPAN_HEX = 32, 16
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
+_MOST_AHEAD = timedelta(days=1)
+_OUTCOME_PREFIX = "outcome."
 
 Loss = tuple[Sequence[bytes], str]  # reports, and why they will not arrive
 
@@ -49,7 +56,7 @@ class About(TypedDict, total=False):
     span_id: str  # 16 hexadecimal digits; with trace_id
     session_id: str
     key: tuple[str, str]  # a business key: its name and its value
-    occurred_at: datetime  # with a time zone; now when left out
+    occurred_at: datetime | str  # with a time zone, the text in ISO 8601; now when left out
     idempotency_key: str  # a new one when left out
     source: str
     metadata: Mapping[str, str | float | bool]
@@ -91,26 +98,115 @@ def build_report(name: str, value: float | None, text: str | None, about: About)
     """One report as JSON. Raises ValueError for what the edge would refuse."""
     if unknown := set(about) - set(About.__annotations__):
         raise TypeError(f"A report has no {', '.join(sorted(unknown))}; it has {', '.join(About.__annotations__)}.")
+    report: dict[str, Any] = {**about, **_read_target(name, about), "name": _read_name(name, "name of a report"), "value": value}
+    if value is not None:
+        _require_number(value, f"value of {name!r}")
+    if text is not None and not isinstance(text, str):
+        raise ValueError(f"The text of {name!r} is {text!r:.100}; send a str.")
+    report |= {"text": text, "occurred_at": _read_moment(about.get("occurred_at"))}
+    idempotency_key = about.get("idempotency_key")
+    report["idempotency_key"] = uuid.uuid4().hex if idempotency_key is None else _read_id(idempotency_key, "idempotency_key")
+    if (source := about.get("source")) is not None:
+        report["source"] = _read_id(source, "source", _MOST_NAME_CHARACTERS)
+    report["metadata"] = _read_metadata(about.get("metadata"))
+    said = {field: content for field, content in report.items() if content is not None}
+    # Half a character, which a cut text can end in, would make the JSON of all reports beside it unreadable.
+    return json.dumps(said, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+
+
+def _read_target(name: str, about: About) -> dict[str, Any]:
+    """The fields by which a report names its target."""
     named = [target for target in _TARGETS if about.get(target) is not None]
     if len(named) != 1:
         given = " and ".join(named) or "none"
         raise ValueError(f"A report is about exactly one of {', '.join(_TARGETS)}; this {name!r} names {given}.")
-    if about.get("span_id") is not None and named != ["trace_id"]:
+    (target,) = named
+    span_id = about.get("span_id")
+    if target == "trace_id":
+        trace_id = _read_id(about["trace_id"], "trace_id")
+        bare = trace_id.strip().replace("-", "") if span_id is None else trace_id
+        _require_hex(bare, "trace_id", _TRACE_HEX)
+        if span_id is not None:
+            _require_hex(_read_id(span_id, "span_id"), "span_id", _SPAN_HEX)
+        return {"trace_id": trace_id}
+    if span_id is not None:
         raise ValueError("span_id comes with trace_id.")
-    if not name:
-        raise ValueError("A report has a name.")
-    if value is not None and not math.isfinite(value):
-        raise ValueError(f"The value of {name!r} is {value}; send a number.")
-    occurred_at = about.get("occurred_at") or datetime.now(UTC)
-    if occurred_at.tzinfo is None:
-        raise ValueError(f"occurred_at={occurred_at} has no time zone; use datetime.now(UTC).")
-    report: dict[str, Any] = {**about, "name": name, "value": value, "text": text, "occurred_at": occurred_at.isoformat()}
-    report["idempotency_key"] = about.get("idempotency_key") or uuid.uuid4().hex
-    if (key := about.get("key")) is not None:
-        report["key"] = {"name": key[0], "value": key[1]}
-    said = {field: content for field, content in report.items() if content is not None}
-    # Half a character, which a cut text can end in, would make the JSON of all reports beside it unreadable.
-    return json.dumps(said, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    if target == "key":
+        return {"key": _read_key(about["key"])}
+    given_ids: Mapping[str, Any] = {**about}
+    return {target: _read_id(given_ids[target], target)}
+
+
+def _read_key(key: Any) -> dict[str, str]:
+    if not isinstance(key, tuple | list) or len(key) != 2:
+        raise ValueError(f"key is {key!r:.100}; send a pair of its name and its value, such as ('ticket_id', 'T-1').")
+    return {"name": _read_name(key[0], "name of a key"), "value": _read_id(key[1], "value of a key")}
+
+
+def _read_name(name: Any, what: str) -> str:
+    found = _read_id(name, what, _MOST_NAME_CHARACTERS)
+    if not found.strip() or any(unicodedata.category(character) == "Cc" for character in found):
+        raise ValueError(f"The {what} is {found!r}; send one that can be read: not blank, and without control characters.")
+    return found
+
+
+def _read_id(given: Any, what: str, most: int = _MOST_ID_CHARACTERS) -> str:
+    if not isinstance(given, str):
+        raise ValueError(f"The {what} is {given!r:.100}; send a str.")
+    if not 0 < len(given) <= most:
+        raise ValueError(f"The {what} has {len(given)} characters; between 1 and {most} are taken.")
+    return given
+
+
+def _require_hex(text: str, what: str, length: int) -> None:
+    if len(text) != length or not set(text) <= _HEX_DIGITS:
+        raise ValueError(f"The {what} is {text!r:.100}; send {length} hexadecimal digits.")
+
+
+def _require_number(value: Any, what: str) -> None:
+    """Refuse what is no number, or none that a float holds."""
+    try:
+        is_sound = isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:  # from an int
+        is_sound, value = False, "beyond what a float holds"
+    if not is_sound:
+        raise ValueError(f"The {what} is {value!r:.100}, which is no number in JSON; send a finite number.")
+
+
+def _read_moment(given: Any) -> str:
+    now = datetime.now(UTC)
+    moment = given
+    if given is None:
+        moment = now
+    elif isinstance(given, str):
+        try:
+            moment = datetime.fromisoformat(given.strip())
+        except ValueError:
+            raise ValueError(f"occurred_at={given!r:.100} is no ISO 8601 time; send datetime.now(UTC).") from None
+    if not isinstance(moment, datetime):
+        raise ValueError(f"occurred_at={given!r:.100} is no datetime; send one with a time zone, such as datetime.now(UTC).")
+    if moment.tzinfo is None:
+        raise ValueError(f"occurred_at={given} has no time zone; use datetime.now(UTC).")
+    try:
+        is_ahead = moment.astimezone(UTC) > now + _MOST_AHEAD
+    except OverflowError:
+        raise ValueError(f"occurred_at={given} lies outside the years 1 to 9999 of UTC; send when it happened.") from None
+    if is_ahead:
+        raise ValueError(f"occurred_at={given} lies more than a day ahead; send when it happened.")
+    return moment.isoformat()
+
+
+def _read_metadata(metadata: Any) -> dict[str, Any] | None:
+    if metadata is None:
+        return None
+    if not isinstance(metadata, Mapping):
+        raise ValueError(f"metadata is {metadata!r:.100}; send a mapping of names to texts, numbers, True or False.")
+    for name, value in metadata.items():
+        if not isinstance(name, str) or not isinstance(value, str | int | float | None):
+            raise ValueError(f"metadata {name!r:.100} is {value!r:.100}; send a name with a text, a number, True or False.")
+        if isinstance(value, int | float):
+            _require_number(value, f"metadata {name!r:.100}")
+    return dict(metadata)
 
 
 def pause_s(failures: int, retry_after: str | None, now: datetime, draw: float) -> float:
@@ -240,8 +336,13 @@ class FeedbackClient:
         self, delay_s: int, share: float | None = None, standing_text: str | None = None, **about: Unpack[About]
     ) -> None:
         """So long after it was accepted this share of the answer still stood, from 0 to 1, or this text."""
-        if share is not None and not 0 <= share <= 1:
-            raise ValueError(f"A share runs from 0 to 1, not {share}.")
+        _require_number(delay_s, "delay of a retention")
+        if delay_s < 0:
+            raise ValueError(f"A retention is looked at after its acceptance, not {delay_s} seconds after; send 0 or more.")
+        if share is not None:
+            _require_number(share, "share of a retention")
+            if not 0 <= share <= 1:
+                raise ValueError(f"A share runs from 0 to 1, not {share}.")
         about["metadata"] = {**(about.get("metadata") or {}), "delay_s": str(int(delay_s))}
         self.report("retention", share, standing_text, **about)
 
@@ -250,7 +351,10 @@ class FeedbackClient:
         self.report("regenerate", 1, **about)
 
     def rating(self, value: float, comment: str | None = None, **about: Unpack[About]) -> None:
-        """Somebody said how good it was, from -1 to 1."""
+        """Somebody said how good it was, from -1 to 1, or whether it was good."""
+        if isinstance(value, bool):
+            value = 1 if value else -1
+        _require_number(value, "rating")
         if not -1 <= value <= 1:
             raise ValueError(
                 f"A rating runs from -1 to 1, not {value}; for other scales, use report with the name score or stars."
@@ -262,11 +366,15 @@ class FeedbackClient:
         self.report("comment", None, text, **about)
 
     def outcome(self, name: str, value: float | None = None, text: str | None = None, **about: Unpack[About]) -> None:
-        """What became of it later: outcome("tests", 1) is reported as outcome.tests."""
-        self.report(f"outcome.{name}", value, text, **about)
+        """What became of it later: outcome("tests", 1) is reported as outcome.tests, and so is outcome("outcome.tests", 1)."""
+        bare = _read_name(name, "name of an outcome").removeprefix(_OUTCOME_PREFIX)
+        self.report(_OUTCOME_PREFIX + _read_name(bare, "name of an outcome"), value, text, **about)
 
     def dwell(self, seconds: float, **about: Unpack[About]) -> None:
         """How long somebody had it before their eyes."""
+        _require_number(seconds, "dwell")
+        if seconds < 0:
+            raise ValueError(f"A dwell of {seconds} seconds cannot be; send 0 or more.")
         self.report("dwell", seconds, **about)
 
     def left(self, **about: Unpack[About]) -> None:

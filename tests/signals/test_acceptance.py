@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from penstock.formats.foreign_report import BOOLEAN_SCALE
 from penstock.records.interaction import Interaction
 from penstock.signals.acceptance import ACCEPTANCE
 from penstock.signals.definition import Finding
@@ -44,6 +45,22 @@ def test_a_fate_is_read_from_name_text_or_value(
 ) -> None:
     found = fate(name=name, value=value, text=text)
     assert (found.evidence["state"], found.value) == (state, share)
+
+
+@pytest.mark.parametrize("name", ["accepted", "Accept", "rejected", "ignored", "reverted", "partial", "edited"])
+def test_a_verdict_that_is_false_is_none(name: str) -> None:
+    found = fate(name=name, value=0.0, metadata=list(BOOLEAN_SCALE.items()))
+    assert (found.value, found.evidence["state"]) == (None, "taken back")
+    assert found.evidence["reason"] == f"{name.lower()} was taken back"
+
+
+def test_accepted_with_zero_is_no_verdict_and_rejected_with_zero_is_one() -> None:
+    assert fate(name="accepted", value=0.0).value is None
+    assert fate(name="rejected", value=0.0).value == 0.0
+    assert fate(name="rejected", value=1.0, metadata=list(BOOLEAN_SCALE.items())).value == 0.0
+    assert fate(name="acceptance", value=0.0, metadata=list(BOOLEAN_SCALE.items())).value == 0.0
+    (found,) = findings(ACCEPTANCE, {"name": "accepted", "value": 1.0}, {"name": "accepted", "value": 0.0})
+    assert found.value is None
 
 
 def test_of_an_edited_suggestion_the_share_that_was_kept_counts() -> None:

@@ -1,11 +1,14 @@
 """POST /v1/feedback: reports from outside, one or many, each with its target named in exactly one way.
 
 A bad report is told back with its index and reason and costs the good ones beside it nothing. A report that is sent twice is one
-report: its id comes from the idempotency key, which is derived from the content where the sender gives none.
+report: its id comes from the idempotency key, which is derived from the content and its time where the sender gives none.
 """
 
+import json
+import math
+import unicodedata
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -19,7 +22,7 @@ from penstock.edge.refusal import ClientGoneError, RefusedError, inviting_a_seco
 from penstock.edge.request_body import media_type, read_body
 from penstock.edge.web_pages import as_page_report, is_from_page
 from penstock.errors import BadInputError, PenstockError
-from penstock.formats.foreign_report import trace_target
+from penstock.formats.foreign_report import BOOLEAN_SCALE, trace_target
 from penstock.formats.report_time import read_time
 from penstock.ingest.attribute_length import cut_before_redaction
 from penstock.records import access
@@ -28,8 +31,11 @@ from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.ids import digest, feedback_id
 
 _MAX_ITEMS = 10_000
+_MOST_AHEAD = timedelta(days=1)  # of our clock; a time beyond that is no skew but a mistake, and would count as the last for ever
+_MOST_DIGITS = 300  # of a whole number; what has more is no float
 _TRACE_HEX = 32
 _SPAN_HEX = 16
+_SCALED_NAMES = ("rating", "score", "stars")  # a scale in their metadata is for numbers, and no truth lies on it
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=1024)]
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -93,7 +99,7 @@ class FeedbackEndpoint:
         now = self._clock()
         for index, item in enumerate(items):
             try:
-                feedback = build_feedback(item, now)
+                feedback = build_feedback(item, now, index)
                 good.append(as_page_report(feedback) if from_page else feedback)
             except BadInputError as error:
                 rejected.append({"index": index, "error": str(error)})
@@ -104,10 +110,7 @@ class FeedbackEndpoint:
 
 def read_items(body: bytes) -> list[Any]:
     """The reports of a body: one object, an array of them, or {"feedback": [...]}."""
-    try:
-        content = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInputError(f"The body is no JSON: {error}.") from error
+    content = _decode(body)
     if isinstance(content, dict) and set(content) == {"feedback"} and isinstance(content["feedback"], list):
         content = content["feedback"]
     items = content if isinstance(content, list) else [content]
@@ -116,30 +119,73 @@ def read_items(body: bytes) -> list[Any]:
     return items
 
 
-def build_feedback(item: Any, now: datetime) -> Feedback:
-    """The record that one item of a request is. Raises BadInputError with what is wrong."""
+def _decode(body: bytes) -> Any:
+    """The JSON of a body, also where a report holds a number beyond measure, or half a surrogate pair, which is replaced."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        try:
+            parsed = json.loads(body.decode(), parse_int=_whole_number)
+            return json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            raise BadInputError(f"The body is no JSON: {error}.") from error
+
+
+def _whole_number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+
+
+def build_feedback(item: Any, now: datetime, place: int = 0) -> Feedback:
+    """The record that one item of a request, at this place, is. Raises BadInputError with what is wrong."""
     try:
         report = msgspec.convert(item, FeedbackReport)
     except msgspec.ValidationError as error:
         raise BadInputError(f"{error}") from error
+    _require_readable(report.name, "name of a report")
     kind, target_id, target_key = _target(report)
-    idempotency_key = report.idempotency_key or _content_key(report)
+    # Reports without a time happened in the order in which they stand, so that the last of them counts.
+    arrived_at = now + timedelta(microseconds=place)
+    idempotency_key = _sender_key(report, kind, target_id, target_key) or _content_key(report, arrived_at)
     return Feedback(
         feedback_id=feedback_id(idempotency_key),
         target_kind=kind,
         target_id=target_id,
         target_key=target_key,
         name=report.name,
-        value=None if report.value is None else float(report.value),
+        value=None if report.value is None else _finite(report.value, "value"),
         text=report.text,
-        occurred_at=now if report.occurred_at is None else read_time(report.occurred_at),
+        occurred_at=arrived_at if report.occurred_at is None else _moment(report.occurred_at, now),
         known_at=now,
         source=report.source,
         idempotency_key=idempotency_key,
-        metadata=cut_before_redaction(
-            {name: _metadata_text(value) for name, value in report.metadata.items() if value is not None}
-        ),
+        metadata=cut_before_redaction(_metadata(report)),
     )
+
+
+def _require_readable(name: str, what: str) -> None:
+    """Refuse a name that nobody could read or ask for."""
+    if not name.strip() or any(unicodedata.category(character) == "Cc" for character in name):
+        raise BadInputError(f"The {what} is {name!r}; send one that can be read: not blank, and without control characters.")
+
+
+def _finite(number: float, what: str) -> float:
+    try:
+        found = float(number)
+    except OverflowError:  # from a whole number
+        found = math.inf
+    if not math.isfinite(found):
+        raise BadInputError(f"The {what} is no finite number, or one beyond measure; send one that a 64-bit float holds.")
+    return found
+
+
+def _moment(given: str | float, now: datetime) -> datetime:
+    """When it happened; a sender's clock may run ahead, but not by more than a day."""
+    moment = read_time(given)
+    if moment > now + _MOST_AHEAD:
+        raise BadInputError(
+            f"occurred_at {moment.isoformat()} lies more than a day ahead of {now.isoformat()}; send when it happened."
+        )
+    return moment
 
 
 def _target(report: FeedbackReport) -> tuple[TargetKind, str, str | None]:
@@ -156,6 +202,7 @@ def _target(report: FeedbackReport) -> tuple[TargetKind, str, str | None]:
     if report.session_id is not None:
         named.append((TargetKind.SESSION, report.session_id, None))
     if report.key is not None:
+        _require_readable(report.key.name, "name of a key")
         named.append((TargetKind.KEY, report.key.value, report.key.name))
     if len(named) != 1:
         given = " and ".join(str(kind) for kind, _, _ in named) or "none"
@@ -180,10 +227,29 @@ def _is_hex(text: str, length: int) -> bool:
     return len(text) == length and all(digit in "0123456789abcdef" for digit in text)
 
 
-def _content_key(report: FeedbackReport) -> str:
-    """A key that is the same whenever the same report is sent; without `occurred_at`, a repeated click is the same report."""
-    return "content:" + digest(msgspec.json.encode(report, order="deterministic").decode())
+def _sender_key(report: FeedbackReport, kind: TargetKind, target_id: str, target_key: str | None) -> str | None:
+    """The sender's own key, for this target and name alone: one that names many reports must not make them one."""
+    if report.idempotency_key is None:
+        return None
+    return f"{report.idempotency_key}:{digest(kind, target_key or '', target_id, report.name)}"
 
 
-def _metadata_text(value: str | float | int | bool) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+def _content_key(report: FeedbackReport, arrived_at: datetime) -> str:
+    """A key for a report that has none: what it says and when, so that a thumb up after one down is not the one before it."""
+    when = [arrived_at.isoformat()] if report.occurred_at is None else []
+    return "content:" + digest(msgspec.json.encode(report, order="deterministic").decode(), *when)
+
+
+def _metadata(report: FeedbackReport) -> dict[str, str]:
+    """The metadata as text; beside a truth also its scale, so that `false` as a rating is bad, and as a verdict takes it back."""
+    said = {name: _metadata_text(name, value) for name, value in report.metadata.items() if value is not None}
+    if not isinstance(report.value, bool):
+        return said
+    return {**said, **BOOLEAN_SCALE} if report.name.lower() in _SCALED_NAMES else {**BOOLEAN_SCALE, **said}
+
+
+def _metadata_text(name: str, value: str | float | int | bool) -> str:
+    if isinstance(value, str):
+        return value
+    _finite(value, f"metadata {name[:100]!r}")
+    return msgspec.json.encode(value).decode()

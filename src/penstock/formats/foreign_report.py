@@ -23,7 +23,7 @@ EDITED = "edited"
 
 _TRACE = re.compile("[0-9a-f]{32}")
 _SPAN = re.compile("[0-9a-f]{16}")
-_BOOLEAN_SCALE = {"minimum": "0", "maximum": "1"}  # so that `false` under the name of a rating is bad, and not neither
+BOOLEAN_SCALE = {"minimum": "0", "maximum": "1"}  # so that `false` under the name of a rating is bad, and not neither
 _TEXT_KEYS = ("output", "answer", "response", "text", "content", "completion", "message", "expected_response")
 
 Asked = TypeVar("Asked", bound=Struct)
@@ -87,7 +87,7 @@ def read_as(item: Any, shape: type[Asked]) -> Asked:
 def say(value: Any, comment: str | None = None) -> Said:
     """Number and text of a value and the comment beside it; words come before the comment, which is kept all the same."""
     if isinstance(value, bool):
-        return Said(value=float(value), text=comment or None, metadata=_BOOLEAN_SCALE)
+        return Said(value=float(value), text=comment or None, metadata=BOOLEAN_SCALE)
     if isinstance(value, int | float):
         if not math.isfinite(value):
             raise BadInputError(f"The value {value!r} is no finite number.")

@@ -3,9 +3,10 @@
 From reports named acceptance (state in the text, or a value), or by the state: offered, accepted, partly_accepted, rejected,
 ignored, reverted, edited. `offered` alone is no verdict and has no value. Once its session went on without one and is over, the
 state is `ignored` and the evidence says that this was inferred; it still has no value, for silence is no rejection. Where the
-client says `ignored`, it is 0. A verdict that still comes takes its place. That the model chose to offer nothing is the signal
-`silent`. What is neither clear nor consistent is kept without a value, with the reason. Of all that Ziegler et al. (arXiv
-2205.06537) looked at, the share of suggestions accepted told best how productive people felt.
+client says `ignored`, it is 0. A verdict that still comes takes its place. `accepted` with the value 0, and any verdict with
+the value false, is taken back: no verdict. That the model chose to offer nothing is the signal `silent`. What is neither clear
+nor consistent is kept without a value, with the reason. Of all that Ziegler et al. (arXiv 2205.06537) looked at, the share of
+suggestions accepted told best how productive people felt.
 """
 
 import ibis
@@ -13,6 +14,7 @@ import ibis.expr.types as ir
 import numpy
 import pyarrow as pa
 
+from penstock.lake.portable import map_value
 from penstock.records.signal import SignalKind
 from penstock.signals.compared_texts import numbers_of, text_pairs, texts_of, with_found
 from penstock.signals.definition import EVIDENCE, BatchDefinition, Tables
@@ -35,7 +37,14 @@ def _select(tables: Tables) -> ir.Table:
     is_share = told.value.between(0.0, 1.0).fill_null(False)
     by_value = ibis.cases((told.value == 0.0, "rejected"), (told.value == 1.0, "accepted"), else_="partly accepted")
     unknown = ibis.cases((told.value.isnull(), "neither a state nor a value"), (is_share, None), else_="a value outside 0..1")
-    state = ibis.cases((inferred, "ignored"), (told.state.notnull(), told.state), (is_share, by_value), else_="unknown")
+    taken_back = _is_taken_back(told)
+    state = ibis.cases(
+        (taken_back, "taken back"),
+        (inferred, "ignored"),
+        (told.state.notnull(), told.state),
+        (is_share, by_value),
+        else_="unknown",
+    )
     clear = ibis.ifelse(inferred, None, state.cases(*_CLEAR.items(), else_=None))
     share = ibis.ifelse(is_share & state.isin((*_SHARED, "unknown")), told.value, None)
     return findings_of(
@@ -44,11 +53,18 @@ def _select(tables: Tables) -> ir.Table:
         name="acceptance",
         value=ibis.coalesce(clear, share),
         state=state,
-        reason=ibis.ifelse(told.state.isnull(), unknown, None),
+        reason=ibis.cases((taken_back, told.name.lower() + " was taken back"), (told.state.isnull(), unknown), else_=None),
         inferred=ibis.ifelse(inferred, "its session went on without a verdict", None),
         offered=ibis.ifelse(state.isin(_SHARED), told.response_text, None),
         final=ibis.ifelse(state.isin(_SHARED) & ~named(told, STATE_IN_TEXT), told.text, None),
     )
+
+
+def _is_taken_back(told: ir.Table) -> ir.BooleanValue:
+    """Whether a report named by its state says that it is not so; a 0 says so of `accepted` alone."""
+    is_boolean = (map_value(told.metadata, "minimum") == "0") & (map_value(told.metadata, "maximum") == "1")
+    is_denied = (told.state == "accepted") | is_boolean
+    return ((told.value == 0.0) & ~named(told, STATE_IN_TEXT) & is_denied).fill_null(False)
 
 
 def _sessions_over(tables: Tables) -> ir.Table:
@@ -69,4 +85,4 @@ def _judge(batch: pa.RecordBatch) -> pa.RecordBatch:
     return with_found(batch, value, {_REASON: reasons}, without=[_OFFERED, _FINAL])
 
 
-ACCEPTANCE = BatchDefinition(name="acceptance", version=3, source="reports", select=_select, judge=_judge, awaits_quiet=True)
+ACCEPTANCE = BatchDefinition(name="acceptance", version=4, source="reports", select=_select, judge=_judge, awaits_quiet=True)
