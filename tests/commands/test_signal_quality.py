@@ -64,6 +64,9 @@ def test_an_empty_lake_says_so(settings):
         (("--exposure", "mine"), "--exposure mine"),
         (("--by", "colour"), "--by colour"),
         (("--reading", "retry"), "The reading 'retry'"),
+        (("--good-from", "nan"), "--good-from nan is no number"),
+        (("--good-from", "inf"), "--good-from inf is no number"),
+        (("--drift-days", "inf"), "--drift-days inf is no number"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(settings, arguments, reason):

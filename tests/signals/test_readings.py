@@ -38,7 +38,18 @@ def test_a_bound_holds_alike_in_sql_and_in_numbers():
 
 
 @pytest.mark.parametrize(
-    "text", ["retry", "retry:", ":good>1", "retry:bad=1", "retry:bad>=x", "x:good>=0,bad<=0", "x:good>0,good>1", "x:good>0,bad>1"]
+    "text",
+    [
+        "retry",
+        "retry:",
+        ":good>1",
+        "retry:bad=1",
+        "retry:bad>=x",
+        "retry:bad>=1e999",
+        "x:good>=0,bad<=0",
+        "x:good>0,good>1",
+        "x:good>0,bad>1",
+    ],
 )
 def test_what_is_no_reading_is_refused(text):
     with pytest.raises(BadInputError, match="write NAME:good"):

@@ -1,5 +1,6 @@
 """`penstock signals quality`: how good each signal is, against what people said."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -52,6 +53,9 @@ def quality(
 
     Intervals hold 95 % of the time, with users as the unit. What people say comes by `penstock labels import`.
     """
+    for option, number in (("--good-from", good_from), ("--drift-days", drift_days)):
+        if not math.isfinite(number):
+            raise BadInputError(f"{option} {number} is no number to compare with; give a finite one.")
     penstock = Penstock(options.load(home).settings)
     question = Question(
         period=Period(since=parse_time(since, "--since"), until=parse_time(until, "--until")),

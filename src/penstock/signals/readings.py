@@ -4,6 +4,7 @@ Directions are those of the design's list of signals; thresholds are stated with
 sent from outside under a name of its own (an outcome, a score) says nothing until somebody states how it is to be read.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -71,7 +72,7 @@ def _reading(text: str) -> Reading:
     bounds: dict[str, Bound] = {}
     for part in text.split(","):
         found = _PART.fullmatch(part.strip())
-        if found is None or found[1] in bounds:
+        if found is None or found[1] in bounds or not math.isfinite(float(found[3])):
             raise ValueError(part)
         bounds[found[1]] = Bound(comparison=found[2], threshold=float(found[3]))
     good, bad = bounds.get(GOOD), bounds.get(BAD)
