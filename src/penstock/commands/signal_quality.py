@@ -10,12 +10,14 @@ import typer
 from penstock.app import Penstock
 from penstock.commands import options
 from penstock.commands.printing import print_fields, print_rows, to_plain
+from penstock.commands.signal_readings import readings_in_force
 from penstock.errors import BadInputError
+from penstock.labels.schema import AUDIT, RESPONSE_QUALITY, dimension_named
 from penstock.records.interaction import Exposure
 from penstock.signals.definitions import in_force
 from penstock.signals.feedback_due import JUDGED
 from penstock.signals.quality import DRIFT_DAYS, Quality, Question, Share, SignalQuality, signal_quality
-from penstock.signals.readings import JUDGED_NAME, parse_readings
+from penstock.signals.readings import JUDGED_NAME
 from penstock.signals.traffic import SEGMENTED_BY, Period
 
 By = Annotated[str | None, typer.Option("--by", help=f"Tell traffic apart by one of {', '.join(SEGMENTED_BY)}.")]
@@ -57,6 +59,7 @@ def quality(
         if not math.isfinite(number):
             raise BadInputError(f"{option} {number} is no number to compare with; give a finite one.")
     penstock = Penstock(options.load(home).settings)
+    dimension_named([*penstock.registry.schemas.list(), AUDIT, RESPONSE_QUALITY], dimension)
     question = Question(
         period=Period(since=parse_time(since, "--since"), until=parse_time(until, "--until")),
         by=by,
@@ -65,7 +68,7 @@ def quality(
         apart={JUDGED: JUDGED_NAME},
         dimension=dimension,
         good_from=good_from,
-        readings=parse_readings(reading or []),
+        readings=readings_in_force(penstock, reading or []),
         drift_days=drift_days,
     )
     found = signal_quality(penstock.lake, question)
