@@ -55,9 +55,7 @@ def quality(
 
     Intervals hold 95 % of the time, with users as the unit. What people say comes by `penstock labels import`.
     """
-    for option, number in (("--good-from", good_from), ("--drift-days", drift_days)):
-        if not math.isfinite(number):
-            raise BadInputError(f"{option} {number} is no number to compare with; give a finite one.")
+    _require_finite({"--good-from": good_from, "--drift-days": drift_days})
     penstock = Penstock(options.load(home).settings)
     dimension_named([*penstock.registry.schemas.list(), AUDIT, RESPONSE_QUALITY], dimension)
     question = Question(
@@ -78,6 +76,12 @@ def quality(
     print_rows([_shown(row, by) for row in found.rows], as_json=False, empty="There is no signal on this traffic.")
     for sentence in _sentences(found, question):
         print(sentence)
+
+
+def _require_finite(numbers: Mapping[str, float]) -> None:
+    for option, number in numbers.items():
+        if not math.isfinite(number):
+            raise BadInputError(f"{option} {number} is no number to compare with; give a finite one.")
 
 
 def parse_time(text: str | None, option: str) -> datetime | None:
