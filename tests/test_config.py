@@ -5,7 +5,7 @@ import pytest
 
 from penstock.config import LoadedSettings, list_settings, load_settings
 from penstock.errors import ConfigurationError
-from penstock.settings import UpstreamSettings
+from penstock.settings import Settings, UpstreamSettings
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +58,7 @@ def test_the_file_is_named_or_lies_in_the_home_or_in_the_working_directory(file:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "penstock.toml").write_text("edge.port = 2")
     assert port(PENSTOCK_HOME=str(tmp_path / "home")) == 2
+    assert load_settings(environment={"PENSTOCK_HOME": ""}).settings.home == Settings().home
     assert load_settings(flags={"home": "home"}, environment={}).settings.edge.port == 2
     assert port(PENSTOCK_HOME=str(tmp_path / "home"), PENSTOCK_CONFIG=str(file)) == 5000
 
@@ -110,6 +111,13 @@ def test_upstreams_are_tables_with_free_names() -> None:
         ("gateway.upstreams.big = 3", r"out of range: .*gateway.upstreams"),
         ("gateway.upstreams.big = {}", r"missing required field `base_url`"),
         ("edge.port = ", r"given.toml is not valid TOML"),
+        ("pulls.desk = { feedback = [{}] }", r"out of range: pulls.desk: Object missing required field `watermark`\."),
+        ("pulls.desk = { watermark = 'x', feedback = [3] }", r"pulls.desk: Expected `object`.* - at `pulls.desk.feedback\[0\]`"),
+        (
+            "labelling_functions.m = { signal = 'x', votes = 'bad', at_least = nan }",
+            r"labelling_functions.m.at_least = nan is no",
+        ),
+        ("outcomes.x = { keys = ['k'], window_h = inf }", r"outcomes.x.window_h = inf is no number that can be used"),
     ],
 )
 def test_a_wrong_file_is_refused_with_what_to_do(toml: str, message: str) -> None:

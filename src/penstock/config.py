@@ -4,6 +4,7 @@ The settings themselves are declared in settings.py and policy_settings.py; here
 """
 
 import difflib
+import math
 import os
 import re
 import tomllib
@@ -145,6 +146,8 @@ def load_settings(
     for variable in sorted(environment):
         if not variable.startswith("PENSTOCK_") or variable == "PENSTOCK_CONFIG":
             continue
+        if variable == "PENSTOCK_HOME" and not environment[variable]:  # else the working directory would be taken for it
+            continue
         setting = by_variable.get(variable)
         if setting is None:
             raise ConfigurationError(f"{variable} is no setting of Penstock.{_hint(variable, by_variable)}")
@@ -159,6 +162,7 @@ def load_settings(
 
 def _convert(tree: Mapping[str, Any]) -> Settings:
     """The tree as settings; what a type cannot say is checked here too."""
+    _require_finite(tree, "")
     for table, struct in NAMED_TABLES.items():
         _require_known_keys(tree, table, struct)
     for table, struct in LISTED_TABLES.items():
@@ -166,8 +170,9 @@ def _convert(tree: Mapping[str, Any]) -> Settings:
     try:
         settings = msgspec.convert(tree, Settings)
     except msgspec.ValidationError as error:
+        reason = _reason_by_name(tree) or error
         raise ConfigurationError(
-            f"A setting has the wrong type or is out of range: {error}. `penstock config` lists types and defaults."
+            f"A setting has the wrong type or is out of range: {reason}. `penstock config` lists types and defaults."
         ) from error
     _require_exact_origins(settings.edge.browser_origins)
     _require_plain_names("webhooks", settings.webhooks)
@@ -176,6 +181,36 @@ def _convert(tree: Mapping[str, Any]) -> Settings:
     require_valid_redaction(settings.policy.redact)
     _require_sound_policy(settings.policy)
     return settings
+
+
+def _reason_by_name(tree: Mapping[str, Any]) -> str | None:
+    """What is wrong with an entry of a table with free names, which msgspec calls `[...]`; None where it lies elsewhere."""
+    for table, struct in NAMED_TABLES.items():
+        for name, entry in _entries(tree, table).items():
+            try:
+                msgspec.convert(entry, struct)
+            except msgspec.ValidationError as error:
+                return f"{table}.{name}: {error}".replace("`$.", f"`{table}.{name}.")
+    return None
+
+
+def _entries(tree: Mapping[str, Any], table: str) -> Mapping[str, Any]:
+    found: Any = tree
+    for part in table.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def _require_finite(value: Any, path: str) -> None:
+    """TOML knows nan and inf, which nothing can be compared with or wait for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigurationError(f"{path} = {value} is no number that can be used; give a finite one.")
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _require_finite(inner, f"{path}.{name}".lstrip("."))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            _require_finite(inner, f"{path}[{place}]")
 
 
 def _require_exact_origins(origins: list[str]) -> None:
@@ -279,10 +314,7 @@ def _require_known(path: str, known: Mapping[str, Setting], where: str) -> None:
 
 def _require_known_keys(tree: Mapping[str, Any], table: str, struct: type[Struct]) -> None:
     known = dict.fromkeys(struct.__struct_fields__)
-    entries: Any = tree
-    for part in table.split("."):
-        entries = entries.get(part, {}) if isinstance(entries, Mapping) else {}
-    for name, entry in entries.items() if isinstance(entries, dict) else ():
+    for name, entry in _entries(tree, table).items():
         for key in entry if isinstance(entry, dict) else ():
             if key not in known:
                 raise ConfigurationError(f"{table}.{name} sets `{key}`, which is no key of it.{_hint(key, known)}")

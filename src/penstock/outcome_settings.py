@@ -24,7 +24,10 @@ class OutcomeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         float,
         Meta(description="Age at which no outcome means 0 in mean values; at 0 only outcomes that came are averaged.", ge=0),
     ] = 0.0
-    good: Annotated[Literal["high", "low"], Meta(description="Whether a high value or a low one is good.")] = "high"
+    good: Annotated[
+        Literal["high", "low"],
+        Meta(description="Whether a value above 0 is good in `penstock signals quality` and `missing` (high), or bad (low)."),
+    ] = "high"
 
 
 class PullSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

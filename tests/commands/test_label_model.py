@@ -60,6 +60,15 @@ def test_options_that_do_not_fit_are_refused(settings, arguments, said):
         run("--home", settings.home, *arguments)
 
 
+@pytest.mark.parametrize(("where", "said"), [("", "is there already"), ("v.csv", "is there already"), ("no/x.csv", "no folder")])
+def test_where_nothing_can_be_written_is_told_before_the_fit(settings, tmp_path, where, said):
+    file = tmp_path / "v.csv"
+    file.write_text("item,annotator,answer\n1,a,yes\n")
+    with pytest.raises(BadInputError, match=said):
+        run("--home", settings.home, "--votes", file, "--output", tmp_path / where)
+    assert file.read_text().endswith("1,a,yes\n")
+
+
 def test_the_anaesthetists_patients_have_the_published_prevalences(settings, tmp_path):
     votes = anaesthetists()
     file = tmp_path / "votes.csv"

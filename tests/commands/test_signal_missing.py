@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from penstock.app import Penstock
 from penstock.cli import build_cli
 from penstock.commands.signal_missing import describe_captive, describe_raters
-from penstock.errors import BadInputError
+from penstock.errors import BadInputError, NotFoundError
 from penstock.signals.captive import Captive
 from penstock.signals.missing import Figure, Raters
 from penstock.statistics.intervals import Interval
@@ -73,3 +73,5 @@ def test_what_cannot_be_meant_is_refused(settings):
     for arguments in (("--by", "colour"), ("--since", "never"), ("--exposure", "mine"), ("--reading", "retry")):
         with pytest.raises(BadInputError):
             run(settings, *arguments)
+    with pytest.raises(NotFoundError, match="--reading nosuch: there is no such signal"):
+        run(settings, "--reading", "nosuch:bad>=1")

@@ -1,13 +1,14 @@
 """`penstock signals quality`: what is typed and what is printed."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from penstock.app import Penstock
 from penstock.cli import build_cli
-from penstock.errors import BadInputError
+from penstock.errors import BadInputError, NotFoundError
 from penstock.signals.feedback_due import JUDGED
 from tests.rows import make_signal
 from tests.signals.audited_lake import fill
@@ -53,6 +54,31 @@ def test_a_judge_s_answers_stand_beside_what_the_cues_say(settings):
     assert told["feedback (judge)", "bad"]["precision"] is not None
 
 
+def test_an_outcome_is_read_as_its_definition_says(settings):
+    lake = Penstock(settings).lake
+    rows = fill(lake)
+    lake.append(
+        "signals", [make_signal("outcome.refund", row, float(at % 2), definition="outcome@1") for at, row in enumerate(rows)]
+    )
+    (Path(settings.home) / "penstock.toml").write_text('[outcomes.refund]\nkeys = ["order"]\ngood = "low"\n')
+    told = {
+        row["says"]: row["reading"] for row in json.loads(run(settings, "--json"))["rows"] if row["signal"] == "outcome.refund"
+    }
+    assert told == {"good": "<=0", "bad": ">0"}
+
+
+def test_a_reading_of_a_signal_that_there_is_not_is_refused_and_one_that_was_reported_is_not(settings):
+    lake = Penstock(settings).lake
+    lake.append("signals", [make_signal("outcome.sold", fill(lake)[0], 1.0, definition="outcome@1")])
+    run(
+        settings, "--reading", "outcome.sold:good>=1", "--reading", "retention.30s:good>=0.9", "--reading", "retention.*:bad<=0.2"
+    )
+    with pytest.raises(NotFoundError, match=r"--reading nosuch: there is no such signal; there are .*outcome.sold"):
+        run(settings, "--reading", "nosuch:bad>=1")
+    with pytest.raises(NotFoundError, match=r"--reading outcome.slod"):
+        run(settings, "--reading", "outcome.slod:bad>=1")
+
+
 def test_an_empty_lake_says_so(settings):
     assert "There is no signal on this traffic." in run(settings)
 
@@ -64,6 +90,10 @@ def test_an_empty_lake_says_so(settings):
         (("--exposure", "mine"), "--exposure mine"),
         (("--by", "colour"), "--by colour"),
         (("--reading", "retry"), "The reading 'retry'"),
+        (("--dimension", "nope"), "No label schema has the dimension 'nope'; there are good, kept, reward"),
+        (("--good-from", "nan"), "--good-from nan is no number"),
+        (("--good-from", "inf"), "--good-from inf is no number"),
+        (("--drift-days", "inf"), "--drift-days inf is no number"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(settings, arguments, reason):

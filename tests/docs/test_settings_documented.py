@@ -27,6 +27,11 @@ def test_every_setting_stands_on_the_page_with_its_variable_and_default() -> Non
     }
 
 
+def test_no_heading_comes_twice() -> None:
+    headings = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    assert sorted(headings) == sorted(set(headings))
+
+
 def test_defaults_are_written_as_a_file_would_have_them(tmp_path: Path) -> None:
     for line in PAGE.read_text(encoding="utf-8").splitlines():
         if line.startswith("| `") and "PENSTOCK_" in line:

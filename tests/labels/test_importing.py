@@ -1,5 +1,8 @@
 """People's answers from a file, in a real lake and registry."""
 
+import pytest
+
+from penstock.errors import BadInputError
 from penstock.labels.importing import import_labels
 from penstock.records.label import Label
 from penstock.text.redaction import Redactor
@@ -64,3 +67,14 @@ def test_rows_that_name_nothing_several_or_contradict_each_other_are_refused(lak
     assert "names nothing" in done.refused[0]
     assert "names 2 interactions" in done.refused[1]
     assert "otherwise on line 4" in done.refused[2]
+
+
+def test_a_repeated_column_is_refused_and_a_row_with_more_fields_than_columns(lake, registry, clock, tmp_path):
+    one, two = make_interaction(0), make_interaction(1)
+    lake.append("interactions", [one, two])
+    with pytest.raises(BadInputError, match="'value' more than once"):
+        imported(lake, registry, clock, tmp_path, f"interaction_id,value,value\n{one.interaction_id},1,0\n")
+    rows = f"interaction_id,value,rationale\n{one.interaction_id},1,short, and wrong\n{two.interaction_id},1,right\n"
+    done = imported(lake, registry, clock, tmp_path, rows)
+    assert done.labels == 1
+    assert done.refused == ("line 2: it has more fields than there are columns; put text with commas into quotes.",)

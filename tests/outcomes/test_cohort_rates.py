@@ -92,6 +92,17 @@ def test_absence_counts_in_the_mean_value_only_where_a_definition_says_from_when
     assert with_zeros.mean_value == 0.25
 
 
+def test_an_outcome_without_a_value_has_come_and_is_in_no_rate() -> None:
+    (found,) = cohort_rates(cases([300.0] * 4, [1.0] * 3 + [numpy.inf], [1.0, numpy.nan, 0.0, 9.0]), SETTINGS, "all")
+    assert (found.outcomes, found.naive, found.rate, found.mean_value) == (3, 0.25, 0.25, 0.5)
+
+
+def test_an_outcome_after_mature_after_h_or_after_the_window_counts_in_rates() -> None:
+    made = cases([300.0] * 4, [1.0, 100.0, 260.0, numpy.inf])
+    (found,) = cohort_rates(made, OutcomeSettings(keys=["k"], window_h=240.0, mature_after_h=24.0), "all")
+    assert (found.naive, found.rate, found.mean_value, found.provisional) == (0.75, 0.75, 0.75, False)
+
+
 def test_no_cases_give_no_rates_and_another_cohort_is_refused() -> None:
     assert cohort_rates(drawn(2, 0.5, 1.0, 2.0).slice(0, 0), SETTINGS, "day") == []
     with pytest.raises(BadInputError, match="month"):

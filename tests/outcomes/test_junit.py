@@ -97,6 +97,25 @@ def test_a_case_has_failed_by_what_stands_in_it(tmp_path, inside, counts):
     assert (results.passed, results.failed, results.skipped) == counts
 
 
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ('<testsuite errors="1"/>', (0, 1)),
+        ('<testsuite errors="1" failures="2"><testcase/></testsuite>', (1, 3)),
+        (
+            '<testsuites errors="1"><testsuite errors="1"><testcase/></testsuite><testsuite><testcase/></testsuite></testsuites>',
+            (2, 1),
+        ),
+        ('<testsuite errors="1" failures="1"><testcase><failure/><error/></testcase></testsuite>', (0, 1)),
+        ('<testsuites failures="1"><testsuite><testcase><failure/></testcase></testsuite><testsuite/></testsuites>', (0, 1)),
+        ('<testsuite errors="many" failures="-1"><testcase/></testsuite>', (1, 0)),
+    ],
+)
+def test_a_suite_that_broke_around_its_cases_has_failed(tmp_path, text, counts):
+    results = read(tmp_path, text)
+    assert (results.passed, results.failed) == counts
+
+
 def test_names_in_a_namespace_and_other_encodings_are_read(tmp_path):
     text = '<?xml version="1.0" encoding="UTF-16"?><j:testsuite xmlns:j="u"><j:testcase name="é"/></j:testsuite>'
     assert read(tmp_path, text, encoding="utf-16").passed == 1

@@ -7,8 +7,10 @@ import pytest
 from scipy.special import expit
 
 from penstock.errors import BadInputError
-from penstock.signals.missing import MissingQuestion, who_is_missing
+from penstock.signals.missing import MissingQuestion, _figure, who_is_missing
 from penstock.signals.traffic import Period
+from penstock.statistics.intervals import Estimate, Interval
+from penstock.statistics.selection import SelectionRate, selected_cases
 from tests.rows import T0, make_interaction, make_signal
 from tests.signals.shared_outcomes import share_out
 
@@ -205,3 +207,17 @@ def test_few_outcomes_are_few_however_many_share_them(lake):
     values = [1.0 if user < 9 else None for user in range(60)]
     answer = solved(lake, values, [3] * 60, "mean outcome.solved")
     assert (answer.weighted, answer.note.partition(";")[0]) == (None, "too few to model: 9 of 60 heard")
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "shown"),
+    [
+        (-3.58e-06, 2.776e-17, 0.2, (0.0, 0.0, 0.2)),
+        (1.0 + 1e-12, 0.9, 1.0 - 1e-12, (1.0, 0.9, 1.0)),
+        (0.5, 1e-6, 0.9, (0.5, 1e-6, 0.9)),
+    ],
+)
+def test_a_share_lies_between_0_and_1_and_rounding_shows_nowhere(value, low, high, shown):
+    rate = SelectionRate(estimate=Estimate(value=value, variance=0.1, units=9), interval=Interval(low=low, high=high))
+    figure = _figure(rate, selected_cases(numpy.array([0.0, 1.0]), numpy.array([0, 1])))
+    assert (figure.value, figure.interval.low, figure.interval.high) == shown

@@ -5,7 +5,7 @@ import pytest
 
 from penstock.errors import BadInputError
 from penstock.labels.labelling_functions import FUNCTIONS
-from penstock.signals.readings import BAD, GOOD, JUDGED_NAME, READINGS, parse_readings, reading_of
+from penstock.signals.readings import BAD, GOOD, JUDGED_NAME, READINGS, outcome_reading, parse_readings, reading_of
 
 
 def test_directions_are_those_of_the_design():
@@ -31,6 +31,13 @@ def test_a_stated_reading_replaces_the_usual_one_and_no_other():
     assert readings["edit"] == READINGS["edit"]
 
 
+def test_an_outcome_is_read_as_its_definition_says_unless_it_is_stated():
+    besides = {"outcome.paid": outcome_reading("high"), "outcome.refund": outcome_reading("low")}
+    readings = parse_readings(["outcome.paid:good>=5"], besides)
+    assert (str(readings["outcome.paid"]), str(readings["outcome.refund"])) == ("good >=5", "good <=0, bad >0")
+    assert (besides["outcome.paid"].higher_is_better, besides["outcome.refund"].higher_is_better) == (True, False)
+
+
 def test_a_bound_holds_alike_in_sql_and_in_numbers():
     bound = parse_readings(["x:good>=0.5"])["x"].good
     assert bound.sql("value") == "value >= 0.5"
@@ -38,7 +45,18 @@ def test_a_bound_holds_alike_in_sql_and_in_numbers():
 
 
 @pytest.mark.parametrize(
-    "text", ["retry", "retry:", ":good>1", "retry:bad=1", "retry:bad>=x", "x:good>=0,bad<=0", "x:good>0,good>1", "x:good>0,bad>1"]
+    "text",
+    [
+        "retry",
+        "retry:",
+        ":good>1",
+        "retry:bad=1",
+        "retry:bad>=x",
+        "retry:bad>=1e999",
+        "x:good>=0,bad<=0",
+        "x:good>0,good>1",
+        "x:good>0,bad>1",
+    ],
 )
 def test_what_is_no_reading_is_refused(text):
     with pytest.raises(BadInputError, match="write NAME:good"):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable
-from itertools import groupby
 
 from msgspec import NODEFAULT, Struct
 
@@ -37,8 +36,10 @@ _NAMED_HEAD = "| key | type | default | what it does |\n|---|---|---|---|\n"
 
 def settings_markdown() -> str:
     """The whole page."""
-    sections = groupby(list_settings(), key=lambda setting: setting.path.rpartition(".")[0])
-    return "\n".join([_INTRODUCTION, *(_section(name, settings) for name, settings in sections)])
+    sections: dict[str, list[Setting]] = {}
+    for setting in list_settings():  # those at the top stand in several places
+        sections.setdefault(setting.path.rpartition(".")[0], []).append(setting)
+    return "\n".join([_INTRODUCTION, *(_section(name, settings) for name, settings in sections.items())])
 
 
 def _section(name: str, settings: Iterable[Setting]) -> str:

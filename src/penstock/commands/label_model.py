@@ -41,7 +41,7 @@ def model(
     truth: Annotated[
         Path | None, typer.Option(help="With --votes: a CSV of item and truth, to say how often the model is right.")
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="With --votes: write each item's probabilities here, as CSV.")] = None,
+    output: Annotated[Path | None, typer.Option(help="With --votes: write each item's probabilities to this new CSV.")] = None,
     merge: Annotated[bool, typer.Option(help="With --votes: join annotators that depend on each other.")] = True,
     override: options.Override = None,
 ) -> None:
@@ -131,6 +131,8 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _fit_file(votes: Path, truth: Path | None, output: Path | None, method: Method, merge: bool, *, as_json: bool) -> None:
+    if output is not None:
+        _require_new(output)
     file = read_votes(votes)
     known = None if truth is None else read_truth(truth, file)
     fitted = fit_label_model(file.votes, method=method, merge_correlated=merge)
@@ -156,6 +158,14 @@ def _fit_file(votes: Path, truth: Path | None, output: Path | None, method: Meth
     print_rows(rows[:_MOST_SHOWN], as_json=False)
     if len(rows) > _MOST_SHOWN:
         print(f"\n{len(rows) - _MOST_SHOWN} more by --json.")
+
+
+def _require_new(output: Path) -> None:
+    """Before the fit, which may take long, and so that nobody's file is lost."""
+    if output.exists():
+        raise BadInputError(f"--output {output} is there already; name a new file, or remove it first.")
+    if not output.absolute().parent.is_dir():
+        raise BadInputError(f"--output {output}: there is no folder {output.parent}; make it first.")
 
 
 def _merged(annotators: Sequence[str], groups: Sequence[Sequence[int]]) -> list[list[str]]:

@@ -10,10 +10,10 @@ from penstock.app import Penstock
 from penstock.commands import options
 from penstock.commands.printing import print_fields, print_rows, to_plain
 from penstock.commands.signal_quality import ExposureNames, Since, Until, parse_exposures, parse_time
+from penstock.commands.signal_readings import readings_in_force
 from penstock.signals.captive import Captive
 from penstock.signals.definitions import in_force
 from penstock.signals.missing import Answer, Figure, Missing, MissingQuestion, Raters, who_is_missing
-from penstock.signals.readings import parse_readings
 from penstock.signals.traffic import SEGMENTED_BY, Period
 
 _FEW = 30.0  # effective cases below which a corrected figure says little
@@ -48,7 +48,7 @@ def missing(
         by=by,
         exposures=parse_exposures(exposure),
         definitions=tuple(in_force(penstock.settings.signals, penstock.home)),
-        readings=parse_readings(reading or []),
+        readings=readings_in_force(penstock, reading or []),
     )
     found = who_is_missing(penstock.lake, question)
     sentences = list(describe(found))

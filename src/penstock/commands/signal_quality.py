@@ -1,5 +1,6 @@
 """`penstock signals quality`: how good each signal is, against what people said."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -9,12 +10,14 @@ import typer
 from penstock.app import Penstock
 from penstock.commands import options
 from penstock.commands.printing import print_fields, print_rows, to_plain
+from penstock.commands.signal_readings import readings_in_force
 from penstock.errors import BadInputError
+from penstock.labels.schema import AUDIT, RESPONSE_QUALITY, dimension_named
 from penstock.records.interaction import Exposure
 from penstock.signals.definitions import in_force
 from penstock.signals.feedback_due import JUDGED
 from penstock.signals.quality import DRIFT_DAYS, Quality, Question, Share, SignalQuality, signal_quality
-from penstock.signals.readings import JUDGED_NAME, parse_readings
+from penstock.signals.readings import JUDGED_NAME
 from penstock.signals.traffic import SEGMENTED_BY, Period
 
 By = Annotated[str | None, typer.Option("--by", help=f"Tell traffic apart by one of {', '.join(SEGMENTED_BY)}.")]
@@ -52,7 +55,9 @@ def quality(
 
     Intervals hold 95 % of the time, with users as the unit. What people say comes by `penstock labels import`.
     """
+    _require_finite({"--good-from": good_from, "--drift-days": drift_days})
     penstock = Penstock(options.load(home).settings)
+    dimension_named([*penstock.registry.schemas.list(), AUDIT, RESPONSE_QUALITY], dimension)
     question = Question(
         period=Period(since=parse_time(since, "--since"), until=parse_time(until, "--until")),
         by=by,
@@ -61,7 +66,7 @@ def quality(
         apart={JUDGED: JUDGED_NAME},
         dimension=dimension,
         good_from=good_from,
-        readings=parse_readings(reading or []),
+        readings=readings_in_force(penstock, reading or []),
         drift_days=drift_days,
     )
     found = signal_quality(penstock.lake, question)
@@ -71,6 +76,12 @@ def quality(
     print_rows([_shown(row, by) for row in found.rows], as_json=False, empty="There is no signal on this traffic.")
     for sentence in _sentences(found, question):
         print(sentence)
+
+
+def _require_finite(numbers: Mapping[str, float]) -> None:
+    for option, number in numbers.items():
+        if not math.isfinite(number):
+            raise BadInputError(f"{option} {number} is no number to compare with; give a finite one.")
 
 
 def parse_time(text: str | None, option: str) -> datetime | None:

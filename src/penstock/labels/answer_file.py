@@ -7,6 +7,7 @@ import csv
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -61,6 +62,9 @@ def read_answers(
 
 def _check_header(path: Path, names: Iterable[str]) -> None:
     names = list(names)
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise BadInputError(f"{path} has the column {repeated[0]!r} more than once; leave one of them.")
     unknown = [name for name in names if name not in COLUMNS]
     if unknown or "value" not in names or not any(name in TARGETS for name in names):
         raise BadInputError(
@@ -70,8 +74,10 @@ def _check_header(path: Path, names: Iterable[str]) -> None:
 
 
 def _answer(
-    line: int, row: Mapping[str, str | None], schemas: Sequence[LabelSchema], redactor: Redactor, dimension: str
+    line: int, row: Mapping[str | None, Any], schemas: Sequence[LabelSchema], redactor: Redactor, dimension: str
 ) -> PersonsAnswer:
+    if None in row:  # where csv puts what no column is there for
+        raise BadInputError("it has more fields than there are columns; put text with commas into quotes.")
     said = {name: (value or "").strip() for name, value in row.items() if name is not None}
     named = [(column, said[column]) for column in TARGETS if said.get(column)]
     if len(named) != 1:

@@ -39,5 +39,5 @@ def dimension_named(schemas: Sequence[LabelSchema], name: str) -> tuple[LabelSch
     found = [(schema, one) for schema in schemas for one in schema.dimensions if one.name == name]
     if not found:
         known = sorted({one.name for schema in schemas for one in schema.dimensions})
-        raise BadInputError(f"no label schema has the dimension {name!r}; there are {', '.join(known) or 'none at all'}.")
+        raise BadInputError(f"No label schema has the dimension {name!r}; there are {', '.join(known) or 'none at all'}.")
     return max(found, key=lambda pair: pair[0].version)

@@ -60,8 +60,12 @@ def read_truth(path: Path, votes: VoteFile) -> Indexes:
 
 
 def write_posteriors(path: Path, votes: VoteFile, model: LabelModel) -> None:
-    """A row for each item: the likeliest answer, and the probability of each."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+    """A row for each item of a new file: the likeliest answer, and the probability of each. BadInputError where it cannot be."""
+    try:
+        file = path.open("x", encoding="utf-8", newline="")
+    except OSError as error:
+        raise BadInputError(f"{path} cannot be written: {error.strerror}.") from error
+    with file:
         writer = csv.writer(file)
         writer.writerow(["item", "answer", *(f"p_{answer}" for answer in votes.answers)])
         for item, answer, posterior in zip(votes.items, model.answer.tolist(), model.posterior.tolist(), strict=True):

@@ -1,8 +1,9 @@
 """Rates of an outcome by cohort: mature ones as they are, immature ones corrected for what has not come yet. Pure.
 
 The rate is the share of cases that get the outcome with a value above 0; of a case that is several interactions' together each
-counts in part, and so do their outcomes, delays and intervals. How many of a cohort's outcomes have come follows from
-the delays of cases that are old enough to have all theirs or, where these are too few, from a distribution fitted to all.
+counts in part, and so do their outcomes, delays and intervals. An outcome without a value says nothing and is in no rate. How
+many of a cohort's outcomes have come follows from the delays of cases that are old enough to have all theirs or, where these
+are too few, from a distribution fitted to all.
 """
 
 from datetime import date, datetime, timedelta
@@ -54,7 +55,7 @@ def cohort_rates(cases: pa.Table, settings: OutcomeSettings, cohort: str, by: st
         raise BadInputError(f"{cohort!r} is no cohort; use {', '.join(COHORTS)}.")
     if cases.num_rows == 0:
         return []
-    horizon = settings.mature_after_h or settings.window_h
+    horizon = max(settings.mature_after_h, settings.window_h)  # outcomes are attributed as long as the window is
     all_of_them = _columns(cases, horizon)
     known = _known_delays(all_of_them, horizon)
     groups = _places(cases, cohort, by)
@@ -77,7 +78,7 @@ class _Cases(Struct, frozen=True, kw_only=True):
     came: NDArray[numpy.bool_]  # whether an outcome has come, of any value
     value: Floats  # of the outcome; NaN where none came, or came without one
     age: Floats  # in hours, watched up to the horizon
-    delay: Floats  # of outcomes above 0 within the horizon; NaN where there is none
+    delay: Floats  # of outcomes above 0, at most the horizon; NaN where there is none
     weight: Floats  # how much of a case it is
 
     def at(self, places: NDArray[numpy.int64]) -> "_Cases":
@@ -109,10 +110,11 @@ class _Known(Struct, frozen=True, kw_only=True):
 def _columns(cases: pa.Table, horizon: float) -> _Cases:
     came = numpy.array([moment is not None for moment in cases.column("happened_at").to_pylist()])
     value = _floats(cases.column("value"))
-    age, delay = numpy.minimum(_floats(cases.column("age_h")), horizon), _floats(cases.column("delay_h"))
-    counts = came & (numpy.isnan(value) | (value > 0.0)) & (delay <= age)
-    weight = _floats(cases.column("weight"))
-    return _Cases(came=came, value=value, age=age, delay=numpy.where(counts, delay, numpy.nan), weight=weight)
+    age, delay = _floats(cases.column("age_h")), _floats(cases.column("delay_h"))
+    counts = came & (value > 0.0) & (delay <= age)
+    # One that names its interaction may come after the horizon: it is there all the same, so it stands at its end.
+    delay = numpy.where(counts, numpy.minimum(delay, horizon), numpy.nan)
+    return _Cases(came=came, value=value, age=numpy.minimum(age, horizon), delay=delay, weight=_floats(cases.column("weight")))
 
 
 def _floats(column: "pa.ChunkedArray[Any]") -> Floats:

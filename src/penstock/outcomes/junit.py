@@ -1,5 +1,7 @@
 """Test results from JUnit XML, as pytest, Maven, Gradle and others write it: counted case by case, whatever the suites' sums say.
 
+A suite that sums up errors or failures of which it shows none has failed all the same, as where it broke before its first case.
+
 Read by expat as a stream. A document type is refused, and with it every entity that could be declared in one.
 """
 
@@ -18,6 +20,7 @@ from penstock.records.ids import content_hash, digest
 
 MOST_BYTES = 64 * 1024 * 1024
 _MOST_DEPTH = 100
+_MOST_DIGITS = 10
 _ROOTS = ("testsuites", "testsuite")
 _FAILED, _SKIPPED = frozenset({"failure", "error"}), frozenset({"skipped"})
 
@@ -114,6 +117,7 @@ class _Counter:
 
     def __init__(self) -> None:
         self._open: list[str] = []
+        self._suites: list[tuple[int, int]] = []  # of those open: what they sum up to, and what had failed before them
         self._case: set[str] = set()
         self._passed = self._failed = self._skipped = 0
         self._finished_at: datetime | None = None
@@ -127,6 +131,8 @@ class _Counter:
             raise _RefusedError(f"its elements nest deeper than {_MOST_DEPTH}")
         within = self._open[-1] if self._open else ""
         self._open.append(name)
+        if name in _ROOTS:
+            self._suites.append((_summed(attributes), self._failed))
         if name == "testcase":
             self._case = set()
         elif within == "testcase":
@@ -139,7 +145,12 @@ class _Counter:
     def end(self, name: str) -> None:
         """An element ends."""
         self._open.pop()
-        if name.rpartition(":")[2] != "testcase":
+        name = name.rpartition(":")[2]
+        if name in _ROOTS:
+            summed, before = self._suites.pop()
+            if self._failed == before:
+                self._failed += summed
+        if name != "testcase":
             return
         if self._case & _FAILED:
             self._failed += 1
@@ -162,3 +173,9 @@ class _Counter:
         except (ValueError, OverflowError):
             return
         self._finished_at = max(moment, self._finished_at or moment)
+
+
+def _summed(attributes: Mapping[str, str]) -> int:
+    """Errors and failures by a suite's own sums; what is no whole number sums up nothing."""
+    told = (attributes.get(name, "").strip() for name in ("errors", "failures"))
+    return sum(int(text) for text in told if text.isascii() and text.isdigit() and len(text) < _MOST_DIGITS)

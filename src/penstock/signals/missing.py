@@ -34,13 +34,14 @@ from penstock.signals.traffic import (
 )
 from penstock.statistics.intervals import Interval
 from penstock.statistics.rate_ratio import RateRatio, rate_ratio
-from penstock.statistics.selection import SelectedCases, rate_under_selection, raw_rate, selected_cases, worst_case
+from penstock.statistics.selection import SelectedCases, SelectionRate, rate_under_selection, raw_rate, selected_cases, worst_case
 from penstock.statistics.weighted_quantile import weighted_quantile
 
 Floats = NDArray[numpy.float64]
 Bools = NDArray[numpy.bool_]
 MOST_LEARNED = 40_000
 _LEAST_HEARD = 20  # outcomes, and as many cases without, for models to learn from
+_ROUNDING = 1e-9
 _MATURE = 0.9  # of the outcomes that come have come by the age from which one that has not counts as not coming
 
 
@@ -230,19 +231,35 @@ def _told(
         heard=heard,
         cases=len(known),
         heard_share=float(selected.weight[known].sum() / selected.weight.sum()),
-        raw=Figure(value=raw.estimate.value, interval=raw.interval),
-        weighted=None if report is None else Figure(value=report.weighted.estimate.value, interval=report.weighted.interval),
-        doubly_robust=None
-        if report is None
-        else Figure(value=report.doubly_robust.estimate.value, interval=report.doubly_robust.interval),
-        bounds=worst.bounds,
-        bounds_interval=worst.interval,
+        raw=_figure(raw, selected),
+        weighted=None if report is None else _figure(report.weighted, selected),
+        doubly_robust=None if report is None else _figure(report.doubly_robust, selected),
+        bounds=_possible(worst.bounds, selected),
+        bounds_interval=_possible(worst.interval, selected),
         effective_sample_size=None if report is None else report.effective_sample_size,
         largest_weight=None if report is None else report.largest_weight,
         clipped=0 if report is None else report.clipped,
         outside=outside,
         note="; ".join(said),
     )
+
+
+def _figure(rate: SelectionRate, selected: SelectedCases) -> Figure:
+    return Figure(value=_possible_value(rate.estimate.value, selected), interval=_possible(rate.interval, selected))
+
+
+def _possible(interval: Interval, selected: SelectedCases) -> Interval:
+    return Interval(low=_possible_value(interval.low, selected), high=_possible_value(interval.high, selected))
+
+
+def _possible_value(value: float, selected: SelectedCases) -> float:
+    """Between the lowest and the highest that an outcome can be, and an end or 0 where only rounding keeps it from that.
+
+    The doubly robust estimate adds a correction to what is predicted, so it may leave the scale by a little.
+    """
+    within = min(max(value, selected.lowest), selected.highest)
+    marks = (mark for mark in (0.0, selected.lowest, selected.highest) if abs(within - mark) < _ROUNDING)
+    return next(marks, within)
 
 
 def _coming(cases: Cases, rate: Rate, age_s: float) -> Rate | None:
@@ -302,7 +319,7 @@ def _raters(heard: Heard, rates: Sequence[Rate]) -> Raters | None:
     rated, cases, sessions = _rated(heard), heard.cases, heard.sessions
     if rated is None:
         return None
-    share = raw_rate(selected_cases(rated.astype(float), sessions.user, weights=sessions.weight))
+    selected = selected_cases(rated.astype(float), sessions.user, weights=sessions.weight)
     retry = next((rate for rate in rates if rate.signal == RETRY), None)
     compared = None
     if retry is not None and not rated.all():
@@ -316,4 +333,4 @@ def _raters(heard: Heard, rates: Sequence[Rate]) -> Raters | None:
                 for amount in amounts
             )
         )
-    return Raters(share_of_sessions=Figure(value=share.estimate.value, interval=share.interval), retry=compared)
+    return Raters(share_of_sessions=_figure(raw_rate(selected), selected), retry=compared)

@@ -1,9 +1,11 @@
 """What a signal is taken to say: good at some values, bad at others, and nothing in between or where it is absent.
 
 Directions are those of the design's list of signals; thresholds are stated with every figure and can be set. A signal that is
-sent from outside under a name of its own (an outcome, a score) says nothing until somebody states how it is to be read.
+sent from outside under a name of its own (a score) says nothing until somebody states how it is to be read; of an outcome its
+definition does.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -71,7 +73,7 @@ def _reading(text: str) -> Reading:
     bounds: dict[str, Bound] = {}
     for part in text.split(","):
         found = _PART.fullmatch(part.strip())
-        if found is None or found[1] in bounds:
+        if found is None or found[1] in bounds or not math.isfinite(float(found[3])):
             raise ValueError(part)
         bounds[found[1]] = Bound(comparison=found[2], threshold=float(found[3]))
     good, bad = bounds.get(GOOD), bounds.get(BAD)
@@ -111,9 +113,17 @@ def reading_of(name: str, readings: Mapping[str, Reading]) -> Reading | None:
     return readings.get(name, readings.get(f"{name.partition('.')[0]}.*"))
 
 
-def parse_readings(texts: Iterable[str]) -> dict[str, Reading]:
-    """The readings that hold where some are set, each as `NAME:good>=0.5,bad<0.2`. Raises BadInputError."""
-    stated = dict(READINGS)
+def outcome_reading(good: str) -> Reading:
+    """How an outcome is read of which a `high` value is good, or a `low` one: the border is 0, as in its rates."""
+    return _reading("good>0,bad<=0" if good == "high" else "good<=0,bad>0")
+
+
+def parse_readings(texts: Iterable[str], besides: Mapping[str, Reading] | None = None) -> dict[str, Reading]:
+    """The readings that hold where some are set, each as `NAME:good>=0.5,bad<0.2`. Raises BadInputError.
+
+    `besides` are others that hold unless they are set.
+    """
+    stated = {**READINGS, **(besides or {})}
     for text in texts:
         name, separator, said = text.partition(":")
         try:
