@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from penstock.client import FeedbackClient, LostReportsError, build_report, pause_s
+from penstock.client import FeedbackClient, LostReportsError, build_report
+from penstock.client.transport import pause_s
 from penstock.edge.application import build_edge_app
 from penstock.records.access import Scope
 from penstock.registry.registry import Registry
@@ -282,7 +283,7 @@ def test_a_full_queue_loses_the_newest_and_says_so(scripted: ScriptedEdge, caplo
 def test_one_bad_report_costs_the_good_ones_nothing_and_is_told_with_its_reason(
     edge: str, door: RecordingDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("penstock.client._read_id", lambda given, *_: given)  # as a client that is older than its edge
+    monkeypatch.setattr("penstock.client.report._read_id", lambda given, *_: given)  # as a client that is older than its edge
     lost: list[Any] = []
     client = FeedbackClient(edge, on_lost=lambda reports, why: lost.extend((report["request_id"], why) for report in reports))
     client.accept(request_id="good")
@@ -511,7 +512,7 @@ def test_importing_it_costs_no_heavy_library() -> None:
         [sys.executable, "-c", "import sys, penstock.client; print(*[n for n in sys.modules if n.startswith('penstock')])"],
         check=True, capture_output=True, text=True, timeout=60,
     ).stdout.split()  # fmt: skip
-    assert sorted(ours) == ["penstock", "penstock.client"]
+    assert all(name == "penstock" or name.startswith("penstock.client") for name in ours)
 
 
 def test_nothing_is_logged_while_all_is_well(edge: str, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,65 +1,31 @@
-"""What a Python program imports to report what became of an answer: it keeps no caller waiting, and says what it could not send.
+"""A client that keeps no caller waiting: reports wait in a bounded queue, and one thread sends them, many at once.
 
-Reports wait in a bounded queue, and one thread sends them, many at once. Each has its idempotency key before it is first sent, so
-that one sent twice counts once. This file imports the standard library alone, so that a program pays nothing else for it.
+Each has its idempotency key before it is first sent, so that one sent twice counts once.
 """
 
 import atexit
 import json
 import logging
-import math
 import os
 import random
 import threading
 import time
-import unicodedata
-import uuid
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from functools import partial
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, Self, TypedDict, Unpack
-from urllib.parse import urlsplit
+from typing import Any, Self, Unpack
 
-_TARGETS = ("request_id", "response_id", "trace_id", "session_id", "key")
-_TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
-_TOO_LARGE = 413
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONGEST_ASKED_S = 0.5, 30.0, 3600.0
-_MOST_DOUBLINGS = 10
+from penstock.client.report import About, build_report, read_name, require_number
+from penstock.client.transport import TOO_LARGE, Answer, Loss, Transport, find_losses, pause_s
+
 _LAST_WORD_S = 0.5  # for the thread to say why it gave up
 _MOST_REASONS = 20
-_MOST_REASON_CHARACTERS = 300
 _MAX_BATCH_BYTES = 1024 * 1024
-_MAX_ANSWER_BYTES = 16 * 1024 * 1024
-# As the edge has them; what it would refuse is refused where it is said.
-_MOST_NAME_CHARACTERS, _MOST_ID_CHARACTERS = 256, 1024
-_TRACE_HEX, _SPAN_HEX = 32, 16
-_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
-_MOST_AHEAD = timedelta(days=1)
 _OUTCOME_PREFIX = "outcome."
 
-Loss = tuple[Sequence[bytes], str]  # reports, and why they will not arrive
-
-logger = logging.getLogger(__name__)
-
-
-class About(TypedDict, total=False):
-    """What a report is about, named in exactly one way, and what else can be said of it."""
-
-    request_id: str
-    response_id: str
-    trace_id: str  # 32 hexadecimal digits
-    span_id: str  # 16 hexadecimal digits; with trace_id
-    session_id: str
-    key: tuple[str, str]  # a business key: its name and its value
-    occurred_at: datetime | str  # with a time zone, the text in ISO 8601; now when left out
-    idempotency_key: str  # a new one when left out
-    source: str
-    metadata: Mapping[str, str | float | bool]
+logger = logging.getLogger("penstock.client")
 
 
 class LostReportsError(Exception):
@@ -70,193 +36,6 @@ class LostReportsError(Exception):
         self.count = sum(self.reasons.values())
         told = "; ".join(f"{count} because {reason}" for reason, count in self.reasons.items())
         super().__init__(f"{self.count} reports are lost: {told}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What the edge answered, or why it did not."""
-
-    status: int = 0  # 0: there was no answer
-    body: bytes = b""
-    retry_after: str | None = None
-    failure: str = ""
-
-    @property
-    def invites_another_try(self) -> bool:
-        """Whether the same reports may be taken later."""
-        return self.status == 0 or self.status in _TRY_AGAIN
-
-    def reason(self) -> str:
-        """One sentence for a person."""
-        if self.status == 0:
-            return self.failure[:_MOST_REASON_CHARACTERS]
-        text = self.body.decode("utf-8", "replace")
-        return f"the edge answered {self.status}: {text[:_MOST_REASON_CHARACTERS]}"
-
-
-def build_report(name: str, value: float | None, text: str | None, about: About) -> bytes:
-    """One report as JSON. Raises ValueError for what the edge would refuse."""
-    if unknown := set(about) - set(About.__annotations__):
-        raise TypeError(f"A report has no {', '.join(sorted(unknown))}; it has {', '.join(About.__annotations__)}.")
-    report: dict[str, Any] = {**about, **_read_target(name, about), "name": _read_name(name, "name of a report"), "value": value}
-    if value is not None:
-        _require_number(value, f"value of {name!r}")
-    if text is not None and not isinstance(text, str):
-        raise ValueError(f"The text of {name!r} is {text!r:.100}; send a str.")
-    report |= {"text": text, "occurred_at": _read_moment(about.get("occurred_at"))}
-    idempotency_key = about.get("idempotency_key")
-    report["idempotency_key"] = uuid.uuid4().hex if idempotency_key is None else _read_id(idempotency_key, "idempotency_key")
-    if (source := about.get("source")) is not None:
-        report["source"] = _read_id(source, "source", _MOST_NAME_CHARACTERS)
-    report["metadata"] = _read_metadata(about.get("metadata"))
-    said = {field: content for field, content in report.items() if content is not None}
-    # Half a character, which a cut text can end in, would make the JSON of all reports beside it unreadable.
-    return json.dumps(said, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
-
-
-def _read_target(name: str, about: About) -> dict[str, Any]:
-    """The fields by which a report names its target."""
-    named = [target for target in _TARGETS if about.get(target) is not None]
-    if len(named) != 1:
-        given = " and ".join(named) or "none"
-        raise ValueError(f"A report is about exactly one of {', '.join(_TARGETS)}; this {name!r} names {given}.")
-    (target,) = named
-    span_id = about.get("span_id")
-    if target == "trace_id":
-        trace_id = _read_id(about["trace_id"], "trace_id")
-        bare = trace_id.strip().replace("-", "") if span_id is None else trace_id
-        _require_hex(bare, "trace_id", _TRACE_HEX)
-        if span_id is not None:
-            _require_hex(_read_id(span_id, "span_id"), "span_id", _SPAN_HEX)
-        return {"trace_id": trace_id}
-    if span_id is not None:
-        raise ValueError("span_id comes with trace_id.")
-    if target == "key":
-        return {"key": _read_key(about["key"])}
-    given_ids: Mapping[str, Any] = {**about}
-    return {target: _read_id(given_ids[target], target)}
-
-
-def _read_key(key: Any) -> dict[str, str]:
-    if not isinstance(key, tuple | list) or len(key) != 2:
-        raise ValueError(f"key is {key!r:.100}; send a pair of its name and its value, such as ('ticket_id', 'T-1').")
-    return {"name": _read_name(key[0], "name of a key"), "value": _read_id(key[1], "value of a key")}
-
-
-def _read_name(name: Any, what: str) -> str:
-    found = _read_id(name, what, _MOST_NAME_CHARACTERS)
-    if not found.strip() or any(unicodedata.category(character) == "Cc" for character in found):
-        raise ValueError(f"The {what} is {found!r}; send one that can be read: not blank, and without control characters.")
-    return found
-
-
-def _read_id(given: Any, what: str, most: int = _MOST_ID_CHARACTERS) -> str:
-    if not isinstance(given, str):
-        raise ValueError(f"The {what} is {given!r:.100}; send a str.")
-    if not 0 < len(given) <= most:
-        raise ValueError(f"The {what} has {len(given)} characters; between 1 and {most} are taken.")
-    return given
-
-
-def _require_hex(text: str, what: str, length: int) -> None:
-    if len(text) != length or not set(text) <= _HEX_DIGITS:
-        raise ValueError(f"The {what} is {text!r:.100}; send {length} hexadecimal digits.")
-
-
-def _require_number(value: Any, what: str) -> None:
-    """Refuse what is no number, or none that a float holds."""
-    try:
-        is_sound = isinstance(value, int | float) and math.isfinite(value)
-    except OverflowError:  # from an int
-        is_sound, value = False, "beyond what a float holds"
-    if not is_sound:
-        raise ValueError(f"The {what} is {value!r:.100}, which is no number in JSON; send a finite number.")
-
-
-def _read_moment(given: Any) -> str:
-    now = datetime.now(UTC)
-    moment = given
-    if given is None:
-        moment = now
-    elif isinstance(given, str):
-        try:
-            moment = datetime.fromisoformat(given.strip())
-        except ValueError:
-            raise ValueError(f"occurred_at={given!r:.100} is no ISO 8601 time; send datetime.now(UTC).") from None
-    if not isinstance(moment, datetime):
-        raise ValueError(f"occurred_at={given!r:.100} is no datetime; send one with a time zone, such as datetime.now(UTC).")
-    if moment.tzinfo is None:
-        raise ValueError(f"occurred_at={given} has no time zone; use datetime.now(UTC).")
-    try:
-        is_ahead = moment.astimezone(UTC) > now + _MOST_AHEAD
-    except OverflowError:
-        raise ValueError(f"occurred_at={given} lies outside the years 1 to 9999 of UTC; send when it happened.") from None
-    if is_ahead:
-        raise ValueError(f"occurred_at={given} lies more than a day ahead; send when it happened.")
-    return moment.isoformat()
-
-
-def _read_metadata(metadata: Any) -> dict[str, Any] | None:
-    if metadata is None:
-        return None
-    if not isinstance(metadata, Mapping):
-        raise ValueError(f"metadata is {metadata!r:.100}; send a mapping of names to texts, numbers, True or False.")
-    for name, value in metadata.items():
-        if not isinstance(name, str) or not isinstance(value, str | int | float | None):
-            raise ValueError(f"metadata {name!r:.100} is {value!r:.100}; send a name with a text, a number, True or False.")
-        if isinstance(value, int | float):
-            _require_number(value, f"metadata {name!r:.100}")
-    return dict(metadata)
-
-
-def pause_s(failures: int, retry_after: str | None, now: datetime, draw: float) -> float:
-    """How long to wait after so many failures in a row, as the edge asks or doubling; `draw` (0..1) keeps clients apart."""
-    asked = _seconds_asked(retry_after, now)
-    if asked is not None:
-        return min(max(asked, 0.0), _LONGEST_ASKED_S) * (1 + draw / 10)
-    return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures, _MOST_DOUBLINGS)) * (1 + draw) / 2
-
-
-def _seconds_asked(retry_after: str | None, now: datetime) -> float | None:
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
-    try:
-        at = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    return (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
-
-
-class Transport:
-    """Posts to one address. It follows no redirect, which would turn a report into a question and carry the key elsewhere."""
-
-    def __init__(self, edge_url: str, api_key: str | None) -> None:
-        parts = urlsplit(edge_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"The edge's address {edge_url!r} must be a URL such as http://127.0.0.1:4318.")
-        self._connection_type = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._host, self._port = parts.hostname, parts.port
-        self._path = parts.path.rstrip("/") + "/v1/feedback"
-        self._headers = {"Content-Type": "application/json", "User-Agent": "penstock-client"}
-        if api_key:
-            if not (api_key.isascii() and api_key.isprintable()):
-                raise ValueError("The API key holds a line break or another character that no key has.")
-            self._headers["Authorization"] = f"Bearer {api_key}"
-
-    def post(self, body: bytes, timeout_s: float) -> Answer:
-        """Send, and wait for the answer."""
-        connection = self._connection_type(self._host, self._port, timeout=timeout_s)
-        try:
-            connection.request("POST", self._path, body, self._headers)
-            response = connection.getresponse()
-            body = response.read(_MAX_ANSWER_BYTES)
-            return Answer(status=response.status, body=body, retry_after=response.headers.get("Retry-After"))
-        except (OSError, HTTPException, UnicodeError) as error:  # the last for a host that cannot be one
-            return Answer(failure=f"{self._host} cannot be reached: {type(error).__name__} {error}")
-        finally:
-            connection.close()
 
 
 class FeedbackClient:
@@ -336,11 +115,11 @@ class FeedbackClient:
         self, delay_s: int, share: float | None = None, standing_text: str | None = None, **about: Unpack[About]
     ) -> None:
         """So long after it was accepted this share of the answer still stood, from 0 to 1, or this text."""
-        _require_number(delay_s, "delay of a retention")
+        require_number(delay_s, "delay of a retention")
         if delay_s < 0:
             raise ValueError(f"A retention is looked at after its acceptance, not {delay_s} seconds after; send 0 or more.")
         if share is not None:
-            _require_number(share, "share of a retention")
+            require_number(share, "share of a retention")
             if not 0 <= share <= 1:
                 raise ValueError(f"A share runs from 0 to 1, not {share}.")
         about["metadata"] = {**(about.get("metadata") or {}), "delay_s": str(int(delay_s))}
@@ -354,7 +133,7 @@ class FeedbackClient:
         """Somebody said how good it was, from -1 to 1, or whether it was good."""
         if isinstance(value, bool):
             value = 1 if value else -1
-        _require_number(value, "rating")
+        require_number(value, "rating")
         if not -1 <= value <= 1:
             raise ValueError(
                 f"A rating runs from -1 to 1, not {value}; for other scales, use report with the name score or stars."
@@ -367,12 +146,12 @@ class FeedbackClient:
 
     def outcome(self, name: str, value: float | None = None, text: str | None = None, **about: Unpack[About]) -> None:
         """What became of it later: outcome("tests", 1) is reported as outcome.tests, and so is outcome("outcome.tests", 1)."""
-        bare = _read_name(name, "name of an outcome").removeprefix(_OUTCOME_PREFIX)
-        self.report(_OUTCOME_PREFIX + _read_name(bare, "name of an outcome"), value, text, **about)
+        bare = read_name(name, "name of an outcome").removeprefix(_OUTCOME_PREFIX)
+        self.report(_OUTCOME_PREFIX + read_name(bare, "name of an outcome"), value, text, **about)
 
     def dwell(self, seconds: float, **about: Unpack[About]) -> None:
         """How long somebody had it before their eyes."""
-        _require_number(seconds, "dwell")
+        require_number(seconds, "dwell")
         if seconds < 0:
             raise ValueError(f"A dwell of {seconds} seconds cannot be; send 0 or more.")
         self.report("dwell", seconds, **about)
@@ -487,7 +266,7 @@ class FeedbackClient:
             if not self._rest(pause):
                 self._settle(batch, [(batch, f"the client was closed before it could be sent; {answer.reason()}")])
                 return
-        if answer.status == _TOO_LARGE and len(batch) > 1:
+        if answer.status == TOO_LARGE and len(batch) > 1:
             half = len(batch) // 2
             self._send(batch[:half])
             self._send(batch[half:])
@@ -551,16 +330,6 @@ class FeedbackClient:
             lost, self._lost = self._lost, Counter()
         if lost:
             raise LostReportsError(lost)
-
-
-def find_losses(batch: Sequence[bytes], answer: Answer) -> list[Loss]:
-    """What of a batch the edge has decided not to take."""
-    try:
-        rejected = json.loads(answer.body)["rejected"]
-        refused = [(int(item["index"]), str(item["error"])[:_MOST_REASON_CHARACTERS]) for item in rejected]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return [(batch, answer.reason())]
-    return [(batch[index : index + 1], f"the edge refused it: {reason}") for index, reason in refused]
 
 
 def _begin_in_child(client: "weakref.ref[FeedbackClient]") -> None:
