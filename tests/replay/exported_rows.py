@@ -8,6 +8,7 @@ from penstock.edge.feedback_api import build_feedback
 from penstock.ingest.decode import decode_traces
 from penstock.ingest.feedback_targets import Directory, Named
 from penstock.ingest.interactions import build_interactions
+from penstock.records.clock import utc_now
 from penstock.records.feedback import Feedback
 from penstock.records.interaction import Interaction
 from penstock.replay.call import Call, to_request
@@ -39,7 +40,7 @@ def settle(calls: Iterable[Call]) -> list[Interaction]:
 
 def reports(calls: Iterable[Call]) -> list[Feedback]:
     """The feedback that comes with them."""
-    return [build_feedback(report, LATER) for call in calls for report in call.feedback]
+    return [build_feedback(report, utc_now()) for call in calls for report in call.feedback]
 
 
 def targets(calls: list[Call]) -> list[tuple[str, float | None, str | None, set[str]]]:

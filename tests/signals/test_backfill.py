@@ -8,6 +8,7 @@ import ibis
 import pyarrow as pa
 import pytest
 
+from penstock.errors import StorageError
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.records.signal import Signal
@@ -93,13 +94,13 @@ def test_cut_short_it_goes_on_with_the_day_it_had_reached(lake: Lake, run: Run, 
     def fails_on_the_third(batch: pa.RecordBatch) -> pa.RecordBatch:
         seen.append(1)
         if len(seen) == 3:
-            raise RuntimeError("cut short")
+            raise StorageError("cut short")
         return batch
 
     seen: list[int] = []
     select = long_words(5, 1).select
     mortal = BatchDefinition(name="long", version=1, source="interactions", select=select, judge=fails_on_the_third)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(StorageError):
         run(mortal)
     assert len(found(lake)) == 2
     assert run(mortal) == {"long": 2}

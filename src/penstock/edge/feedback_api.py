@@ -228,10 +228,12 @@ def _is_hex(text: str, length: int) -> bool:
 
 
 def _sender_key(report: FeedbackReport, kind: TargetKind, target_id: str, target_key: str | None) -> str | None:
-    """The sender's own key, for this target and name alone: one that names many reports must not make them one."""
-    if report.idempotency_key is None:
-        return None
-    return f"{report.idempotency_key}:{digest(kind, target_key or '', target_id, report.name)}"
+    """The sender's own key, for this target and name alone: one that names many reports must not make them one.
+
+    A report that comes through a relay has such a key already.
+    """
+    key, mark = report.idempotency_key, f":{digest(kind, target_key or '', target_id, report.name)}"
+    return None if key is None else key if key.endswith(mark) else key + mark
 
 
 def _content_key(report: FeedbackReport, arrived_at: datetime) -> str:
