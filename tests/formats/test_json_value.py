@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from penstock.formats.json_value import decoded, decoded_map, encode_json, parse_json
+from penstock.formats.json_value import decoded, decoded_map, encode_json, load_json, parse_json
 
 
 @pytest.mark.parametrize("value", [{"a": [1, None]}, "text", 1.5, float("nan"), "half \ud800 pair", {"k": "\udfff"}])
@@ -31,3 +31,17 @@ def test_json_that_only_python_writes_is_read_and_depth_without_end_is_not() -> 
     assert isinstance(parse_json("[" * 100_000), str)
     assert decoded_map('"{\\"a\\": 1}"') == {"a": 1}
     assert decoded_map("[1]") == decoded_map(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [('["\\ud83d"]', ["?"]), ("[1e999]", [float("inf")]), ("[" + 5000 * "9" + "]", [float("inf")]), (b'{"a": 1}', {"a": 1})],
+)
+def test_numbers_beyond_measure_and_halves_of_characters_are_no_end_of_the_rest(text: str | bytes, value: Any) -> None:
+    assert load_json(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "{", b"\xff\xfe", "[" * 100_000])
+def test_what_is_no_json_is_an_error_that_says_why(text: str | bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        load_json(text)

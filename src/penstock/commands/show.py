@@ -10,6 +10,7 @@ from penstock.commands import options
 from penstock.commands.printing import print_fields, print_json, print_rows
 from penstock.errors import BadInputError, NotFoundError
 from penstock.lake.lake import Lake
+from penstock.records.interaction import Interaction
 from penstock.text.redaction import Redactor
 
 # By which an interaction is known, in the order in which they are tried.
@@ -87,7 +88,7 @@ def _show_known_by(lake: Lake, redactor: Redactor, identifier: str, latest: int,
 
 
 def _find(lake: Lake, column: str, values: Sequence[str], *, whole: bool = False) -> list[dict[str, Any]]:
-    columns = lake.snapshot("interactions").table.record.__struct_fields__ if whole else _LISTED
+    columns = Interaction.__struct_fields__ if whole else _LISTED
     found = lake.find("interactions", column, sorted(set(values)), columns)
     rows: list[dict[str, Any]] = found.to_pylist(maps_as_pydicts="lossy")
     return sorted(rows, key=lambda row: row["started_at"], reverse=True)

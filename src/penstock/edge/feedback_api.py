@@ -4,7 +4,6 @@ A bad report is told back with its index and reason and costs the good ones besi
 report: its id comes from the idempotency key, which is derived from the content and its time where the sender gives none.
 """
 
-import json
 import math
 import unicodedata
 from collections.abc import Callable
@@ -23,7 +22,8 @@ from penstock.edge.request_body import media_type, read_body
 from penstock.edge.web_pages import as_page_report, is_from_page
 from penstock.errors import BadInputError, PenstockError
 from penstock.formats.foreign_report import BOOLEAN_SCALE, trace_target
-from penstock.formats.report_time import read_time
+from penstock.formats.json_value import load_json
+from penstock.formats.report_time import is_far_ahead, read_time
 from penstock.ingest.attribute_length import cut_before_redaction
 from penstock.records import access
 from penstock.records.clock import utc_now
@@ -31,8 +31,6 @@ from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.ids import digest, feedback_id
 
 _MAX_ITEMS = 10_000
-_MOST_AHEAD = timedelta(days=1)  # of our clock; a time beyond that is no skew but a mistake, and would count as the last for ever
-_MOST_DIGITS = 300  # of a whole number; what has more is no float
 _TRACE_HEX = 32
 _SPAN_HEX = 16
 _SCALED_NAMES = ("rating", "score", "stars")  # a scale in their metadata is for numbers, and no truth lies on it
@@ -110,29 +108,16 @@ class FeedbackEndpoint:
 
 def read_items(body: bytes) -> list[Any]:
     """The reports of a body: one object, an array of them, or {"feedback": [...]}."""
-    content = _decode(body)
+    try:
+        content = load_json(body)
+    except ValueError as error:
+        raise BadInputError(f"The body is no JSON: {error}.") from error
     if isinstance(content, dict) and set(content) == {"feedback"} and isinstance(content["feedback"], list):
         content = content["feedback"]
     items = content if isinstance(content, list) else [content]
     if len(items) > _MAX_ITEMS:
         raise RefusedError(413, f"{len(items)} reports in one request; send at most {_MAX_ITEMS}.")
     return items
-
-
-def _decode(body: bytes) -> Any:
-    """The JSON of a body, also where a report holds a number beyond measure, or half a surrogate pair, which is replaced."""
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        try:
-            parsed = json.loads(body.decode(), parse_int=_whole_number)
-            return json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", "replace"))
-        except (ValueError, RecursionError):
-            raise BadInputError(f"The body is no JSON: {error}.") from error
-
-
-def _whole_number(digits: str) -> int | float:
-    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
 
 
 def build_feedback(item: Any, now: datetime, place: int = 0) -> Feedback:
@@ -181,7 +166,7 @@ def _finite(number: float, what: str) -> float:
 def _moment(given: str | float, now: datetime) -> datetime:
     """When it happened; a sender's clock may run ahead, but not by more than a day."""
     moment = read_time(given)
-    if moment > now + _MOST_AHEAD:
+    if is_far_ahead(moment, now):
         raise BadInputError(
             f"occurred_at {moment.isoformat()} lies more than a day ahead of {now.isoformat()}; send when it happened."
         )

@@ -7,6 +7,7 @@ import msgspec
 
 _encode = msgspec.json.Encoder().encode
 _MOST_ENCODINGS = 3
+_MOST_DIGITS = 300  # of a whole number; what has more is no float
 
 
 def encode_json(value: Any) -> str:
@@ -17,16 +18,30 @@ def encode_json(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
+def load_json(data: str | bytes) -> Any:
+    """What JSON holds, also with NaN or a number beyond measure in it, and half surrogate pairs, which are replaced.
+
+    ValueError, with the place, for what is no JSON or nests too deep.
+    """
+    try:
+        return msgspec.json.decode(data)
+    except (ValueError, RecursionError) as error:
+        try:
+            parsed = json.loads(data if isinstance(data, str) else data.decode(), parse_int=_whole_number)
+            return json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            raise ValueError(str(error)) from error
+
+
+def _whole_number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MOST_DIGITS else float(digits)
+
+
 def parse_json(text: str) -> Any:
-    """What a text holds where it is JSON, also with NaN in it, and half surrogate pairs, which are replaced."""
+    """The same of a text that may be no JSON, and then stands for itself."""
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        pass
-    try:
-        parsed = json.loads(text)
-        return json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", "replace"))  # half a surrogate pair is no text
-    except (ValueError, RecursionError):
+        return load_json(text)
+    except ValueError:
         return text
 
 

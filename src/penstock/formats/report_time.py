@@ -1,11 +1,19 @@
 """The time that a report names: ISO 8601, or an epoch whose unit shows in its size."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from penstock.errors import BadInputError
 
 # Epoch times are seconds, milliseconds, microseconds or nanoseconds; each is a thousand times the one before.
 _LARGEST_EPOCH_S = 1e11
+
+
+MOST_AHEAD = timedelta(days=1)
+
+
+def is_far_ahead(moment: datetime, now: datetime) -> bool:
+    """Whether a time lies so far ahead of our clock that it is no skew but a mistake, and would count as the last for ever."""
+    return moment > now + MOST_AHEAD
 
 
 def read_time(given: str | float) -> datetime:

@@ -6,10 +6,10 @@ from typing import Any
 from msgspec import Struct
 
 from penstock.formats.aliases import text_of
+from penstock.formats.report_time import MOST_AHEAD
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST_NS = 946_684_800_000_000_000  # 2000-01-01
-_MOST_AHEAD = timedelta(days=1)
 
 
 class Origin(Struct, frozen=True):
@@ -39,4 +39,4 @@ def origin_of(resource: dict[str, Any], scope: Any, known_at: datetime) -> Origi
 
 def latest_plausible_ns(known_at: datetime) -> int:
     """The latest time, in nanoseconds since 1970, that a record which arrived then may carry."""
-    return (known_at + _MOST_AHEAD - EPOCH) // timedelta(microseconds=1) * 1000
+    return (known_at + MOST_AHEAD - EPOCH) // timedelta(microseconds=1) * 1000

@@ -7,21 +7,20 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import Struct
 
 from penstock.errors import BadInputError
 from penstock.formats.foreign_report import trace_target
-from penstock.formats.report_time import read_time
+from penstock.formats.report_time import is_far_ahead, read_time
 from penstock.outcome_settings import WebhookRule
 from penstock.outcomes.event_paths import Event, EventError, find_name, find_text, find_value, is_one_of
 from penstock.records.feedback import Feedback, TargetKind
 from penstock.records.ids import digest, feedback_id
 
 MOST_EVENTS = 10_000
-MOST_AHEAD = timedelta(days=1)  # of our clock; a time beyond that is no skew but a mistake
 UNWANTED = "no rule is for such an event"
 
 
@@ -129,7 +128,7 @@ def _moment(rule: WebhookRule, event: Event, now: datetime) -> datetime:
         moment = _read_moment(given, rule.time_format)
     except (BadInputError, TypeError, ValueError, OverflowError, OSError):
         raise EventError(f"`{rule.time_path}` is no time that can be read as {rule.time_format}") from None
-    if moment > now + MOST_AHEAD:
+    if is_far_ahead(moment, now):
         raise EventError(f"`{rule.time_path}` lies more than a day ahead")
     return moment
 

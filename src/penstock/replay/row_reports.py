@@ -3,19 +3,19 @@
 Pure: a row that is read again gives the same reports. Reasons never quote what a row holds.
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from penstock.formats.report_time import is_far_ahead
 from penstock.records.feedback import TargetKind
 from penstock.records.ids import digest
 from penstock.replay.binding import Binding, Row, RowError, describe, moment, number
 from penstock.replay.field_values import name_text, plain_text
 from penstock.replay.mapping import FeedbackMapping, Target
 
-MOST_AHEAD = timedelta(days=1)  # of our clock; a time beyond that is no skew but a mistake
 _LONGEST_NAME = 1024
 
 
@@ -121,7 +121,7 @@ def _require_time(at: datetime | None, now: datetime, prefix: str) -> None:
     """A clock may run ahead of ours, but not by more than a day."""
     if at is None:
         raise RowError(f"{prefix}occurred_at: it is empty")
-    if at > now + MOST_AHEAD:
+    if is_far_ahead(at, now):
         raise RowError(f"{prefix}occurred_at: it lies more than a day ahead")
 
 

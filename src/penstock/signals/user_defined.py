@@ -134,11 +134,14 @@ class SqlDefinition(Struct, frozen=True, kw_only=True):
         if backend.name == "duckdb":
             rows.limit(0).to_pyarrow()  # so that it knows what is in memory
         try:
-            written = sqlglot.transpile(self.declared.sql, read="duckdb", write=_DIALECTS[backend.name])
-            if len(written) != 1:
-                raise ConfigurationError(f"[signals.{self.name}]: one SELECT is wanted, and these are {len(written)} statements.")
-            self._require_own_rows()
-            query = f"WITH {self.source} AS ({backend.compile(rows)}) SELECT * FROM ({written[0]}) AS selected"
+            statements = [tree for tree in sqlglot.parse(self.declared.sql, read="duckdb") if tree is not None]
+            if len(statements) != 1:
+                raise ConfigurationError(
+                    f"[signals.{self.name}]: one SELECT is wanted, and these are {len(statements)} statements."
+                )
+            self._require_own_rows(statements[0])
+            written = statements[0].sql(_DIALECTS[backend.name])
+            query = f"WITH {self.source} AS ({backend.compile(rows)}) SELECT * FROM ({written}) AS selected"
             if backend.name != "duckdb":
                 return cast(ibis.Table, backend.sql(query))
             schema = backend.con.sql(f"{query} LIMIT 0").to_arrow_table().schema
@@ -146,16 +149,15 @@ class SqlDefinition(Struct, frozen=True, kw_only=True):
         except (sqlglot.errors.SqlglotError, duckdb.ProgrammingError, IbisError) as error:
             raise ConfigurationError(f"[signals.{self.name}]: the SELECT does not run: {error}") from error
 
-    def _require_own_rows(self) -> None:
+    def _require_own_rows(self, select: exp.Expr) -> None:
         """A file's content would be stored as evidence, past redaction, and a changed file would be no other version."""
-        for tree in filter(None, sqlglot.parse(self.declared.sql, read="duckdb")):
-            known = {self.source, *(cte.alias for cte in tree.find_all(exp.CTE))}
-            for table in tree.find_all(exp.Table):
-                if _function_name(table) not in _SERIES and (isinstance(table.this, exp.Func) or table.name not in known):
-                    raise ConfigurationError(
-                        f"[signals.{self.name}]: the SELECT reads {table.sql('duckdb')}; it can read `{self.source}` alone. "
-                        'With source = "reports" it reads reports, else interactions.'
-                    )
+        known = {self.source, *(cte.alias for cte in select.find_all(exp.CTE))}
+        for table in select.find_all(exp.Table):
+            if _function_name(table) not in _SERIES and (isinstance(table.this, exp.Func) or table.name not in known):
+                raise ConfigurationError(
+                    f"[signals.{self.name}]: the SELECT reads {table.sql('duckdb')}; it can read `{self.source}` alone. "
+                    'With source = "reports" it reads reports, else interactions.'
+                )
 
     def find(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The same rows in the columns of FINDINGS; NULL targets name nothing and are left out."""
