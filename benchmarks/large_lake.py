@@ -41,7 +41,7 @@ from penstock.signals import run as signals
 from penstock.signals.backfill import COMPLETE, mark_of
 from penstock.signals.definitions import DEFINITIONS
 from penstock.worker.erasure import erase_users
-from penstock.worker.refresh import Stages
+from penstock.worker.stages import Stages
 
 CHUNK = 100_000
 AMENDED = 0.05

@@ -34,7 +34,7 @@ from penstock.records.clock import utc_now
 from penstock.records.ids import interaction_id
 from penstock.records.span import Span
 from penstock.settings import Settings
-from penstock.worker.refresh import Stages
+from penstock.worker.stages import Stages
 
 _TEMPLATES = 10_000
 _LATE_ROUNDS = 2

@@ -5,7 +5,7 @@
 GenAI chat spans of about 2.5 kB over OTLP/HTTP; some seconds after its call a share of the traces gets one more span, a tool's,
 so that their interactions are amended. Prints one JSON line per sample and one at the end. `lag_s` is the time from an
 acknowledgement until the interaction is found in the lake; `written` is bytes written by all processes, compaction included, per
-byte taken in.
+byte taken in. Settling and reading signals are two processes of the worker.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import psutil
 from ingest_decode import make_bodies
 from ingest_edge import processes_of, start_edge, wait_for_url
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -77,8 +78,9 @@ def watch(
         sample = {
             "s": answered["s"],
             "lag_s": round(wait_for_interaction(lake, answered["trace"], answered["span"], answered["at"]), 1),
-            "edge_rss_mb": round(sum(process.memory_info().rss for process in processes_of(edge)[1:]) / 2**20),
-            "worker_rss_mb": round(sum(process.memory_info().rss for process in processes_of(worker)) / 2**20),
+            "edge_rss_mb": rss_mb(processes_of(edge)[1:]),
+            "settling_rss_mb": rss_mb(processes_of(worker)[:1]),
+            "reading_rss_mb": rss_mb(processes_of(worker)[1:]),
         }
         most = {name: max(value, most.get(name, 0)) for name, value in sample.items()}
         print(json.dumps({**sample, "acknowledged": answered["acknowledged"]}), flush=True)
@@ -87,11 +89,22 @@ def watch(
         if answered.get("what") == "done":
             break
     written = sum(process.io_counters().write_bytes for started in (edge, worker) for process in processes_of(started))
-    cpu_s = sum(sum(process.cpu_times()[:2]) for started in (edge, worker) for process in processes_of(started))
+    cpu_s = {
+        name: round(sum(sum(process.cpu_times()[:2]) for process in processes))
+        for name, processes in (
+            ("edge", processes_of(edge)),
+            ("settling", processes_of(worker)[:1]),
+            ("reading", processes_of(worker)[1:]),
+        )
+    }
     figures = {name: value for name, value in answered.items() if name != "what"}
     figures |= {f"most_{name}": value for name, value in most.items() if name != "s"}
-    figures |= {"written": round(written / answered["bytes"], 2), "cpu_s": round(cpu_s)}
+    figures |= {"written": round(written / answered["bytes"], 2), "cpu_s": cpu_s}
     print(json.dumps({"rate": options.rate, "workers": options.workers, "batch": options.batch, **figures}))
+
+
+def rss_mb(processes: list[psutil.Process]) -> int:
+    return round(sum(process.memory_info().rss for process in processes) / 2**20)
 
 
 def wait_for_interaction(lake: Lake, trace: str, span: str, acknowledged_at: float) -> float:

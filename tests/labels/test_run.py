@@ -66,23 +66,6 @@ def test_runs_with_only_signals_new_or_only_interactions_new_or_nothing_new(lake
     assert lake.version("labels") == version
 
 
-def test_way_is_given_before_each_chunk(lake: Lake, registry: Registry, clock: WriterClock) -> None:
-    for number in range(3):
-        one = make_interaction(number)
-        lake.append("interactions", [one])
-        lake.append("signals", [make_signal("acceptance", one, 1.0)])
-    given: list[int] = []
-    run_labels(
-        lake,
-        registry,
-        RewardSettings(),
-        clock,
-        1,
-        give_way=lambda: given.append(lake.current("labels").count().to_pyarrow().as_py()),
-    )
-    assert given == [0, 2, 4]
-
-
 def test_no_evidence_is_no_label(lake: Lake, labeller: Labeller) -> None:
     one = make_interaction(0)
     lake.append("interactions", [one])

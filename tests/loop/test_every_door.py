@@ -22,7 +22,7 @@ from penstock.outcomes.pull_state import StateFile
 from penstock.records.clock import utc_now
 from penstock.replay.row_reader import mapped_rows
 from penstock.replay.run import replay_files
-from penstock.worker.refresh import Stages
+from penstock.worker.stages import Stages
 from tests.edge.conftest import checkpoint
 from tests.edge.live_server import wait_for
 from tests.edge.test_foreign_feedback import GOOD, TRACE

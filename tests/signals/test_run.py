@@ -12,7 +12,7 @@ from penstock.records.clock import WriterClock
 from penstock.records.interaction import Interaction
 from penstock.records.signal import Signal
 from penstock.signals.retry import RETRY
-from penstock.signals.run import INTERACTIONS_WATERMARK, run_signals
+from penstock.signals.run import run_signals
 from tests.rows import make_feedback, make_interaction, make_span, matched, trace
 
 RETRIES = {"retry": RETRY}
@@ -47,19 +47,6 @@ def test_reports_become_signals_of_their_definitions(lake: Lake, clock: WriterCl
     assert found["copy"].definition == "copy@1"
     assert (found["rating"].kind, found["copy"].kind, found["outcome.tests"].kind) == ("explicit", "implicit", "outcome")
     assert found["copy"].feedback_id == matched("copy", one).feedback_id
-
-
-def test_way_is_given_before_each_definition_and_before_what_is_new_is_looked_up(lake: Lake, clock: WriterClock) -> None:
-    lake.append("interactions", [make_interaction(0), make_interaction(1)])
-    given: list[int | None] = []
-    run_signals(
-        lake,
-        clock,
-        definitions=RETRIES,
-        give_way=lambda: given.append(lake.transaction_version("signals", INTERACTIONS_WATERMARK)),
-    )
-    read = given.count(None)
-    assert read >= 1 + len(RETRIES)  # before anything of what is new is committed
 
 
 def test_a_second_run_adds_nothing(lake: Lake, clock: WriterClock) -> None:

@@ -27,7 +27,7 @@ from penstock.records.span import Span
 from penstock.registry.registry import Registry
 from penstock.settings import EdgeSettings, LakeSettings, Settings
 from penstock.worker.erasure import CONDITIONS, ErasureReport, erase_users
-from penstock.worker.refresh import Stages
+from penstock.worker.stages import Stages
 from tests.registry.examples import a_checkpoint
 from tests.rows import make_feedback, make_span, trace
 from tests.s3 import S3Server

@@ -5,13 +5,14 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from penstock.app import Penstock
 from penstock.errors import ConfigurationError
 from penstock.labels.run import current_labels
-from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.settings import LabellingFunctionSettings, LabelModelSettings
 from penstock.worker.label_model import RETRY, Modelling, functions_in_force, is_due
-from penstock.worker.refresh import LEASE, Refresher
+from penstock.worker.leased_lake import LEASE
+from penstock.worker.reading import Reading
 from tests.labels.test_model_run import MUCH_LATER, fill
 from tests.registry.test_label_models import MODEL
 from tests.rows import make_signal
@@ -109,11 +110,11 @@ def test_functions_follow_the_settings(settings):
 
 def test_another_process_with_the_lease_models_alone(lake, registry, settings):
     fill(lake, 600)
-    refresher = Refresher(lambda: Lake(settings.home_path / "lake", settings.lake), registry, settings, WriterClock(), "one")
+    reading = Reading(Penstock(settings), "one")
     registry.leases.acquire(LEASE, "another", 3600.0, MUCH_LATER + timedelta(days=3650))
-    assert not refresher.model()
+    assert not reading.model()
     registry.leases.release(LEASE, "another")
-    assert refresher.model()
+    assert reading.model()
     assert written(lake) > 0
 
 

@@ -4,10 +4,12 @@ import threading
 
 import pytest
 
-from penstock.lake.lake import Lake
-from penstock.records.clock import WriterClock, utc_now
-from penstock.worker.precedence import Precedence
-from penstock.worker.refresh import LEASE, Refresher, Stages
+from penstock.app import Penstock
+from penstock.records.clock import utc_now
+from penstock.worker.leased_lake import LEASE
+from penstock.worker.reading import Reading
+from penstock.worker.refresh import Refresher
+from penstock.worker.stages import Stages
 from tests.rows import make_feedback, make_span, trace
 
 
@@ -17,8 +19,13 @@ def lake(empty_lake):
 
 
 @pytest.fixture
-def refresher(lake, registry, settings):
-    return Refresher(lambda: Lake(settings.home_path / "lake", settings.lake), registry, settings, WriterClock(), "one")
+def reading(lake, settings):
+    return Reading(Penstock(settings), "one")
+
+
+@pytest.fixture
+def refresher(lake, settings, reading):
+    return Refresher(Penstock(settings), "one", reading)
 
 
 def arrive(lake):
@@ -60,50 +67,30 @@ def test_a_lease_given_back_is_free_for_another(registry, refresher):
     assert registry.leases.acquire(LEASE, "another", 60.0, utc_now())
 
 
-def test_settling_alone_leaves_signals_to_the_reader(lake, refresher):
+def test_settling_alone_leaves_signals_to_the_reader(lake, refresher, reading):
     arrive(lake)
     assert refresher.settle()
     assert lake.current("interactions").count().to_pyarrow().as_py() == 1
     assert lake.current("signals").count().to_pyarrow().as_py() == 0
     assert not refresher.is_fresh(60.0)
-    assert refresher.read()
+    assert reading.read()
     assert lake.current("signals").count().to_pyarrow().as_py() == 1
     assert refresher.is_fresh(60.0)
 
 
-def test_settling_goes_on_while_signals_are_being_read(lake, refresher, monkeypatch):
+def test_settling_goes_on_while_signals_are_being_read(lake, refresher, reading, monkeypatch):
     arrive(lake)
     begun, settled = threading.Event(), threading.Event()
 
-    def read_slowly(_stages, _lake, _give_way):
+    def read_slowly(_stages, _lake):
         begun.set()
         assert settled.wait(30.0)
 
     monkeypatch.setattr(Stages, "read", read_slowly)
-    reading = threading.Thread(target=refresher.read)
-    reading.start()
+    thread = threading.Thread(target=reading.read)
+    thread.start()
     assert begun.wait(30.0)
     assert refresher.settle()
     settled.set()
-    reading.join(30.0)
+    thread.join(30.0)
     assert lake.current("interactions").count().to_pyarrow().as_py() == 1
-
-
-def test_a_turn_frees_a_reading_that_gives_way_and_does_not_wait_itself(lake, refresher, monkeypatch):
-    arrive(lake)
-    begun, gave_way = threading.Event(), []
-
-    def read(_stages, _lake, give_way):
-        begun.set()
-        for _ in range(100):  # waits of seconds each, were nobody in a hurry
-            give_way()
-        gave_way.append(True)
-
-    monkeypatch.setattr(Stages, "read", read)
-    monkeypatch.setattr(Precedence, "is_behind", lambda _: True)
-    reading = threading.Thread(target=refresher.read, daemon=True)
-    reading.start()
-    assert begun.wait(30.0)
-    assert refresher.refresh()
-    reading.join(30.0)
-    assert gave_way == [True, True]

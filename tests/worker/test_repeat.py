@@ -19,7 +19,7 @@ def test_a_step_that_fails_says_why_once_and_is_tried_again(caplog):
     repeat = Repeat("Settling", step, 0.01)
     repeat.start()
     assert recovered.wait(30.0)
-    repeat.stop(30.0)
+    repeat.stop()
     assert repeat.failure is None
     assert [record.getMessage() for record in caplog.records] == ["Settling failed: the lake is away"]
 
@@ -36,7 +36,7 @@ def test_a_step_under_way_is_ended_before_the_stop():
     repeat = Repeat("Settling", step, 60.0)
     repeat.start()
     assert begun.wait(30.0)
-    repeat.stop(30.0)
+    repeat.stop()
     assert ended.is_set()
 
 

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,12 @@ def main() -> None:
             stopping.wait(0.05)
         stopping.set()
 
-    work(home, stopping, build_steps=build, on_ready=threading.Thread(target=stop_at_the_end, daemon=True).start)
+    work(
+        partial(open_home, folder),
+        stopping,
+        build_steps=build,
+        on_ready=threading.Thread(target=stop_at_the_end, daemon=True).start,
+    )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from penstock.records.training import Checkpoint, TrainingRun, TrainingRunState
 from penstock.records.turn import Turn, TurnState
 from penstock.registry.registry import Registry
 from penstock.settings import Settings
+from penstock.worker.reading import Reading
 from penstock.worker.refresh import Refresher
 from penstock.worker.turn_plan import TurnPlan, encode_plan
 from penstock.worker.turn_steps import TurnSteps
@@ -170,7 +171,8 @@ class WheelSteps(TurnSteps):
 
 
 def make_steps(home: Penstock, behaviour: str = GOOD, steps: type[TurnSteps] = WheelSteps, **options: Any) -> TurnSteps:
-    refresher = Refresher(home.open_lake, home.registry, home.settings, home.clock, f"test@{os.getpid()}")
+    holder = f"test@{os.getpid()}"
+    refresher = Refresher(home, holder, Reading(home, holder))
     given = {"train": copying_recipe(home, behaviour), "retry_pauses_s": (), **options}
     return steps(home, refresher, **given)
 

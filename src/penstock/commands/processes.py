@@ -1,6 +1,7 @@
 """`penstock up | edge | worker`: the processes, together under one supervisor or each alone."""
 
 import logging
+from functools import partial
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from penstock.assembly import EDGE_FACTORY, list_programs
 from penstock.commands import options
 from penstock.edge.process import run_edge
 from penstock.edge.run_file import read_run_file, run_file
+from penstock.settings import Settings
 from penstock.worker.process import run_worker
 from penstock.worker.supervisor import supervise
 
@@ -54,9 +56,12 @@ def edge(home: options.Home = None, override: options.Override = None, relay: Re
 
 def worker(home: options.Home = None, override: options.Override = None) -> None:
     """Settle, signal, label and run turns until stopped."""
-    settings = options.load(home, override).settings
+    run_worker(partial(_open_worker, options.load(home, override).settings))
+
+
+def _open_worker(settings: Settings) -> Penstock:
     log_to_standard_error()
-    run_worker(Penstock(settings))
+    return Penstock(settings)
 
 
 def log_to_standard_error() -> None:

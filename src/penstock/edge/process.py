@@ -6,7 +6,6 @@ dead worker had acknowledged lies in its spool, which the next one to start adop
 
 import logging
 import multiprocessing
-import os
 import resource
 import signal
 import socket
@@ -18,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, Literal
 
+from penstock.child_process import end_with_parent
 from penstock.edge.acceptor import Load
 from penstock.edge.run_file import remove_run_file, write_run_file
 from penstock.edge.server import bind_listener, hold_port, serve_worker
@@ -172,7 +172,7 @@ def run_spawned_worker(
     connections: Any,
 ) -> None:
     """What a spawned worker does; it tells its parent when it is ready, or why it could not start."""
-    threading.Thread(target=_follow_parent, name="parent", daemon=True).start()
+    end_with_parent()
 
     def tell(kind: Literal["ready", "configuration", "storage"], text: str = "") -> None:
         report.send((kind, text))
@@ -184,11 +184,3 @@ def run_spawned_worker(
         tell("configuration", str(error))
     except PenstockError as error:
         tell("storage", str(error))
-
-
-def _follow_parent() -> None:
-    """Stop when the parent is gone, however it went."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)

@@ -4,7 +4,7 @@ Incremental and idempotent: the watermarks of what was read go into the same com
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import ibis
@@ -60,22 +60,18 @@ def run_labels(
     max_rows: int = MAX_ROWS,
     *,
     definitions: Collection[str] | None = None,
-    give_way: Callable[[], None] = lambda: None,
 ) -> Labelled:
     """Label every interaction with new signals, in chunks.
 
-    `definitions` are the signal definitions in force, as `name@version`; what others have found is no evidence. `give_way` is
-    called before each chunk, and may wait.
+    `definitions` are the signal definitions in force, as `name@version`; what others have found is no evidence.
     """
     register_schema(registry)
     total = Labelled()
     horizon = Horizon(lake, "labels", [SIGNALS_WATERMARK, INTERACTIONS_WATERMARK])
-    give_way()
     while (labelled := _label_chunk(lake, reward, clock, max_rows, definitions)) is not None:
         total = Labelled(interactions=total.interactions + labelled.interactions, labels=total.labels + labelled.labels)
         if horizon.is_reached():
             break
-        give_way()
     return total
 
 

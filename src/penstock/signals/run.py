@@ -61,15 +61,14 @@ def run_signals(
     max_rows: int | None = MAX_ROWS,
     engine: Engine | None = None,
     as_of: datetime | None = None,
-    give_way: Callable[[], None] = _nothing,
 ) -> dict[str, int]:
     """Work out every signal that the interactions and feedback new by now call for; gives how many were written, by name.
 
     `exposures` limits what is worked out from behaviour; what was reported is a signal whatever the exposure. `as_of` is now:
-    until when everything is known that there is to know. `give_way` is called before each step, and may wait.
+    until when everything is known that there is to know.
     """
     only = None if exposures is None else tuple(exposures)
-    run = Run(lake, clock, only, list(definitions.values()), engine or LakeEngine(lake), as_of or utc_now(), give_way)
+    run = Run(lake, clock, only, list(definitions.values()), engine or LakeEngine(lake), as_of or utc_now())
     written = run.catch_up(max_rows or sys.maxsize)
     horizon = Horizon(lake, "signals", [INTERACTIONS_WATERMARK, FEEDBACK_WATERMARK])
     while (names := run.read_changes(max_rows, horizon)) is not None:
@@ -99,7 +98,6 @@ class Run:
         definitions: Sequence[Definition],
         engine: Engine,
         as_of: datetime,
-        give_way: Callable[[], None],
     ) -> None:
         self._lake = lake
         self._clock = clock
@@ -107,7 +105,6 @@ class Run:
         self._definitions = definitions
         self._engine = engine
         self._as_of = as_of
-        self._give_way = give_way
         self._ahead: Chunk | None = None
 
     def catch_up(self, max_rows: int) -> Counter[str]:
@@ -144,7 +141,6 @@ class Run:
 
     def _find_chunk(self, marks: Mapping[str, int | None], max_rows: int | None) -> Chunk | None:
         """What was committed after these versions touches; None where that is nothing."""
-        self._give_way()
         interactions = self._lake.changes("interactions", marks[INTERACTIONS_WATERMARK], INTERACTION_COLUMNS, max_rows)
         feedback = self._lake.changes("feedback", marks[FEEDBACK_WATERMARK], FEEDBACK_COLUMNS, max_rows)
         if interactions.rows.num_rows == feedback.rows.num_rows == 0:
@@ -220,7 +216,6 @@ class Run:
         """What each finds, in their order, once the next ones are begun; those that do not run are left out."""
         begun: deque[tuple[Definition, Iterator[pa.RecordBatch]]] = deque()
         for definition in definitions:
-            self._give_way()
             with _left_out_where_broken(definition):
                 begun.append((definition, self._engine.find(definition, tables)))
             if len(begun) > _BEGUN_AHEAD:

@@ -28,7 +28,7 @@ from penstock.records.feedback import Feedback
 from penstock.records.ids import random_id
 from penstock.records.training import TrainingRunState
 from penstock.worker.erasure_scope import ErasureScope, find_scope
-from penstock.worker.refresh import Stages
+from penstock.worker.stages import Stages
 from penstock.worker.stores import Stores
 
 _POLL_S = 0.1

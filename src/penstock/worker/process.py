@@ -1,4 +1,4 @@
-"""The worker: refreshes the lake every few seconds, pulls outcomes, and runs turns as durable workflows.
+"""The worker: settles and has signals read every few seconds, pulls outcomes, and runs turns as durable workflows.
 
 One worker per home: it holds a lock that dies with it, so that its successor may take over its lease at once. Killed at any
 moment, it goes on at the next start: a workflow where it was, a turn whose workflow was never queued from its beginning.
@@ -22,80 +22,75 @@ from penstock.records.turn import TurnState
 from penstock.worker.client import APPLICATION, APPLICATION_VERSION, enqueue_workflow, open_client, workflows_url
 from penstock.worker.judging import Judging, find_judge
 from penstock.worker.pulls import join_all, pull_threads
+from penstock.worker.reading_process import ReadingProcess
 from penstock.worker.refresh import Refresher
-from penstock.worker.repeat import Repeat
+from penstock.worker.repeat import STOP_S, Repeat
 from penstock.worker.stores import Stores
 from penstock.worker.turn import QUEUE, Steps, register_turn
 from penstock.worker.turn_steps import TurnSteps
 
 POLL_S = 0.2  # how soon a queued turn begins and a cancellation is seen
-STOP_S = 30.0
 JUDGE_STOP_S = 2.0  # an answer that is waited for longer is asked for again at the next start
-MAINTENANCE_INTERVAL_S = 60.0
 JUDGE_INTERVAL_S = 60.0
-MODEL_INTERVAL_S = 60.0
 LOCK = "worker.lock"
 UNDER_WAY = frozenset({"ENQUEUED", "DELAYED", "PENDING"})
 
 logger = logging.getLogger(__name__)
 
 
-def run_worker(stores: Stores, on_ready: Callable[[], None] = lambda: None) -> None:
-    """Work until SIGTERM or SIGINT. Raises ConflictError where another worker runs for this home."""
+def run_worker(open_stores: Callable[[], Stores], on_ready: Callable[[], None] = lambda: None) -> None:
+    """Work until SIGTERM or SIGINT. Raises ConflictError where another worker runs for this home.
+
+    `open_stores` is called once in each of the worker's processes, so it can be pickled.
+    """
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    work(stores, stopping, on_ready=on_ready)
+    work(open_stores, stopping, on_ready=on_ready)
     logging.shutdown()
     # A step under way would keep the interpreter alive until it is done; it is run again at the next start.
     os._exit(0)
 
 
 def work(
-    stores: Stores,
+    open_stores: Callable[[], Stores],
     stopping: threading.Event,
     *,
     build_steps: Callable[[Stores, Refresher], Steps] = TurnSteps,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Refresh and run turns until told to stop."""
+    stores = open_stores()
     with only_worker(stores.settings.home_path):
         holder = f"worker@{socket.gethostname()}"
         lake = stores.open_lake()
         stores.require_same_key()
         for table in TABLES:
             lake.repair(table)  # what a power cut tore is taken back before anything is built on it
-        refresher = Refresher(stores.open_lake, stores.registry, stores.settings, stores.clock, holder)
-        interval_s = stores.settings.ingest.settle_interval_s
-        repeats = [
-            Repeat("Settling", refresher.settle, interval_s, rest=0.0),
-            Repeat("Reading signals", refresher.read, interval_s),
-            Repeat("Maintenance", refresher.maintain, MAINTENANCE_INTERVAL_S),
-        ]
-        judging = _judging(stores, holder, stopping)
-        if stores.settings.label_model.every_h > 0:
-            repeats.append(Repeat("Label model", refresher.model, MODEL_INTERVAL_S))
-        steps = build_steps(stores, refresher)
-        pulls = pull_threads(stores)
-        for repeat in (*repeats, *judging):
-            repeat.start()
-        for pull in pulls:
-            pull.start()
-        try:
-            with running_workflows(stores, steps):
-                take_up_turns(stores, steps)
-                on_ready()
-                stopping.wait()
-        finally:
-            refresher.hurry()
-            for pull in pulls:
-                pull.ask_to_stop()
-            for repeat in judging:
-                repeat.stop(JUDGE_STOP_S)
+        with ReadingProcess(open_stores, holder) as reading:
+            refresher = Refresher(stores, holder, reading)
+            repeats = [
+                Repeat("Settling", refresher.settle, stores.settings.ingest.settle_interval_s, rest=0.0),
+                *_judging(stores, holder, stopping),
+            ]
+            steps = build_steps(stores, refresher)
+            pulls = pull_threads(stores)
             for repeat in repeats:
-                repeat.stop(STOP_S)
-            join_all(pulls, STOP_S)
-            refresher.release()
+                repeat.start()
+            for pull in pulls:
+                pull.start()
+            try:
+                with running_workflows(stores, steps):
+                    take_up_turns(stores, steps)
+                    on_ready()
+                    stopping.wait()
+            finally:
+                for pull in pulls:
+                    pull.ask_to_stop()
+                for repeat in reversed(repeats):
+                    repeat.stop()
+                join_all(pulls, STOP_S)
+        refresher.release()
 
 
 def _judging(stores: Stores, holder: str, stopping: threading.Event) -> list[Repeat]:
@@ -103,7 +98,7 @@ def _judging(stores: Stores, holder: str, stopping: threading.Event) -> list[Rep
     if (judge := find_judge(stores)) is None:
         return []
     judging = Judging(judge, stores, holder, go_on=lambda: not stopping.is_set())
-    return [Repeat("Judging", judging.step, JUDGE_INTERVAL_S)]
+    return [Repeat("Judging", judging.step, JUDGE_INTERVAL_S, stop_s=JUDGE_STOP_S)]
 
 
 @contextmanager
