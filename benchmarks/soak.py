@@ -88,18 +88,12 @@ def watch(
             answered = told.get()
         if answered.get("what") == "done":
             break
-    written = sum(process.io_counters().write_bytes for started in (edge, worker) for process in processes_of(started))
-    cpu_s = {
-        name: round(sum(sum(process.cpu_times()[:2]) for process in processes))
-        for name, processes in (
-            ("edge", processes_of(edge)),
-            ("settling", processes_of(worker)[:1]),
-            ("reading", processes_of(worker)[1:]),
-        )
-    }
+    parts = {"edge": processes_of(edge), "settling": processes_of(worker)[:1], "reading": processes_of(worker)[1:]}
+    written = {name: sum(process.io_counters().write_bytes for process in part) for name, part in parts.items()}
+    cpu_s = {name: round(sum(sum(process.cpu_times()[:2]) for process in part)) for name, part in parts.items()}
     figures = {name: value for name, value in answered.items() if name != "what"}
     figures |= {f"most_{name}": value for name, value in most.items() if name != "s"}
-    figures |= {"written": round(written / answered["bytes"], 2), "cpu_s": cpu_s}
+    figures |= {"written": {name: round(count / answered["bytes"], 2) for name, count in written.items()}, "cpu_s": cpu_s}
     print(json.dumps({"rate": options.rate, "workers": options.workers, "batch": options.batch, **figures}))
 
 

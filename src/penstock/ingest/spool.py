@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
@@ -28,6 +28,9 @@ _MOST_BODIES_PER_COMMIT = 512
 _MOST_BATCH_BYTES = 48 * 1024 * 1024  # a batch is held in memory on its way
 _MOST_BYTES_PER_DELETE = 1024 * 1024  # a longer deletion would hold up acknowledgements
 _PAGE_BYTES = 16 * 1024  # bodies are long: with SQLite's 4 KiB a write takes half as much CPU time again
+# Pages in the write-ahead log before they are copied into the file, 128 MiB: a page that was used again meanwhile is copied once,
+# and most are, since bodies stay for seconds. With SQLite's 1000 pages every body is written twice.
+_LOG_PAGES = 8192
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (app TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS bodies (
@@ -200,9 +203,9 @@ class Spool:
         is_empty = self.waiting_rows() == 0 and self.poisoned_rows() == 0
         self._connection.close()
         if delete_if_empty and is_empty:
+            _lock_path(self.path).unlink(missing_ok=True)  # first: an empty spool without it is adopted, a lock alone stays
             for suffix in ("", "-wal", "-shm"):
                 self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-            _lock_path(self.path).unlink(missing_ok=True)
             scrubbed_path(self.path).unlink(missing_ok=True)
         os.close(self._lock_file)
 
@@ -261,6 +264,7 @@ class Spool:
             connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             connection.execute("PRAGMA secure_delete = OFF")  # what an erasure leaves is rewritten whole, by scrub()
         except sqlite3.Error:
             connection.close()
@@ -336,6 +340,7 @@ class Spool:
                 self._connection.execute("ROLLBACK")
             with self._size_lock:
                 self._size -= sum(len(item.batch) for item in group)
+            self._reuse_log()
             failure = SpoolFullError(f"The spool {self.path} cannot be written: {error}. Free the disk; send again later.")
             for item in group:
                 item.done.set_exception(failure)
@@ -346,6 +351,11 @@ class Spool:
             self.dropped_rows += given_up
         for item in group:
             item.done.set_result(None)
+
+    def _reuse_log(self) -> None:
+        """Copy the log into the file, so that it begins anew: on a full disk it cannot grow to where that is due."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def to_stream(batch: pa.RecordBatch | pa.Table) -> bytes:
