@@ -22,6 +22,11 @@ from penstock.records.feedback import FeedbackStatus, TargetKind
 
 UNEXPLAINED = (FeedbackStatus.RECEIVED, FeedbackStatus.PENDING, FeedbackStatus.EXPIRED)
 COLUMNS = ("feedback_id", "name", "status", "target_kind", "target_key", "target_id", "occurred_at")
+_DEFINED: "list[pa.Field[Any]]" = [
+    pa.field("name", pa.string()),
+    pa.field("key", pa.string()),
+    pa.field("window_h", pa.float64()),
+]
 _MOST_NAMES = 5
 
 # What is nearest to each report, and by that why it has nothing.
@@ -90,13 +95,12 @@ def explain(lake: Lake, settling: OutcomeSettling, reports: pa.Table) -> list[Un
 
 
 def _definitions(settling: OutcomeSettling) -> pa.Table:
-    schema = pa.schema([("name", pa.string()), ("key", pa.string()), ("window_h", pa.float64())])
     rows = [
         {"name": one.name, "key": key, "window_h": one.settings.window_h}
         for one in settling.definitions
         for key in one.settings.keys
     ]
-    return pa.Table.from_pylist(rows, schema)
+    return pa.Table.from_pylist(rows, pa.schema(_DEFINED))
 
 
 def _carried_names(lake: Lake) -> list[str]:
