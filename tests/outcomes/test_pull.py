@@ -106,7 +106,10 @@ def test_rows_that_cannot_be_read_are_counted_and_block_nothing(url, desk, house
     desk.add(4, minute=None)
     pulled = house.pull(desk_settings(url))
     assert (pulled.rows, pulled.reports, pulled.unmarked) == (3, 1, 1)
-    assert pulled.unreadable == {"value: text of 10 characters is no number": 1, "keys.ticket_id: it is empty": 1}
+    assert pulled.unreadable == {
+        "value: text of 10 characters is none of the words in `map`, and no number": 1,
+        "keys.ticket_id: it is empty": 1,
+    }
     assert house.pull(desk_settings(url)).unreadable == {}, "they are told once"
     assert sum(house.state().unreadable.values()) == 2
 
@@ -259,6 +262,12 @@ def test_a_database_that_is_away_is_a_failure_to_store(house, tmp_path):
     with pytest.raises(StorageError, match="cannot be read"):
         house.pull(settings)
     assert isinstance(house.state().last_run_at, datetime)
+
+
+def test_a_file_that_there_is_not_is_told_and_not_made(house, tmp_path):
+    with pytest.raises(StorageError, match=r"there is no file .*dsek\.db"):
+        house.pull(desk_settings(f"sqlite:///{tmp_path / 'dsek.db'}"))
+    assert not (tmp_path / "dsek.db").exists()
 
 
 def test_a_column_that_there_is_not_is_told_by_name(sqlite, house):

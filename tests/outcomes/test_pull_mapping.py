@@ -91,7 +91,7 @@ def test_a_whole_number_out_of_a_float_column_is_the_same_key():
         ({"ticket": ""}, "keys.ticket_id: it is empty"),
         ({"ticket": ["a"]}, "keys.ticket_id: a list of 1 is no text"),
         ({"ticket": "x" * 2000}, "keys.ticket_id: it is longer than 1024 characters"),
-        ({"status": "unheard-of"}, "value: text of 10 characters is no number"),
+        ({"status": "unheard-of"}, "value: text of 10 characters is none of the words in `map`, and no number"),
         ({"status": float("nan")}, "value: nan is no finite number"),
         ({"note": b"bytes"}, "text: a bytes is no text"),
         ({"note": "\ud800"}, "it holds characters that are no valid Unicode"),

@@ -127,6 +127,15 @@ def test_a_select_that_does_not_run_is_left_out_and_all_other_signals_are_found(
     assert row.value == 6.0
 
 
+def test_the_log_does_not_quote_what_a_select_stumbles_on(
+    lake: Lake, clock: WriterClock, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers(lake, "Jane's number is 5")
+    assert run(lake, clock, home, sql="SELECT interaction_id, CAST(response_text AS DOUBLE) AS value FROM interactions") == []
+    assert "left out until it is mended: ConversionException: Conversion Error: Could not convert string" in caplog.text
+    assert "Jane" not in caplog.text
+
+
 def test_names_are_small_and_not_taken(home: Path) -> None:
     with pytest.raises(ConfigurationError, match="taken by a built-in"):
         user_definitions({"copy": SignalSettings(sql=LONG)}, DEFINITIONS, home)
