@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from penstock.errors import ConfigurationError
+from penstock.errors import BadInputError, ConfigurationError
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.records.signal import Signal
@@ -131,7 +131,10 @@ def test_the_log_does_not_quote_what_a_select_stumbles_on(
     lake: Lake, clock: WriterClock, home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     answers(lake, "Jane's number is 5")
-    assert run(lake, clock, home, sql="SELECT interaction_id, CAST(response_text AS DOUBLE) AS value FROM interactions") == []
+    select = "SELECT interaction_id, CAST(response_text AS DOUBLE) AS value FROM interactions"
+    with pytest.raises(BadInputError, match=r"fails on a row: .* TRY_CAST"):
+        try_definition(lake, user_definition("mine", SignalSettings(sql=select), home), 10, clock.known_at())
+    assert run(lake, clock, home, sql=select) == []
     assert "left out until it is mended: ConversionException: Conversion Error: Could not convert string" in caplog.text
     assert "Jane" not in caplog.text
 

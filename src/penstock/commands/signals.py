@@ -180,7 +180,7 @@ def try_out(
     told = {field: value for field, value in to_plain(trial).items() if field not in ("examples", "quantiles")}
     print_fields({**told, **trial.quantiles}, as_json=False)
     if not trial.targets:
-        print(f"\n{_nothing_found(definition, trial, target if sql or python else None)}")
+        print(f"\n{_nothing_found(definition, trial, target if sql else None)}")
     if trial.examples:
         print()
         rows = [
