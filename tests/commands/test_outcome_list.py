@@ -39,6 +39,9 @@ def test_each_outcome_stands_with_its_rule_and_how_many_reports_came_to_what(hom
     counts = {name: paid[name] for name in ("attributed", "superseded", "pending", "matched", "ambiguous", "expired")}
     assert counts == {"attributed": 1, "superseded": 1, "pending": 1, "matched": 0, "ambiguous": 0, "expired": 0}
     assert (sent["outcome"], sent["rule"], sent["ambiguous"], sent["pending"]) == ("outcome.sent", None, 1, 1)
+    assert paid["unexplained"] == sent["unexplained"] == {"no interaction carries that order": 1}
+    text = CliRunner().invoke(build_cli("outcomes"), ["outcomes", "list", "--home", str(home)]).output
+    assert "outcome.paid: 1 pending or expired, no interaction carries that order" in text
 
 
 def test_with_nothing_defined_and_nothing_there_it_says_how_to_begin(home: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_pull_prints_what_came_and_sources_how_far_it_is(home, desk):
     (after,) = run(home, "sources")
     assert (after["rows"], after["reports"], after["unreadable"], after["last_error"]) == (2, 1, 1, None)
     assert after["watermark"] == "2026-03-01T10:01:00+00:00"
-    assert after["reasons"] == {"value: text of 10 characters is no number": 1}
+    assert after["reasons"] == {"value: text of 10 characters is none of the words in `map`, and no number": 1}
 
 
 def test_a_source_that_fails_costs_the_others_nothing_and_is_shown(home, desk, tmp_path):
@@ -62,6 +62,30 @@ def test_a_source_that_fails_costs_the_others_nothing_and_is_shown(home, desk, t
     assert "no such table" in states["broken"]["last_error"]
     with pytest.raises(BadInputError, match="no such table"):
         run(home, "pull", "broken")
+
+
+def test_an_error_stands_whole_below_the_table(home, desk):
+    desk.execute("ALTER TABLE tickets RENAME TO gone")
+    cli, options = build_cli("outcomes"), ["--home", str(home)]
+    printed = CliRunner().invoke(cli, ["outcomes", "pull", *options]).output
+    assert "  desk: The query fails on sqlite:///" in printed
+    assert "no such table: tickets.\n" in printed
+    assert "no such table: tickets.\n" in CliRunner().invoke(cli, ["outcomes", "sources", *options]).output
+
+
+def test_an_age_below_zero_is_refused(home, tmp_path):
+    result = CliRunner().invoke(build_cli("outcomes"), ["outcomes", "git", str(tmp_path), "--survived-after-days", "-1"])
+    assert result.exit_code == 2
+    assert "survived-after-days" in result.output
+
+
+@pytest.mark.parametrize(("name", "reported"), [("unit", "outcome.unit"), ("outcome.unit", "outcome.unit")])
+def test_the_name_of_tests_is_that_of_an_outcome(home, edge, door, tmp_path, name, reported):  # noqa: F811
+    (tmp_path / "r.xml").write_text("<testsuite><testcase/></testsuite>")
+    run(home, "junit", str(tmp_path / "r.xml"), "--request", "r", "--name", name, "--edge", edge)
+    assert [report.name for report in door.feedback] == [reported]
+    with pytest.raises(ConfigurationError, match="names no outcome"):
+        run(home, "junit", str(tmp_path / "r.xml"), "--request", "r", "--name", "outcome.", "--edge", edge)
 
 
 def test_a_source_that_is_not_set_is_told(home):

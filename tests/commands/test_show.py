@@ -15,7 +15,7 @@ from penstock.records.dataset import DatasetRow
 from penstock.records.interaction import Interaction
 from penstock.records.label import Label
 from penstock.settings import Settings
-from tests.rows import LATER, make_interaction, make_signal
+from tests.rows import LATER, make_feedback, make_interaction, make_signal, matched
 
 
 def _show(home: Path, *arguments: str) -> str:
@@ -86,3 +86,14 @@ def test_what_is_not_there_or_not_said_is_an_error_that_tells_what_to_do(home: P
     for arguments in ([], ["q_1", "--session", "chat"], ["--session", "chat", "--user", "jane"]):
         with pytest.raises(BadInputError, match="Give one of these"):
             _show(home, *arguments)
+
+
+def test_a_report_is_shown_by_its_id_with_what_it_waits_for(home: Path, one: Interaction, settings: Settings) -> None:
+    waiting = make_feedback("outcome.solved", "key", "T-9", key="ticket_id", status="pending")
+    Penstock(settings).lake.append("feedback", [waiting, matched("rating", one, value=1.0)])
+    told = _shown(home, waiting.feedback_id)
+    assert (told["feedback_id"], told["status"]) == (waiting.feedback_id, "pending")
+    assert told["reason"] == "no interaction carries a key named 'ticket_id'; none carries any key (docs/contract.md)"
+    assert "interaction_id" not in _show(home, waiting.feedback_id)
+    (report,) = _shown(home, one.interaction_id)["feedback"]
+    assert (report["name"], report["status"], report["reason"]) == ("rating", "matched", None)

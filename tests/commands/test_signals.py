@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -62,3 +63,39 @@ def test_a_definition_is_tried_on_the_newest_traffic_and_nothing_is_written(sett
     assert "median" in shown
     assert "kind_of a" in shown
     assert penstock.lake.revisions("signals").count().to_pyarrow().as_py() == 0
+
+
+def test_a_name_that_penstock_toml_refuses_is_refused_when_tried(settings: Settings) -> None:
+    given = ("--sql", "SELECT interaction_id, 1 AS value FROM interactions", "--home", settings.home)
+    for name, reason in (("Not Good", "cannot be used"), ("copy", "is taken"), ("feedback_judge", "is taken")):
+        with pytest.raises(ConfigurationError, match=reason):
+            typed("try", name, *given)
+
+
+def test_a_trial_that_finds_nothing_says_so(settings: Settings) -> None:
+    given = (
+        "try",
+        "mine",
+        "--sql",
+        "SELECT 'elsewhere' AS interaction_id, 1 AS value FROM interactions",
+        "--home",
+        settings.home,
+    )
+    assert "no interaction to try it on" in typed(*given)
+    Penstock(settings).lake.append("interactions", [asks(0, 0.0, "x")])
+    told = typed(*given)
+    assert "found nothing among the newest 1 interactions" in told
+    assert "its interaction_id is one of `interactions`" in told
+    assert "is one of" not in typed("try", "copy", "--home", settings.home)
+
+
+def test_signals_that_are_errors_alone_are_counted_and_told(settings: Settings) -> None:
+    home = Path(settings.home)
+    select = "SELECT interaction_id, CAST('nan' AS DOUBLE) AS value FROM interactions"
+    (home / "penstock.toml").write_text(f'[signals.broken]\nsql = "{select}"\n')
+    Penstock(settings).lake.append("interactions", [asks(0, 0.0, "x"), asks(1, 9.0, "y")])
+    result = CliRunner().invoke(build_cli("signals"), ["signals", "run", "--home", settings.home], catch_exceptions=False)
+    assert "2 of the 2 signals of broken are errors and no values" in result.stderr
+    found = {row["definition"].partition("@")[0]: row for row in json.loads(typed("list", "--home", settings.home, "--json"))}
+    assert (found["broken"]["signals"], found["broken"]["errors"]) == (2, 2)
+    assert found["copy"]["errors"] == 0

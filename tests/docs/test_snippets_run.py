@@ -24,6 +24,7 @@ from penstock.records.release import ReleaseState
 from penstock.records.turn import TurnState
 from penstock.registry.registry import Registry
 from tests.docs.test_snippets import REPOSITORY, command_lines, snippets
+from tests.edge.live_server import wait_for
 from tests.edge.test_process import running_edge
 from tests.edge.upstream import running_upstream
 from tests.outcomes.clone import Clone
@@ -174,6 +175,21 @@ def test_python_runs_against_a_real_edge(text: str, house: tuple[Path, RunningEd
     with contextlib.redirect_stdout(printed):
         exec(compile(pointed, "snippet", "exec"), {"__name__": "snippet"})
     assert printed.getvalue().strip()
+
+
+def test_the_first_request_of_the_readme_is_shown(house: tuple[Path, RunningEdge]) -> None:
+    folder, running = house
+    (text,) = (snippet.values[0] for snippet in snippets("python") if "gen_ai.conversation.id" in snippet.values[0])
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(text.replace("http://127.0.0.1:4318", running.url), "snippet", "exec"), {"__name__": "snippet"})
+    home = ["--home", str(folder / ".penstock")]
+
+    def is_shown() -> bool:
+        CliRunner().invoke(build_cli("signals"), ["signals", "run", *home], catch_exceptions=False)
+        shown = CliRunner().invoke(build_cli("show"), ["show", "--session", "first", *home], catch_exceptions=False)
+        return "Hello?" in shown.output and "Hi!" in shown.output
+
+    wait_for(is_shown)
 
 
 def runnable_lines() -> list[Any]:

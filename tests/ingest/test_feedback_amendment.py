@@ -10,7 +10,18 @@ REPORT = make_feedback("rating", "request", "q", value=1.0, text="good", idempot
 SETTLED = msgspec.structs.replace(REPORT, status="matched", interaction_id="i_1", session_id="c", revision=1)
 
 
-@pytest.mark.parametrize("change", [{"value": 0.0}, {"text": None}, {"name": "stars"}, {"metadata": {"a": "b"}}, {"source": "x"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"value": 0.0},
+        {"text": None},
+        {"name": "stars"},
+        {"metadata": {"a": "b"}},
+        {"source": "x"},
+        {"target_id": "other"},
+        {"target_kind": "key", "target_key": "ticket"},
+    ],
+)
 def test_other_content_amends_and_is_settled_anew(change: dict[str, object]) -> None:
     again = msgspec.structs.replace(REPORT, known_at=at(9_000), occurred_at=at(9_000), **change)
     amended = amend(SETTLED, again)
@@ -22,10 +33,6 @@ def test_other_content_amends_and_is_settled_anew(change: dict[str, object]) -> 
 
 def test_the_same_content_later_is_the_same_report() -> None:
     assert amend(SETTLED, msgspec.structs.replace(REPORT, known_at=at(9_000), occurred_at=at(9_000))) is None
-
-
-def test_a_key_used_again_for_another_target_is_left_aside() -> None:
-    assert amend(SETTLED, msgspec.structs.replace(REPORT, target_id="other", value=0.0)) is None
 
 
 def test_of_several_deliveries_at_once_the_last_content_counts_whatever_their_order() -> None:

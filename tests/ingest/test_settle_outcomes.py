@@ -147,6 +147,19 @@ def test_a_report_sent_again_with_other_content_keeps_what_it_is_about(lake: Lak
     assert (row.value, row.interaction_id) == (0.0, touch(0, 0.0).interaction_id)
 
 
+def test_a_report_that_names_another_key_leaves_the_old_one_to_the_reports_before_it(lake: Lake, clock: WriterClock) -> None:
+    lake.append("interactions", [touch(0, 0.0), touch(1, 1.0, "8")])
+    lake.append("feedback", [solved(10.0), solved(20.0, 0.0, idempotency_key="row")])
+    settle(lake, clock, by())
+    assert given_to(lake) == {10.0: ("superseded", {}), 20.0: ("attributed", {0: 1.0})}
+    lake.append("feedback", [solved(20.0, 0.0, "8", idempotency_key="row")])
+    assert settle(lake, clock, by()) == SettledFeedback(attributed=2)
+    assert given_to(lake) == {10.0: ("attributed", {0: 1.0}), 20.0: ("attributed", {1: 1.0})}
+    lake.append("feedback", [solved(20.0, 0.0, "none", idempotency_key="row")])
+    assert settle(lake, clock, by()) == SettledFeedback(pending=1)
+    assert given_to(lake)[20.0] == ("pending", {})
+
+
 def test_chunks_of_any_size_give_the_same(lake: Lake, clock: WriterClock) -> None:
     for number in range(4):
         lake.append("interactions", [touch(number, number * 2.0)])

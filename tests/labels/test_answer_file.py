@@ -43,6 +43,14 @@ def test_a_row_that_cannot_be_understood_costs_no_other(tmp_path):
     assert len(refused) == 7
 
 
+@pytest.mark.parametrize("probability", ["0", "-0.5", "1.01", "1e-300", "inf"])
+def test_a_probability_that_makes_no_weight_is_refused(tmp_path, probability):
+    rows, refused = read(tmp_path, f"interaction_id,value,inclusion_probability\na,1,{probability}\nb,1,1e-6\nc,1,1\n")
+    assert [row.inclusion_probability for row in rows] == [1e-6, 1.0]
+    assert len(refused) == 1
+    assert "line 2: inclusion_probability" in refused[0]
+
+
 def test_texts_and_names_are_redacted_and_ids_join_as_they_are_stored(tmp_path):
     text = "request_id,value,annotator,rationale\nanna@example.com,1,bob@example.com,ask anna@example.com\n"
     (row,), _ = read(tmp_path, text)

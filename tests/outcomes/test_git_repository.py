@@ -56,11 +56,12 @@ def test_only_what_came_after_a_revision_is_read(clone):
 
 
 def test_a_folder_without_commits_or_without_git_is_told(clone, tmp_path):
-    with pytest.raises(BadInputError, match="no revision 'HEAD'"):
+    with pytest.raises(BadInputError, match="no commit at HEAD: nothing is committed yet"):
         GitRepository(clone.folder)
-    for place in (tmp_path, tmp_path / "missing"):
-        with pytest.raises(BadInputError):
-            GitRepository(place)
+    with pytest.raises(BadInputError, match="is no git repository"):
+        GitRepository(tmp_path)
+    with pytest.raises(BadInputError, match="There is no folder"):
+        GitRepository(tmp_path / "missing")
 
 
 def test_added_lines_are_those_of_the_first_parent_and_no_line_passes_for_a_header(clone):

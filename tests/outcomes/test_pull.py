@@ -10,12 +10,15 @@ import pyarrow.parquet
 import pytest
 
 from penstock.errors import BadInputError, ConflictError, StorageError
+from penstock.ingest.settle_feedback import settle_feedback
 from penstock.ingest.tombstones import Tombstones, add_tombstones, target_tombstone
 from penstock.outcomes import pull as pull_module
 from penstock.outcomes.pull import transaction
+from penstock.records.clock import WriterClock
 from penstock.replay.location import s3_filesystem
+from penstock.signals.run import run_signals
 from tests.outcomes.tickets import RULE, Desk, Home, desk_settings
-from tests.rows import make_span, trace
+from tests.rows import make_interaction, make_span, trace
 from tests.worker.left_behind import find_left
 
 
@@ -75,6 +78,27 @@ def test_a_row_that_changes_amends_its_report(url, desk, house):
     assert (before.feedback_id, before.value, after.value) == (after.feedback_id, 1.0, 0.0)
 
 
+def test_a_row_that_names_another_ticket_takes_its_report_there(url, desk, house):
+    desk.add(1, minute=0)
+    house.pull(desk_settings(url))
+    house.lake.append("interactions", [make_interaction(n, start=0.0, keys={"ticket_id": f"T-{n}"}) for n in (1, 2)])
+    one, two = (make_interaction(number).interaction_id for number in (1, 2))
+    settle_feedback(house.lake, WriterClock(), 24.0)
+    run_signals(house.lake, WriterClock())
+    assert standing(house) == {one: 1.0}
+    desk.execute("UPDATE tickets SET ticket = 'T-2', updated_at = '2026-03-01T11:00:00+00:00'")
+    house.pull(desk_settings(url))
+    settle_feedback(house.lake, WriterClock(), 24.0)
+    run_signals(house.lake, WriterClock())
+    assert standing(house) == {two: 1.0}
+    assert [(row.target_id, row.interaction_id) for row in house.reports()] == [("T-2", two)]
+
+
+def standing(house):
+    signals = house.lake.current("signals").to_pyarrow().to_pylist()
+    return {row["target_id"]: row["value"] for row in signals if row["name"] == "outcome.resolved" and row["value"] is not None}
+
+
 def test_rows_that_cannot_be_read_are_counted_and_block_nothing(url, desk, house):
     desk.add(1, status="unheard-of")
     desk.add(2)
@@ -82,7 +106,10 @@ def test_rows_that_cannot_be_read_are_counted_and_block_nothing(url, desk, house
     desk.add(4, minute=None)
     pulled = house.pull(desk_settings(url))
     assert (pulled.rows, pulled.reports, pulled.unmarked) == (3, 1, 1)
-    assert pulled.unreadable == {"value: text of 10 characters is no number": 1, "keys.ticket_id: it is empty": 1}
+    assert pulled.unreadable == {
+        "value: text of 10 characters is none of the words in `map`, and no number": 1,
+        "keys.ticket_id: it is empty": 1,
+    }
     assert house.pull(desk_settings(url)).unreadable == {}, "they are told once"
     assert sum(house.state().unreadable.values()) == 2
 
@@ -235,6 +262,12 @@ def test_a_database_that_is_away_is_a_failure_to_store(house, tmp_path):
     with pytest.raises(StorageError, match="cannot be read"):
         house.pull(settings)
     assert isinstance(house.state().last_run_at, datetime)
+
+
+def test_a_file_that_there_is_not_is_told_and_not_made(house, tmp_path):
+    with pytest.raises(StorageError, match=r"there is no file .*dsek\.db"):
+        house.pull(desk_settings(f"sqlite:///{tmp_path / 'dsek.db'}"))
+    assert not (tmp_path / "dsek.db").exists()
 
 
 def test_a_column_that_there_is_not_is_told_by_name(sqlite, house):

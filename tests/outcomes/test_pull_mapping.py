@@ -40,6 +40,34 @@ def test_a_row_is_known_by_its_id_or_by_what_it_reports():
     assert reports({**ROW, "id": 2}, id_={"column": "id"})[0].feedback_id != by_id
 
 
+def test_a_row_with_an_id_is_the_same_report_whatever_it_names():
+    def named(row, *rules):
+        return [(report.feedback_id, report.target_id) for report in reports(row, *rules, id_={"column": "id"})]
+
+    ((before, first),) = named(ROW)
+    ((after, second),) = named({**ROW, "ticket": "T-2"})
+    assert (before, first, second) == (after, "T-1", "T-2")
+    assert reports({**ROW, "ticket": "T-2"})[0].feedback_id != reports(ROW)[0].feedback_id  # without an id it is what it reports
+
+
+def test_a_row_that_names_two_targets_is_two_reports_and_two_conditions_on_one_are_one():
+    twice = {**ROW, "parent": "T-1"}
+    by_id = {"column": "id"}
+    both = reports(twice, RULE, {**RULE, "keys": {"ticket_id": {"column": "parent"}}}, id_=by_id)
+    assert len({report.feedback_id for report in both}) == 2
+    again = reports(twice, RULE, {**RULE, "when": {"column": "note"}}, {**RULE, "when": {"column": "status"}}, id_=by_id)
+    assert len({report.feedback_id for report in again}) == 1
+
+
+def test_an_item_of_a_list_is_known_by_what_it_names_wherever_it_stands():
+    rule = {**RULE, "for_each": {"column": "tickets"}, "keys": {"ticket_id": {"item": True}}}
+    found = [
+        {report.target_id: report.feedback_id for report in reports({**ROW, "tickets": tickets}, rule, id_={"column": "id"})}
+        for tickets in (["a", "b"], ["b"])
+    ]
+    assert found[0]["a"] != found[0]["b"]
+
+
 @pytest.mark.parametrize(
     "at", [datetime(2026, 3, 1, 9), datetime(2026, 3, 1, 9, tzinfo=UTC), "2026-03-01T10:00:00+01:00", "2026-03-01 09:00:00"]
 )
@@ -63,7 +91,7 @@ def test_a_whole_number_out_of_a_float_column_is_the_same_key():
         ({"ticket": ""}, "keys.ticket_id: it is empty"),
         ({"ticket": ["a"]}, "keys.ticket_id: a list of 1 is no text"),
         ({"ticket": "x" * 2000}, "keys.ticket_id: it is longer than 1024 characters"),
-        ({"status": "unheard-of"}, "value: text of 10 characters is no number"),
+        ({"status": "unheard-of"}, "value: text of 10 characters is none of the words in `map`, and no number"),
         ({"status": float("nan")}, "value: nan is no finite number"),
         ({"note": b"bytes"}, "text: a bytes is no text"),
         ({"note": "\ud800"}, "it holds characters that are no valid Unicode"),

@@ -135,7 +135,7 @@ def test_outcomes_find_their_interactions_by_hashed_keys_and_bad_rows_are_told_b
     assert [(refused["row"], refused["reason"]) for refused in report["rejected"]] == [
         (3, "feedback.keys.ticket_id: it is empty"),
         (5, "feedback.occurred_at: text of 4 characters is no ISO 8601 time"),
-        (6, "feedback.value: text of 10 characters is no number"),
+        (6, "feedback.value: text of 10 characters is none of the words in `map`, and no number"),
     ]
     assert report["passed_over"] == {"nothing to report: no [[feedback]] applies": 1}
     house.settle()

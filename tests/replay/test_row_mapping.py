@@ -105,7 +105,7 @@ def test_messages_may_be_openai_or_already_in_the_newest_convention() -> None:
         ({"question": 5}, "neither text nor a list"),
         ({"question": [{"content": "no role"}]}, "neither text nor a list"),
         ({"who": ["a"]}, "user: a list of 1 is no text"),
-        ({"thumb": "sideways"}, "feedback.value: text of 8 characters is no number"),
+        ({"thumb": "sideways"}, "feedback.value: text of 8 characters is none of the words in `map`, and no number"),
         ({"answer": "\udfff"}, "no valid Unicode"),
     ],
 )

@@ -54,6 +54,14 @@ def test_a_verdict_that_is_false_is_none(name: str) -> None:
     assert found.evidence["reason"] == f"{name.lower()} was taken back"
 
 
+@pytest.mark.parametrize("name", ["edited", "partial"])
+def test_that_it_was_edited_is_no_share_of_it(name: str) -> None:
+    found = fate(name=name, value=1.0, metadata=list(BOOLEAN_SCALE.items()))
+    assert (found.value, found.evidence["reason"]) == (None, "the offered or the final text is missing")
+    assert fate(name=name, value=1.0).value == 1.0
+    assert fate(name="acceptance", value=1.0, metadata=list(BOOLEAN_SCALE.items())).value == 1.0
+
+
 def test_accepted_with_zero_is_no_verdict_and_rejected_with_zero_is_one() -> None:
     assert fate(name="accepted", value=0.0).value is None
     assert fate(name="rejected", value=0.0).value == 0.0

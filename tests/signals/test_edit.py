@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from penstock.formats.foreign_report import BOOLEAN_SCALE
 from penstock.signals.definition import Finding
 from penstock.signals.edit import EDIT
 from tests.signals.reported import findings
@@ -93,3 +94,13 @@ def test_what_was_taken_out_as_personal_is_no_edit_however_it_is_numbered() -> N
     other = edit("Write to [EMAIL_8020] and [PHONE_4] or call [PHONE_3]", response_text=offered)
     assert other.value is not None
     assert other.value > 0.0
+
+
+def test_edited_that_is_false_kept_all_of_it_and_true_without_a_text_tells_no_share() -> None:
+    truth = {"metadata": list(BOOLEAN_SCALE.items()), "text": None}
+    found = edit(None, value=0.0, metadata=truth["metadata"])
+    assert (found.value, found.evidence["class"]) == (0.0, "verbatim")
+    assert findings(EDIT, {"name": "edited", "value": 1.0, "response_text": OFFERED, **truth}) == []
+    assert edit("one two three four five", value=1.0, metadata=truth["metadata"]).value == 0.5
+    assert edit("one two three four five", value=0.0, metadata=truth["metadata"]).value == 0.5  # the text tells more
+    assert findings(EDIT, {"name": "edited", "value": 1.0, **truth, "text": "no offer to compare with"}) == []

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from penstock.errors import ConfigurationError
+from penstock.errors import BadInputError, ConfigurationError
 from penstock.lake.lake import Lake
 from penstock.records.clock import WriterClock
 from penstock.records.signal import Signal
@@ -125,6 +125,18 @@ def test_a_select_that_does_not_run_is_left_out_and_all_other_signals_are_found(
     assert "left out until it is mended" in caplog.text
     (row,) = run(lake, clock, home, sql=LONG)
     assert row.value == 6.0
+
+
+def test_the_log_does_not_quote_what_a_select_stumbles_on(
+    lake: Lake, clock: WriterClock, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers(lake, "Jane's number is 5")
+    select = "SELECT interaction_id, CAST(response_text AS DOUBLE) AS value FROM interactions"
+    with pytest.raises(BadInputError, match=r"fails on a row: .* TRY_CAST"):
+        try_definition(lake, user_definition("mine", SignalSettings(sql=select), home), 10, clock.known_at())
+    assert run(lake, clock, home, sql=select) == []
+    assert "left out until it is mended: ConversionException: Conversion Error: Could not convert string" in caplog.text
+    assert "Jane" not in caplog.text
 
 
 def test_names_are_small_and_not_taken(home: Path) -> None:

@@ -19,6 +19,7 @@ from penstock.outcomes.pull import Puller, Source, load_sources, show_mark
 from penstock.outcomes.pull_state import StateFile
 from penstock.outcomes.sending import send_reports
 from penstock.outcomes.suggestions import find_suggestions
+from penstock.records.feedback import OUTCOME_PREFIX
 from penstock.settings import Settings
 
 _OWN_VARIABLES = ("PENSTOCK_API_KEY",)
@@ -42,15 +43,18 @@ def sources(home: options.Home = None, json: options.Json = False) -> None:
     if json:
         print_json(rows)
         return
-    print_rows([{name: row[name] for name in row if name != "reasons"} for row in rows], as_json=False, empty=_NONE)
-    _print_reasons(rows, "reasons")
+    shown = ("name", "every_s", "last_run", "rows", "reports", "unreadable", "watermark")
+    print_rows([{name: row[name] for name in shown} for row in rows], as_json=False, empty=_NONE)
+    _print_reasons(rows, "reasons", "last_error")
 
 
-def _print_reasons(rows: list[dict[str, Any]], column: str) -> None:
-    """Why reports could not be made, a line each."""
+def _print_reasons(rows: list[dict[str, Any]], reasons: str, error: str) -> None:
+    """Why reports could not be made and sources not be read, a line each, whole however narrow the terminal is."""
     for row in rows:
-        for reason, count in row[column].items():
+        for reason, count in row[reasons].items():
             print(f"  {row['name']}: {count} unreadable, {reason}")
+        if row[error] is not None:
+            print(f"  {row['name']}: {row[error]}")
 
 
 def _describe(source: Source, settings: Settings) -> dict[str, Any]:
@@ -94,8 +98,10 @@ def pull(
     if json:
         print_json(rows)
     else:
-        print_rows([{**row, "unreadable": sum(row["unreadable"].values())} for row in rows], as_json=False, empty=_NONE)
-        _print_reasons(rows, "unreadable")
+        counted = [{**row, "unreadable": sum(row["unreadable"].values())} for row in rows]
+        shown = [{name: value for name, value in row.items() if name != "error"} for row in counted]
+        print_rows(shown, as_json=False, empty=_NONE)
+        _print_reasons(rows, "unreadable", "error")
     if failures:
         raise PenstockError(f"Could not pull {', '.join(failures)}; the others are done.")
 
@@ -106,7 +112,8 @@ def git(
         str | None, typer.Option("--since", help="Only commits after this revision; default: the last 1000.")
     ] = None,
     survived_after_days: Annotated[
-        float, typer.Option("--survived-after-days", help="Age of a commit from which on it is asked what is still there.")
+        float,
+        typer.Option("--survived-after-days", min=0, help="Age of a commit from which on it is asked what is still there."),
     ] = 7.0,
     by_key: Annotated[
         str | None,
@@ -155,7 +162,7 @@ def junit(
     request: Annotated[
         list[str] | None, typer.Option("--request", help="What was tested, by the id of a request; may be repeated.")
     ] = None,
-    name: Annotated[str, typer.Option("--name", help="Name of the outcome.")] = "outcome.tests",
+    name: Annotated[str, typer.Option("--name", help="Name of the outcome; `outcome.` before it is added.")] = "tests",
     edge: Edge = None,
     home: options.Home = None,
     json: options.Json = False,
@@ -166,9 +173,16 @@ def junit(
     """
     settings = _settings(home)
     results = read_results(files)
-    reports = report_results(results, _targets(key, request or []), name)
+    reports = report_results(results, _targets(key, request or []), _outcome_name(name))
     _send(reports, edge, settings)
     print_fields({**to_plain(results), "value": reports[0]["value"], "reports": len(reports)}, as_json=json)
+
+
+def _outcome_name(name: str) -> str:
+    bare = name.removeprefix(OUTCOME_PREFIX).strip()
+    if not bare:
+        raise ConfigurationError(f"--name {name!r} names no outcome; write --name unit_tests.")
+    return OUTCOME_PREFIX + bare
 
 
 def _targets(key: str | None, requests: list[str]) -> list[dict[str, Any]]:

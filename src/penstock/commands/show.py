@@ -9,9 +9,11 @@ from penstock.app import Penstock
 from penstock.commands import options
 from penstock.commands.printing import print_fields, print_json, print_rows
 from penstock.errors import BadInputError, NotFoundError
+from penstock.ingest.settle_outcomes import outcome_settling
 from penstock.lake.lake import Lake
+from penstock.outcomes.unexplained import COLUMNS, UNEXPLAINED, explain
+from penstock.records.feedback import Feedback
 from penstock.records.interaction import Interaction
-from penstock.text.redaction import Redactor
 
 # By which an interaction is known, in the order in which they are tried.
 _NAMES = ("interaction_id", "request_id", "response_id", "span_id", "trace_id")
@@ -24,7 +26,7 @@ _IDS = ("label_id", "supersedes")  # likewise
 _MOST_CHARACTERS = 60  # of a text in a list
 _ABOUT = {
     "signals": ("name", "value", "text", "definition", "occurred_at", "source"),
-    "feedback": ("name", "value", "text", "status", "occurred_at", "source"),
+    "feedback": ("name", "value", "text", "status", "reason", "occurred_at", "source"),
     "labels": (
         "dimension",
         "value",
@@ -46,7 +48,8 @@ def register(cli: typer.Typer, name: str, summary: str) -> None:
 
 def show(
     identifier: Annotated[
-        str | None, typer.Argument(metavar="ID", help="An interaction's, request's, response's, span's or trace's id.")
+        str | None,
+        typer.Argument(metavar="ID", help="Id of an interaction, request, response, span, trace or report."),
     ] = None,
     session: Annotated[str | None, typer.Option(help="List the latest of this session.")] = None,
     user: Annotated[
@@ -58,6 +61,8 @@ def show(
 ) -> None:
     """Show an interaction with its signals, feedback, labels and the datasets it is in, or list those of a session or user.
 
+    Of the id of a report (`feedback_id`) show what has become of it, and why where it is about nothing yet.
+
     Only files that may hold the id are opened, so that it answers at once however much there is.
     """
     if sum(given is not None for given in (identifier, session, user)) != 1:
@@ -65,14 +70,15 @@ def show(
     penstock = Penstock(options.load(home).settings)
     lake, redactor = penstock.lake, penstock.lake_redactor
     if identifier is not None:
-        _show_known_by(lake, redactor, identifier, latest, as_json=json)
+        _show_known_by(penstock, identifier, latest, as_json=json)
     elif session is not None:
         _list(_find(lake, "session_id", [session, redactor.redact_id(session, "session")]), latest, as_json=json)
     elif user is not None:
         _list(_find(lake, "user_id", [user, redactor.hash_id(user, "user")]), latest, as_json=json)
 
 
-def _show_known_by(lake: Lake, redactor: Redactor, identifier: str, latest: int, *, as_json: bool) -> None:
+def _show_known_by(penstock: Penstock, identifier: str, latest: int, *, as_json: bool) -> None:
+    lake, redactor = penstock.lake, penstock.lake_redactor
     for name in _NAMES:
         found = _find(lake, name, [identifier, redactor.redact_id(identifier, name.removesuffix("_id"))], whole=True)
         if len(found) == 1:
@@ -81,10 +87,24 @@ def _show_known_by(lake: Lake, redactor: Redactor, identifier: str, latest: int,
         if found:
             _list([{column: row[column] for column in _LISTED} for row in found], latest, as_json=as_json)
             return
+    if _show_report(penstock, identifier, as_json=as_json):
+        return
     raise NotFoundError(
-        f"No interaction is known by {identifier!r}, neither by its own id nor by that of a request, response, span or trace. "
+        f"No interaction is known by {identifier!r}, neither by its own id nor by that of a request, response, span or trace, "
+        "and no report. "
         "What came just now is settled within seconds where a worker runs; `penstock signals run` does it at once."
     )
+
+
+def _show_report(penstock: Penstock, identifier: str, *, as_json: bool) -> bool:
+    """Whether there is such a report; why it is about nothing is looked up now."""
+    found = penstock.lake.find("feedback", "feedback_id", [identifier], Feedback.__struct_fields__)
+    for row in found.to_pylist(maps_as_pydicts="lossy"):
+        if row["status"] in UNEXPLAINED:
+            (why,) = explain(penstock.lake, outcome_settling(penstock.settings), found.select(COLUMNS))
+            row["reason"] = why.reason
+        print_fields(row if as_json else {name: value for name, value in row.items() if value not in (None, {})}, as_json=as_json)
+    return found.num_rows > 0
 
 
 def _find(lake: Lake, column: str, values: Sequence[str], *, whole: bool = False) -> list[dict[str, Any]]:

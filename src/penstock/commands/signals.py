@@ -3,6 +3,7 @@
 import inspect
 import os
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -21,18 +22,19 @@ from penstock.lake.lake import Lake
 from penstock.records.clock import utc_now
 from penstock.settings import SignalSettings
 from penstock.signals.definition import Definition, label
-from penstock.signals.definitions import all_definitions
+from penstock.signals.definitions import BUILT_IN_NAMES, all_definitions
 from penstock.signals.engine import Engine, LakeEngine
 from penstock.signals.feedback_due import JUDGED
 from penstock.signals.feedback_judge import MOST_AT_ONCE
 from penstock.signals.run import run_signals
 from penstock.signals.spark_engine import spark_engine
-from penstock.signals.trial import try_definition
-from penstock.signals.user_defined import user_definition
+from penstock.signals.trial import Trial, try_definition
+from penstock.signals.user_defined import require_usable_name, user_definition
 from penstock.worker.judging import Judging, find_judge
 
 EMBEDDED = "duckdb"
 _SUMMARY_WIDTH = 120
+_NONE_FOUND = {"signals": 0, "errors": 0}
 
 
 def register(cli: typer.Typer, name: str, summary: str) -> None:
@@ -48,18 +50,17 @@ def register(cli: typer.Typer, name: str, summary: str) -> None:
 
 
 def show_all(home: options.Home = None, json: options.Json = False) -> None:
-    """List the definitions, what each means, and how many signals it has found.
+    """List the definitions, what each means, how many signals it has found, and how many of them tell of an error alone.
 
     Signals of an older version stay beside those of the newer one and are listed as `not in force`.
     """
     penstock = Penstock(options.load(home).settings)
-    counts = penstock.lake.current("signals").definition.value_counts(name="signals").to_pyarrow().to_pylist()
-    found = {row["definition"]: row["signals"] for row in counts}
+    found = _counts(penstock.lake)
     definitions = all_definitions(penstock.settings.signals, penstock.home)
     rows: list[dict[str, Any]] = [
         {
             "definition": label(one),
-            "signals": found.pop(label(one), 0),
+            **found.pop(label(one), _NONE_FOUND),
             "reads": one.source,
             "meaning": meaning(one, penstock.settings.signals),
         }
@@ -67,9 +68,18 @@ def show_all(home: options.Home = None, json: options.Json = False) -> None:
     ]
     if penstock.settings.judge.model:
         said = "what a judge says of the messages that `feedback` is unsure of"
-        rows.append({"definition": JUDGED, "signals": found.pop(JUDGED, 0), "reads": "signals", "meaning": said})
-    rows += [{"definition": name, "signals": found[name], "reads": "", "meaning": "not in force"} for name in sorted(found)]
+        rows.append({"definition": JUDGED, **found.pop(JUDGED, _NONE_FOUND), "reads": "signals", "meaning": said})
+    rows += [{"definition": name, **found[name], "reads": "", "meaning": "not in force"} for name in sorted(found)]
     print_rows(rows, as_json=json)
+
+
+def _counts(lake: Lake) -> dict[str, dict[str, int]]:
+    """By definition how many signals there are, and how many of them tell of an error."""
+    signals = lake.current("signals")
+    counts = signals.group_by("definition").aggregate(
+        signals=signals.count(), errors=signals.count(where=signals.evidence.contains("error"))
+    )
+    return {row.pop("definition"): row for row in counts.to_pyarrow().to_pylist()}
 
 
 def meaning(definition: Definition, declared: Mapping[str, SignalSettings]) -> str:
@@ -109,6 +119,11 @@ def run(
         with opened_engine(penstock.lake, engine, spark or []) as chosen:
             written = run_signals(penstock.lake, penstock.clock, definitions=definitions, engine=chosen)
     print_fields({**written, "total": sum(written.values())}, as_json=json)
+    found = _counts(penstock.lake) if written.keys() & penstock.settings.signals.keys() else {}
+    for one in definitions.values():
+        if one.name in written and (counts := found.get(label(one), _NONE_FOUND))["errors"]:
+            told = f"{counts['errors']} of the {counts['signals']} signals of {one.name} are errors and no values"
+            print(f"{told}; `penstock signals try {one.name}` shows some.", file=sys.stderr)
 
 
 @contextmanager
@@ -164,6 +179,8 @@ def try_out(
         return
     told = {field: value for field, value in to_plain(trial).items() if field not in ("examples", "quantiles")}
     print_fields({**told, **trial.quantiles}, as_json=False)
+    if not trial.targets:
+        print(f"\n{_nothing_found(definition, trial, target if sql else None)}")
     if trial.examples:
         print()
         rows = [
@@ -172,12 +189,20 @@ def try_out(
         print_rows(rows, as_json=False)
 
 
+def _nothing_found(definition: Definition, trial: Trial, target: str | None) -> str:
+    if not trial.interactions:
+        return "There is no interaction to try it on; `penstock signals run` settles what has just come."
+    which = f" A row counts where its {target}_id is one of `{definition.source}`." if target else ""
+    return f"It found nothing among the newest {trial.interactions} interactions.{which} To look at more, say --sample."
+
+
 def _chosen(penstock: Penstock, name: str, sql: str, python: str, source: str, target: str) -> Definition:
     if sql or python:
         if source not in ("interactions", "reports") or target not in ("interaction", "session"):
             raise BadInputError(
                 f"--source {source} --target {target}: a source is interactions or reports, a target interaction or session."
             )
+        require_usable_name(name, BUILT_IN_NAMES)
         declared = SignalSettings(sql=sql, python=python, source=source, target=target)  # type: ignore[arg-type]
         return user_definition(name, declared, penstock.home)
     definitions = all_definitions(penstock.settings.signals, penstock.home)

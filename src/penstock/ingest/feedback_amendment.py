@@ -6,16 +6,14 @@ import msgspec
 
 from penstock.records.feedback import Feedback, FeedbackStatus
 
-_CONTENT = ("name", "value", "text", "source", "metadata")
+_CONTENT = ("target_kind", "target_id", "target_key", "name", "value", "text", "source", "metadata")
 
 
 def amend(before: Feedback, after: Feedback) -> Feedback | None:
-    """The report with its new content, to be settled anew; None where nothing is new, or the target is another.
+    """The report with its new content, to be settled anew; None where nothing is new. It may be about something else now.
 
     The time stays the first one: all revisions of a row lie in one partition, which its time chooses.
     """
-    if _target(before) != _target(after):
-        return None
     changes = {name: getattr(after, name) for name in _CONTENT if getattr(after, name) != getattr(before, name)}
     if not changes:
         return None
@@ -30,7 +28,3 @@ def fold_repeats(arrived: Iterable[Feedback]) -> dict[str, Feedback]:
         before = folded.get(row.feedback_id)
         folded[row.feedback_id] = row if before is None else amend(before, row) or before
     return folded
-
-
-def _target(report: Feedback) -> tuple[str, str, str | None]:
-    return report.target_kind, report.target_id, report.target_key

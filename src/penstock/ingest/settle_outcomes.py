@@ -88,12 +88,12 @@ def settle_outcomes(
     `moved` the interactions that are new or amended, with their keys.
     """
     overlay = as_reports(lake.to_rows("feedback", amended))
-    carried = _keys_of(lake, moved, settling)
+    touched_keys = pa.concat_tables([_keys_of(lake, moved, settling), _left_keys(lake, amended)])
     given = pa.concat_tables([arrived.select(["name", *KEYS.names]), overlay.select(["name", *KEYS.names])])
     settled = [REPORTS.empty_table()]
     for one in settling.definitions:
         own = given.filter(pc.equal(given.column("name"), pa.scalar(one.name)))
-        touched = pa.concat_tables([own.select(KEYS.names), _only(carried, one)])
+        touched = pa.concat_tables([own.select(KEYS.names), _only(touched_keys, one)])
         is_settled = _is_in_force(lake, one.mark, one.counter) and _is_in_force(lake, settling.mark, DECLARED)
         reports = _reports(lake, one, distinct_keys(touched) if is_settled else None)
         changed = overlay.filter(pc.equal(overlay.column("name"), pa.scalar(one.name)))
@@ -118,6 +118,17 @@ def _keys_of(lake: Lake, moved: pa.Table, settling: OutcomeSettling) -> pa.Table
         "SELECT DISTINCT entry.key AS target_key, entry.value AS target_id FROM "
         "(SELECT unnest(map_entries(keys)) AS entry FROM maps) WHERE entry.key IN (SELECT key FROM names)"
     ).to_arrow_table()
+    return found.cast(KEYS)
+
+
+def _left_keys(lake: Lake, amended: Sequence[Feedback]) -> pa.Table:
+    """The keys that reports used to name which came again: other reports may count there now."""
+    again = [row.feedback_id for row in amended if row.status == FeedbackStatus.RECEIVED and row.revision > 0]
+    if not again:
+        return KEYS.empty_table()
+    revisions = lake.rows_with("feedback", "feedback_id", pa.table({"feedback_id": again}))
+    keyed = revisions.filter(revisions.target_kind == TargetKind.KEY.value)
+    found: pa.Table = keyed.select(*KEYS.names).distinct().to_pyarrow()
     return found.cast(KEYS)
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from penstock.errors import BadInputError
 from penstock.labels.schema import dimension_named
-from penstock.records.label import Dimension, DimensionType, LabelSchema
+from penstock.records.label import LEAST_INCLUSION_PROBABILITY, Dimension, DimensionType, LabelSchema
 from penstock.text.redaction import Redactor
 
 TARGETS = ("interaction_id", "request_id", "session_id")
@@ -114,8 +114,11 @@ def _value(text: str, dimension: Dimension) -> float:
 
 def _probability(text: str) -> float:
     probability = _number(text, "inclusion_probability") if text else 1.0
-    if not 0.0 < probability <= 1.0:
-        raise BadInputError(f"inclusion_probability {probability:g} is not above 0 and at most 1.")
+    if not LEAST_INCLUSION_PROBABILITY <= probability <= 1.0:
+        raise BadInputError(
+            f"inclusion_probability {probability:g} is not between {LEAST_INCLUSION_PROBABILITY:g} and 1; give the share of such "
+            "answers that was drawn, as 0.05 for one in twenty."
+        )
     return probability
 
 

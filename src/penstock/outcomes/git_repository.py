@@ -123,8 +123,15 @@ class GitRepository:
         output = self._run(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"], 1024)
         sha = output.decode("ascii", "replace").split()[-1:]
         if not sha or not _is_sha(sha[0]):
-            raise BadInputError(f"{self._path} has no revision {revision!r}.")
+            raise BadInputError(self._missing(revision))
         return sha[0]
+
+    def _missing(self, revision: str) -> str:
+        if revision == "HEAD":
+            return (
+                f"{self._path} has no commit at HEAD: nothing is committed yet, or the branch that is checked out is not there."
+            )
+        return f"{self._path} has no revision {revision!r}; name a commit, a branch or a tag of it."
 
     def _run(self, arguments: Sequence[str], most_bytes: int) -> bytes:
         """What git prints; raises BadInputError where it fails, prints too much, or takes too long."""
@@ -160,8 +167,10 @@ class GitRepository:
             return ConfigurationError(
                 f"{self._path} belongs to another user; allow it with `git config --global safe.directory`."
             )
+        if "not a git repository" in text:
+            return BadInputError(f"{self._path} is no git repository; name a clone of one.")
         if arguments[0] == "rev-parse":
-            return BadInputError(f"{self._path} has no revision {arguments[-1].removesuffix('^{commit}')!r}: {reason}")
+            return BadInputError(self._missing(arguments[-1].removesuffix("^{commit}")))
         return BadInputError(f"git {arguments[0]} fails: {reason}")
 
 

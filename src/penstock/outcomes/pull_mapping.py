@@ -28,6 +28,17 @@ class PullMapping(Struct, frozen=True, kw_only=True):
         """Every column that some binding reads."""
         return columns_of([self.id]).union(*(rule.columns for rule in self.rules))
 
+    def place_of_target(self, rule: FeedbackMapping) -> RowTarget:
+        """Where a row names what a rule reports on, in place of what it names there: a row may name two tickets."""
+        target = rule.target
+        assert target is not None  # noqa: S101  a pull's rules all name one
+        alike = [
+            one.target.binding
+            for one in self.rules
+            if one.target and (one.target.kind, one.target.key) == (target.kind, target.key)
+        ]
+        return RowTarget(kind=target.kind, key=target.key, id=str(alike.index(target.binding)))
+
 
 def read_pull_mapping(name: str, settings: PullSettings) -> PullMapping:
     """The mapping that a pull's settings say; raises ConfigurationError."""
@@ -48,12 +59,18 @@ def map_row(row: Row, mapping: PullMapping, now: datetime) -> Iterator[Feedback 
 def _apply(rule: FeedbackMapping, row: Row, mapping: PullMapping, now: datetime) -> list[Feedback]:
     found = read_reports(rule, row, now)
     id_ = read_id(mapping.id, row) if found else None
-    return [_feedback(report, report.target, id_, mapping, now) for report in found if report.target is not None]
+    made = []
+    for report in found:
+        assert report.target is not None  # noqa: S101  a pull's rules all name one
+        # A row with an id that names another target is the same report; an item of a list has no other name than its target.
+        known_by = report.target if id_ is None or rule.for_each is not None else mapping.place_of_target(rule)
+        made.append(_feedback(report, report.target, report_digest(report, known_by, id_), mapping, now))
+    return made
 
 
-def _feedback(report: RowReport, target: RowTarget, id_: str | None, mapping: PullMapping, now: datetime) -> Feedback:
+def _feedback(report: RowReport, target: RowTarget, known_as: str, mapping: PullMapping, now: datetime) -> Feedback:
     assert report.occurred_at is not None  # noqa: S101  read_reports wants one where there is a target
-    key = f"pull:{mapping.name}:{report_digest(report, target, id_)}"
+    key = f"pull:{mapping.name}:{known_as}"
     return Feedback(
         feedback_id=feedback_id(key),
         target_kind=target.kind,

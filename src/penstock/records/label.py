@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from msgspec import Struct, field
 
+# An answer that was drawn less probably would stand for so many others that it alone would count.
+LEAST_INCLUSION_PROBABILITY = 1e-6
+
 
 class DimensionType(StrEnum):
     """What an answer looks like."""

@@ -23,6 +23,7 @@ from penstock.replay.mapping import Format, SourceMapping
 
 MAX_ROW_BYTES = 32 * 1024 * 1024
 _PARQUET_BATCH = 1024
+_MOST_SHOWN = 20  # columns in an error
 _SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -201,8 +202,9 @@ def require_columns(path: object, header: list[str], columns: frozenset[str]) ->
     """Raise BadInputError for a column that a mapping binds and a header lacks, or has twice."""
     for column in sorted(columns - set(header)):
         close = difflib.get_close_matches(column, header, n=1)
-        hint = f"Did you mean `{close[0]}`?" if close else f"It has {', '.join(header[:20])}."
-        raise BadInputError(f"{path} has no column `{column}`, which the mapping binds. {hint}")
+        hint = f" Did you mean `{close[0]}`?" if close else ""
+        there = ", ".join(header[:_MOST_SHOWN]) + (", ..." if len(header) > _MOST_SHOWN else "")
+        raise BadInputError(f"{path} has no column `{column}`, which the mapping binds; it has {there}.{hint}")
     repeated = sorted({name for name in header if header.count(name) > 1} & columns)
     if repeated:
         raise BadInputError(f"{path} has more than one column `{repeated[0]}`; rename one of them.")

@@ -78,7 +78,7 @@ def _report(rule: FeedbackMapping, row: Row, place: int, now: datetime, prefix: 
     report = RowReport(
         target=target,
         name=name,
-        value=None if value is None else number(value, f"{prefix}value"),
+        value=None if value is None or rule.value is None else _number(value, rule.value, f"{prefix}value"),
         text=None if text is None else plain_text(text, f"{prefix}text"),
         occurred_at=_moment(rule.occurred_at, row, f"{prefix}occurred_at"),
         metadata={key: plain_text(item, f"{prefix}metadata.{key}") for key, item in metadata.items() if item is not None},
@@ -88,6 +88,15 @@ def _report(rule: FeedbackMapping, row: Row, place: int, now: datetime, prefix: 
     if target is not None:
         _require_time(report.occurred_at, now, prefix)
     return report
+
+
+def _number(value: Any, binding: Binding, field: str) -> float:
+    try:
+        return number(value, field)
+    except RowError:
+        if binding.map is None or not isinstance(value, str):
+            raise
+        raise RowError(f"{field}: {describe(value)} is none of the words in `map`, and no number") from None
 
 
 def _target(target: Target, row: Row, prefix: str) -> RowTarget:

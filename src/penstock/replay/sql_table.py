@@ -2,16 +2,18 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from penstock.errors import BadInputError, ConfigurationError, StorageError
 from penstock.replay.log_rows import require_columns
 from penstock.replay.watermark import TableRow
+from penstock.text.quoted_values import without_values
 
 _ROWS_AT_ONCE = 1000
 
@@ -34,6 +36,7 @@ class SqlTable:
             ) from error
         except ImportError as error:
             raise ConfigurationError(f"{setting} needs a driver that is not installed: pip install {error.name}.") from error
+        self._file = _file_of(parsed)
         self.name = f"{parsed.render_as_string(hide_password=True)}"
         self.identity = f"{parsed.render_as_string(hide_password=True)}\n{sql}\n{watermark}"
 
@@ -69,14 +72,24 @@ class SqlTable:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
+        if self._file is not None and not self._file.is_file():  # SQLite would make an empty one
+            raise StorageError(f"{self.name} cannot be read: there is no file {self._file.absolute()}.")
         try:
             with self._engine.connect() as connection:
                 yield connection.execution_options(stream_results=True, max_row_buffer=_ROWS_AT_ONCE)
         except DBAPIError as error:
             reason = str(error.orig).strip().splitlines()[0]
+            if isinstance(error, DataError):  # it quotes what stands in a row
+                reason = without_values(reason)
             # SQLite calls a wrong query an operational error, as it does a locked file.
             if isinstance(error, sqlalchemy.exc.ProgrammingError) or "syntax" in reason or "no such" in reason:
                 raise BadInputError(f"The query fails on {self.name}: {reason}.") from error
             raise StorageError(f"{self.name} cannot be read: {reason}. The same command resumes.") from error
         except SQLAlchemyError as error:
             raise StorageError(f"{self.name} cannot be read: {str(error).splitlines()[0]}.") from error
+
+
+def _file_of(url: sqlalchemy.URL) -> Path | None:
+    """The file that a URL of SQLite names; None for one in memory, and for another database."""
+    is_file = url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":memory:", "file:"))
+    return Path(str(url.database)) if is_file else None

@@ -14,11 +14,10 @@ import ibis.expr.types as ir
 import numpy
 import pyarrow as pa
 
-from penstock.lake.portable import map_value
 from penstock.records.signal import SignalKind
 from penstock.signals.compared_texts import numbers_of, text_pairs, texts_of, with_found
 from penstock.signals.definition import EVIDENCE, BatchDefinition, Tables
-from penstock.signals.reports import STATE_IN_TEXT, acceptance_reports, findings_of, named
+from penstock.signals.reports import STATE_IN_TEXT, acceptance_reports, findings_of, is_truth, named
 from penstock.signals.session_ends import in_sessions, quiet_since
 from penstock.signals.text_edit import kept_shares
 
@@ -34,7 +33,8 @@ def _select(tables: Tables) -> ir.Table:
     told = told.left_join(went_on, told.session_id == went_on.of_session).drop("of_session")
     is_ignored = (told.state == "offered") & told.interaction_id.notnull() & (told.last_started > told.occurred_at)
     inferred = is_ignored.fill_null(False)
-    is_share = told.value.between(0.0, 1.0).fill_null(False)
+    # That it was edited is no share of it.
+    is_share = told.value.between(0.0, 1.0).fill_null(False) & (named(told, STATE_IN_TEXT) | ~is_truth(told))
     by_value = ibis.cases((told.value == 0.0, "rejected"), (told.value == 1.0, "accepted"), else_="partly accepted")
     unknown = ibis.cases((told.value.isnull(), "neither a state nor a value"), (is_share, None), else_="a value outside 0..1")
     taken_back = _is_taken_back(told)
@@ -62,8 +62,7 @@ def _select(tables: Tables) -> ir.Table:
 
 def _is_taken_back(told: ir.Table) -> ir.BooleanValue:
     """Whether a report named by its state says that it is not so; a 0 says so of `accepted` alone."""
-    is_boolean = (map_value(told.metadata, "minimum") == "0") & (map_value(told.metadata, "maximum") == "1")
-    is_denied = (told.state == "accepted") | is_boolean
+    is_denied = (told.state == "accepted") | is_truth(told)
     return ((told.value == 0.0) & ~named(told, STATE_IN_TEXT) & is_denied).fill_null(False)
 
 
@@ -85,4 +84,4 @@ def _judge(batch: pa.RecordBatch) -> pa.RecordBatch:
     return with_found(batch, value, {_REASON: reasons}, without=[_OFFERED, _FINAL])
 
 
-ACCEPTANCE = BatchDefinition(name="acceptance", version=4, source="reports", select=_select, judge=_judge, awaits_quiet=True)
+ACCEPTANCE = BatchDefinition(name="acceptance", version=5, source="reports", select=_select, judge=_judge, awaits_quiet=True)

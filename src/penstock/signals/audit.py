@@ -15,7 +15,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from penstock.lake.lake import Lake
-from penstock.records.label import AnnotatorKind
+from penstock.records.label import LEAST_INCLUSION_PROBABILITY, AnnotatorKind
 from penstock.signals.readings import GOOD
 from penstock.signals.traffic import fetch, load, shared_codes, shares_by_case
 from penstock.statistics.weighted_auc import Auc, weighted_auc
@@ -71,7 +71,7 @@ def load_audit(connection: duckdb.DuckDBPyConnection, lake: Lake, dimension: str
     load(
         connection, "answers", labels.select("target_kind", "target_id", "value", "inclusion_probability", "stream"),
         f"target_kind AS kind, target_id AS id, CASE WHEN value >= {good_from!r} THEN 1.0 ELSE 0.0 END AS good, "
-        "greatest(least(inclusion_probability, 1.0), 1e-6) AS probability, stream",
+        f"greatest(least(inclusion_probability, 1.0), {LEAST_INCLUSION_PROBABILITY}) AS probability, stream",
     )  # fmt: skip
     connection.execute(_AUDITED.format(stream=ESTIMATION, slot=scope_bit))
     targets = fetch(connection, "SELECT * FROM audited WHERE good <> 0.5 ORDER BY n")

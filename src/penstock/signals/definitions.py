@@ -12,6 +12,7 @@ from penstock.signals.copy import COPY
 from penstock.signals.definition import Definition, label
 from penstock.signals.dwell import DWELL
 from penstock.signals.edit import EDIT
+from penstock.signals.feedback_due import JUDGED
 from penstock.signals.follow_up_depth import FOLLOW_UP_DEPTH
 from penstock.signals.natural_feedback import FEEDBACK
 from penstock.signals.other_feedback import OTHER_FEEDBACK
@@ -47,11 +48,13 @@ DEFINITIONS: dict[str, Definition] = {
         OTHER_FEEDBACK,
     )
 }
+# The judge is no definition, and its signals stand beside those of the definitions all the same.
+BUILT_IN_NAMES = frozenset({*DEFINITIONS, JUDGED.partition("@")[0]})
 
 
 def all_definitions(declared: Mapping[str, SignalSettings], home: Path) -> dict[str, Definition]:
     """The built-in definitions and those that penstock.toml declares. Raises ConfigurationError."""
-    return {**DEFINITIONS, **user_definitions(declared, DEFINITIONS, home)}
+    return {**DEFINITIONS, **user_definitions(declared, BUILT_IN_NAMES, home)}
 
 
 def in_force(declared: Mapping[str, SignalSettings], home: Path) -> list[str]:

@@ -6,7 +6,8 @@ of the generated text, and the class: verbatim (up to .02), light (below .2), ed
 `word_edit_rate` is HTER, changes of case aside. After PRELUDE (2404.15269), TER (Snover et al. 2006) and Levenshtein.
 
 The final text is that of a report named edited, or, found by whatever key, final_text, sent, published or submitted. Where a
-report says only which share was kept, the rest was changed.
+report says only which share was kept, the rest was changed: nothing where `edited` is false. `edited` that is true says nothing
+without the text.
 """
 
 from collections.abc import Sequence
@@ -35,7 +36,7 @@ _OFFERED = f"{EVIDENCE}offered"
 
 def _select(tables: Tables) -> ir.Table:
     told = edit_reports(tables.reports)
-    return findings_of(told, SignalKind.IMPLICIT, name="edit", value=told.value, text=told.text, offered=told.response_text)
+    return findings_of(told, SignalKind.IMPLICIT, name="edit", value=told.share, text=told.text, offered=told.response_text)
 
 
 def _judge(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -82,4 +83,4 @@ def _spread(
     return spread
 
 
-EDIT = BatchDefinition(name="edit", version=3, source="reports", select=_select, judge=_judge)
+EDIT = BatchDefinition(name="edit", version=4, source="reports", select=_select, judge=_judge)

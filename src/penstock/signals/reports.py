@@ -72,10 +72,15 @@ def acceptance_reports(reports: ir.Table) -> ir.Table:
 
 
 def edit_reports(reports: ir.Table) -> ir.Table:
-    """Reports of what was kept in the end, with its text or the share that was kept; the last per target."""
-    has_final = named(reports, (*EDIT_NAMES, *FINAL_NAMES)) & reports.text.notnull()
-    has_share = named(reports, EDIT_NAMES) & reports.value.notnull()
-    return latest(reports.filter(has_final | has_share))
+    """Reports of what was kept in the end, with its text or the share that was kept as `share`; the last per target.
+
+    `edited` that is false kept all of it; one that is true tells no share.
+    """
+    share = ibis.ifelse(is_truth(reports), ibis.ifelse(reports.value == 0.0, 1.0, None), reports.value)
+    told = reports.mutate(share=share)
+    has_final = named(told, (*EDIT_NAMES, *FINAL_NAMES)) & told.text.notnull()
+    has_share = named(told, EDIT_NAMES) & told.share.notnull()
+    return latest(told.filter(has_final | has_share))
 
 
 def silent_reports(reports: ir.Table) -> ir.Table:
@@ -110,6 +115,12 @@ def other_reports(reports: ir.Table) -> ir.Table:
 def named(reports: ir.Table, names: Sequence[str]) -> ir.BooleanValue:
     """Whether a report has one of these names, whatever the case of its letters."""
     return reports.name.lower().isin(names)
+
+
+def is_truth(reports: ir.Table) -> ir.BooleanValue:
+    """Whether a report came with true or false, and not with a number: the scale beside its value says so."""
+    scale = (map_value(reports.metadata, "minimum") == "0") & (map_value(reports.metadata, "maximum") == "1")
+    return (scale & reports.value.isin((0.0, 1.0))).fill_null(False)
 
 
 def latest(reports: ir.Table, *before_time: str, by: Sequence[str] = ("target_id",)) -> ir.Table:

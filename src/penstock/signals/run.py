@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 from msgspec import Struct
 
-from penstock.errors import StorageError
+from penstock.errors import PenstockError, StorageError
 from penstock.lake.arrow_values import column_values
 from penstock.lake.lake import Lake
 from penstock.lake.tables import reader
@@ -35,6 +35,7 @@ from penstock.signals.scope import (
     scope_of_quiet,
     scope_of_turns,
 )
+from penstock.text.quoted_values import without_values
 
 INTERACTIONS_WATERMARK = reader("interactions", "signals")
 FEEDBACK_WATERMARK = reader("feedback", "signals")
@@ -248,4 +249,6 @@ def _left_out_where_broken(definition: Definition) -> Iterator[None]:
     except Exception as error:
         if definition.name in DEFINITIONS:
             raise
-        logger.error("The signal %s is left out until it is mended: %s", label(definition), error)
+        # What we refuse is said of the SELECT; an engine's own error quotes what it stumbled on in a row.
+        reason = str(error) if isinstance(error, PenstockError) else without_values(f"{type(error).__name__}: {error}")
+        logger.error("The signal %s is left out until it is mended: %s", label(definition), reason)

@@ -1,12 +1,15 @@
 """A definition on a sample: what it would find in whole sessions of the newest traffic, with nothing written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 from msgspec import Struct
 
+from penstock.errors import BadInputError
 from penstock.lake.lake import Lake
 from penstock.signals.definition import FINDINGS, Definition, label
 from penstock.signals.engine import LakeEngine, tables_of
@@ -30,7 +33,7 @@ def try_definition(lake: Lake, definition: Definition, sample: int, as_of: datet
     seeds = _newest(lake, sample)
     scope = scope_of_turns(lake, seeds)
     engine = LakeEngine(lake)
-    with tables_of(engine, scope, as_of, None) as tables:
+    with tables_of(engine, scope, as_of, None) as tables, _telling_of_rows(definition):
         found = pa.Table.from_batches(list(engine.find(definition, tables)), FINDINGS)
     rows = found.to_pylist(maps_as_pydicts="strict")
     values = sorted(row["value"] for row in rows if row["value"] is not None)
@@ -43,6 +46,18 @@ def try_definition(lake: Lake, definition: Definition, sample: int, as_of: datet
         quantiles={name: values[min(len(values) - 1, int(share * len(values)))] for name, share in _SHARES.items() if values},
         examples=[_example(row) for row in rows[:examples]],
     )
+
+
+@contextmanager
+def _telling_of_rows(definition: Definition) -> Iterator[None]:
+    """What a SELECT stumbles on in a row is told whole: nothing is written, and whoever tries it may read the rows."""
+    try:
+        yield
+    except duckdb.Error as error:
+        reason = str(error).partition("\n")[0]
+        raise BadInputError(
+            f"[signals.{definition.name}] fails on a row: {reason}. TRY_CAST gives NULL where CAST fails."
+        ) from error
 
 
 _SHARES = {"least": 0.0, "p25": 0.25, "median": 0.5, "p75": 0.75, "most": 1.0}

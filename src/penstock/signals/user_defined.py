@@ -7,7 +7,7 @@ leaves a signal without a value there that says so, and every other row is read 
 import importlib
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -55,17 +55,23 @@ _ODD_VALUE = "the value is no finite number"
 _SERIES = frozenset({"generate_series", "range", "unnest"})  # the functions that a SELECT may read from
 
 
-def user_definitions(
-    settings: Mapping[str, SignalSettings], taken: Mapping[str, Definition], home: Path
-) -> dict[str, Definition]:
+def user_definitions(settings: Mapping[str, SignalSettings], taken: Collection[str], home: Path) -> dict[str, Definition]:
     """The definitions that penstock.toml declares. ConfigurationError where one is not a definition, or its name is taken."""
     found: dict[str, Definition] = {}
     for name, declared in settings.items():
-        if not _NAME.fullmatch(name) or name in taken:
-            reason = "is taken by a built-in signal" if name in taken else "cannot be used"
-            raise ConfigurationError(f"[signals.{name}]: the name {reason}; take small letters, digits and underscores.")
+        require_usable_name(name, taken)
         found[name] = user_definition(name, declared, home)
     return found
+
+
+def require_usable_name(name: str, taken: Collection[str]) -> None:
+    """Refuse a name that a signal of one's own cannot have."""
+    if name in taken:
+        raise ConfigurationError(f"[signals.{name}]: the name is taken by a built-in signal; take another.")
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"[signals.{name}]: the name cannot be used; take at most 64 small letters, digits and underscores, a letter first."
+        )
 
 
 def user_definition(name: str, declared: SignalSettings, home: Path) -> Definition:
