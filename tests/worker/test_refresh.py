@@ -1,11 +1,15 @@
 """Refreshing settles, signals and labels under a lease."""
 
 import threading
+from datetime import timedelta
 
+import msgspec
 import pytest
 
 from penstock.lake.lake import Lake
+from penstock.policy_settings import SamplePolicySettings, SampleSettings
 from penstock.records.clock import WriterClock, utc_now
+from penstock.worker import refresh
 from penstock.worker.precedence import Precedence
 from penstock.worker.refresh import LEASE, Refresher, Stages
 from tests.rows import make_feedback, make_span, trace
@@ -107,3 +111,18 @@ def test_a_turn_frees_a_reading_that_gives_way_and_does_not_wait_itself(lake, re
     assert refresher.refresh()
     reading.join(30.0)
     assert gave_way == [True, True]
+
+
+def test_maintenance_takes_the_text_of_what_settling_sampled_out(lake, registry, settings, monkeypatch):
+    rules = SampleSettings(sampling_percentage=0.000001, policies=[SamplePolicySettings(name="e", status_codes=["ERROR"])])
+    policy = msgspec.structs.replace(settings.policy, sample=rules)
+    settings = msgspec.structs.replace(settings, policy=policy)
+    refresher = Refresher(lambda: Lake(settings.home_path / "lake", settings.lake), registry, settings, WriterClock(), "one")
+    now = utc_now()
+    times = {"started_at": now, "ended_at": now, "known_at": now}
+    lake.append("spans", [make_span(trace(1), "s", request_id="q_1", response_text="ab", content_present=True, **times)])
+    refresher.settle()
+    monkeypatch.setattr(refresh, "utc_now", lambda: now + timedelta(hours=25))
+    assert refresher.maintain()
+    (span,) = lake.to_records("spans", lake.current("spans"))
+    assert (span.response_text, span.content_sampled, span.request_id) == (None, False, "q_1")

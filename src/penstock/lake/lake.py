@@ -10,7 +10,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,11 @@ from penstock.lake.locked_sql import LockedConnection
 from penstock.lake.log_repair import repair_log
 from penstock.lake.maintenance import Maintained, maintain_table, slowest_readers
 from penstock.lake.open_table import OpenTable
-from penstock.lake.partitions import partitions
+from penstock.lake.partitions import partitions, partitions_due
 from penstock.lake.place import Place
 from penstock.lake.repair import Repaired, find_commit, is_intact, repair_table, revert_commit
 from penstock.lake.retention import expire_table, kept_days
+from penstock.lake.rewriting import Replace, find_rows, rewrite_files
 from penstock.lake.snapshot import (
     Snapshot,
     current_sql,
@@ -397,6 +398,21 @@ class Lake:
         with self._gate.shared():
             slowest = slowest_readers(self.root, TABLES.values())
             return [self._maintain(name, slowest.get(name), now, retention) for name in TABLES]
+
+    def days_due(self, table: str, age: timedelta, last: int, now: datetime) -> list[date]:
+        """The days of which a file has reached this age after `last`, in seconds since 1970, ascending."""
+        return partitions_due(self._open(table).latest(), age, last, now)
+
+    def replace(self, found: Snapshot, places: str, replace: Replace) -> int:
+        """Have other rows stand in the places of some, which SQL over the snapshot's source names; how many were replaced.
+
+        No news to a reader. For whoever maintains the lake, beside appends alone.
+        """
+        with self._gate.shared(), storage_failures(f"replace rows of {found.table.name}", self.root / found.table.name):
+            replaced = find_rows(self._backend.con, found, places)
+            if replaced:
+                rewrite_files(self.root, found.table, sorted(replaced), replaced, replace)
+        return sum(map(len, replaced.values()))
 
     def erase(self, table: str, condition: str, given: Mapping[str, pa.Table] | None = None) -> int:
         """Erase the rows for which a SQL condition holds, which may look into the given tables; how many went.
