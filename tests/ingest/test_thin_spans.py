@@ -122,16 +122,28 @@ def test_a_trace_with_a_span_that_is_not_settled_yet_waits(lake: Lake, clock: Wr
     assert (row.response_text, row.content_sampled) == (f"{TEXT} 0", True)
 
 
-def test_it_looks_once_an_hour_and_only_at_what_has_come_of_age_since(lake: Lake, clock: WriterClock) -> None:
+def test_it_looks_once_an_hour_and_only_at_what_has_come_of_age_since(
+    lake: Lake, clock: WriterClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lake.append("spans", [call(0)])
     settle(lake, clock)
-    now = utc_now() + AFTER
-    assert thin_spans(lake, SAMPLING, now) == 1
+    first = utc_now() + AFTER
+    assert thin_spans(lake, SAMPLING, first) == 1
+    later_ns = time.time_ns() + 120 * 10**9  # of age two minutes after the first look
+    written_ns = later_ns + int((AFTER - timedelta(hours=24, minutes=10)).total_seconds()) * 10**9
+    with monkeypatch.context() as patched:
+        patched.setattr(delta, "time", SimpleNamespace(time_ns=lambda: written_ns))
+        lake.append("spans", [call(1)])
+    settle(lake, clock)
     version = lake.version("spans")
-    assert thin_spans(lake, SAMPLING, now + timedelta(minutes=59)) == 0
+    assert thin_spans(lake, SAMPLING, first + timedelta(minutes=59)) == 0
     assert lake.version("spans") == version
-    assert thin_spans(lake, SAMPLING, now + timedelta(minutes=61)) == 0
-    assert lake.transaction_version("spans", MARK) == int((now + timedelta(minutes=61)).timestamp())
+    second = first + timedelta(minutes=61)
+    assert thin_spans(lake, SAMPLING, second) == 1
+    assert lake.transaction_version("spans", MARK) == int(second.timestamp())
+    version = lake.version("spans")
+    assert thin_spans(lake, SAMPLING, second + timedelta(minutes=61)) == 0
+    assert lake.version("spans") == version
 
 
 def test_an_error_after_the_wait_brings_nothing_back_and_leaves_the_probability_true(

@@ -28,13 +28,14 @@ def thin_spans(lake: Lake, sampling: Sampling, now: datetime) -> int:
     if not sampling.needs_whole_traces or now.timestamp() - last < INTERVAL.total_seconds():
         return 0
     wait = sampling.decision_wait + _SPOOL
-    thinned = 0
     with lake.writing():
-        if days := lake.days_due("spans", wait, last, now):
-            unsettled = lake.changes("spans", lake.transaction_version("interactions", WATERMARK), ["trace_id"])
-            lake.show(_UNSETTLED, unsettled.rows)
-            thinned = sum(_thin_day(lake, day, now - wait) for day in days)
-            lake.hide(_UNSETTLED)
+        days = lake.days_due("spans", wait, last, now)
+        if not days:
+            return 0
+        unsettled = lake.changes("spans", lake.transaction_version("interactions", WATERMARK), ["trace_id"])
+        lake.show(_UNSETTLED, unsettled.rows)
+        thinned = sum(_thin_day(lake, day, now - wait) for day in days)
+        lake.hide(_UNSETTLED)
         lake.append("spans", [], transactions={MARK: int(now.timestamp())})
     return thinned
 
