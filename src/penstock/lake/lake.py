@@ -34,14 +34,13 @@ from penstock.lake.file_index import FileIndex
 from penstock.lake.folding import fold_table, require_answerable
 from penstock.lake.local_place import LocalPlace
 from penstock.lake.locked_sql import LockedConnection
-from penstock.lake.log_repair import repair_log
 from penstock.lake.maintenance import Maintained, maintain_table, slowest_readers
 from penstock.lake.open_table import OpenTable
 from penstock.lake.partitions import partitions, partitions_due
 from penstock.lake.place import Place
 from penstock.lake.repair import Repaired, find_commit, is_intact, repair_table, revert_commit
 from penstock.lake.retention import expire_table, kept_days
-from penstock.lake.rewriting import Replace, find_rows, rewrite_files
+from penstock.lake.rewriting import Replace, replace_rows
 from penstock.lake.snapshot import (
     Snapshot,
     current_sql,
@@ -223,10 +222,7 @@ class Lake:
         dates: tuple[date, date] | None = None,
         indexed: bool = False,
     ) -> pa.Table:
-        """What an expression makes of current(): for who asks the same again and again of few rows.
-
-        `build` is a function of the rows alone, whose expression is compiled once in the life of the process.
-        """
+        """For who asks again and again of few rows: what an expression of them alone, compiled once, makes of current()."""
         snapshot, condition, kept = self._narrowed(table, ids, dates, indexed=indexed)
         return self._select(build, table, current_sql(snapshot, None, condition), kept)
 
@@ -403,16 +399,10 @@ class Lake:
         """The days of which a file has reached this age after `last`, in seconds since 1970, ascending."""
         return partitions_due(self._open(table).latest(), age, last, now)
 
-    def replace(self, found: Snapshot, places: str, replace: Replace) -> int:
-        """Have other rows stand in the places of some, which SQL over the snapshot's source names; how many were replaced.
-
-        No news to a reader. For whoever maintains the lake, beside appends alone.
-        """
-        with self._gate.shared(), storage_failures(f"replace rows of {found.table.name}", self.root / found.table.name):
-            replaced = find_rows(self._backend.con, found, places)
-            if replaced:
-                rewrite_files(self.root, found.table, sorted(replaced), replaced, replace)
-        return sum(map(len, replaced.values()))
+    def replace(self, snapshot: Snapshot, places: str, replace: Replace) -> int:
+        """Have other rows stand in the places of some, as no news to a reader, beside appends alone; how many were replaced."""
+        with self._gate.shared():
+            return replace_rows(self.root, snapshot, places, replace, self._backend.con)
 
     def erase(self, table: str, condition: str, given: Mapping[str, pa.Table] | None = None) -> int:
         """Erase the rows for which a SQL condition holds, which may look into the given tables; how many went.
@@ -445,14 +435,9 @@ class Lake:
         saved_numbers.forget_all(self.root)
         return gone + clear_quarantine(self.root)
 
-    def repair_log(self, table: str) -> list[Place]:
-        """Put torn log entries aside, so that the table opens; done at the first use of a table anyway."""
-        self._tables.pop(table, None)  # what it held may speak of what was torn
-        return repair_log(self.root, find_table(table).name)
-
     def repair(self, table: str) -> Repaired:
         """Mend the log and take back recent commits with files that cannot be read; for the start after a power cut."""
-        self._tables.pop(table, None)
+        self._tables.pop(table, None)  # what it held may speak of what was torn
         return repair_table(self.root, find_table(table).name)
 
     def find_commit(self, table: str, app: str, number: int) -> int | None:

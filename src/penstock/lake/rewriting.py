@@ -82,6 +82,15 @@ def rewrite_files(root: Place, table: Table, files: Sequence[str], places: Place
     return Rewritten(removed=len(files), added=len(added))
 
 
+def replace_rows(root: Place, snapshot: Snapshot, places: str, replace: Replace, connection: duckdb.DuckDBPyConnection) -> int:
+    """Write the files that have rows at these places, SQL as for find_rows(), again with others there; how many were replaced."""
+    with storage_failures(f"replace rows of {snapshot.table.name}", root / snapshot.table.name):
+        found = find_rows(connection, snapshot, places)
+        if found:
+            rewrite_files(root, snapshot.table, sorted(found), found, replace)
+    return sum(map(len, found.values()))
+
+
 def clear_scratch(root: Place) -> None:
     """Forget what a rewriting that was cut short has left."""
     (root / SCRATCH).remove_all()
