@@ -94,6 +94,14 @@ class SampleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hash_seed: Annotated[str, Meta(description="Homes with the same seed draw alike; empty draws with the key of this home.")] = (
         ""
     )
+    decision_wait_h: Annotated[
+        float,
+        Meta(
+            description="So long after its first span the spans of a trace count for the rules; then the content of what is "
+            "sampled out leaves `spans`.",
+            gt=0,
+        ),
+    ] = 24.0
     applications: Annotated[
         dict[str, Annotated[float, Meta(gt=0, le=100)]],
         Meta(description="Percentage of one application (service.name) in place of the general one."),

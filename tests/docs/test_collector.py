@@ -207,7 +207,8 @@ def check_statement(statement: str, context: str) -> None:
     literal = r'"(?:[^"\\]|\\.)*"'
     bare = re.sub(literal, "", statement)
     assert set(re.findall(r"(\w+)\(", bare)) <= FUNCTIONS
-    assert bare.count("(") == bare.count(")")
+    assert all(bare.count(opening) == bare.count(closing) for opening, closing in ("()", "[]", "{}"))
+    assert '"' not in bare, "a quotation mark without another"
     assert set(re.findall(r"(\w+)\.attributes", bare)) == {context}
     for text in re.findall(literal, statement):
         assert "$" not in text.replace("${env:", "")

@@ -155,3 +155,28 @@ def test_the_exposure_is_taken_and_an_unknown_word_is_not_counted_as_the_users()
 def test_token_log_probabilities_must_be_numbers() -> None:
     assert read_genai({"penstock.token_logprobs": [-0.5, -1]}).columns["token_logprobs"] == [-0.5, -1.0]
     assert read_genai({"penstock.token_logprobs": [-0.5, "x"]}).problems == ["penstock.token_logprobs is no list of numbers"]
+
+
+def test_the_servers_time_to_the_first_token_is_in_seconds_and_in_strands_milliseconds() -> None:
+    name = "gen_ai.server.time_to_first_token"
+    strands = {name: 250, "gen_ai.event.start_time": "2026-03-01T12:00:00+00:00"}
+    for said in ({name: 0.25}, strands):
+        read = read_genai(said)
+        assert (read.columns["first_token_ms"], name in read.rest) == (250.0, False)
+    both = read_genai({name: 0.25, "gen_ai.response.time_to_first_chunk": 0.5})
+    assert (both.columns["first_token_ms"], both.rest[name]) == (500.0, "0.25")
+    assert read_genai({name: "soon"}).rest[name] == "soon"
+
+
+@pytest.mark.parametrize("write", [json.dumps, lambda messages: messages])
+def test_pieces_of_a_stream_that_stand_as_messages_are_one_answer(write: Any) -> None:
+    def piece(content: str, reason: str) -> dict[str, Any]:
+        return {"role": "assistant", "parts": [{"type": "text", "content": content}], "finish_reason": reason}
+
+    pieces = [piece("Hel", ""), piece("lo", ""), piece("!", "stop"), piece("Yo", "stop")]
+    columns = read_genai({"gen_ai.output.messages": write(pieces)}).columns
+    assert json.loads(columns["output_messages"]) == [piece("Hello!", "stop"), piece("Yo", "stop")]
+    cut = read_genai({"gen_ai.output.messages": write(pieces[:2])}).columns
+    assert json.loads(cut["output_messages"]) == [piece("Hello", "")]
+    other = [{**piece("Hi", ""), "role": "user"}, piece("Yo", "stop")]
+    assert json.loads(read_genai({"gen_ai.output.messages": write(other)}).columns["output_messages"]) == other

@@ -61,6 +61,7 @@ def test_messages_have_a_place_of_their_own(attribute: str) -> None:
         "penstock.exposure",
         "penstock.relay.kind",
         "gen_ai.tool.definitions",
+        "gen_ai.server.time_to_first_token",
         "gen_ai.openai.request.logit_bias",
         "resource.host.name",
     ],

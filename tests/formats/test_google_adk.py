@@ -32,6 +32,7 @@ CALL: dict[str, Any] = {
     "gen_ai.request.model": "gemini-2.5-flash",
     "gcp.vertex.agent.session_id": "s1",
 }
+ITSELF = {"penstock.raw.provider": "gcp.vertex.agent"}
 TOOL = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "look", "gcp.vertex.agent.llm_request": "{}"}
 
 
@@ -54,7 +55,7 @@ def test_the_call_is_read_from_its_request_and_its_response() -> None:
 @pytest.mark.parametrize("said", [{}, {"gcp.vertex.agent.llm_request": "{}", "gcp.vertex.agent.llm_response": "{}"}])
 def test_a_call_without_content_is_still_one(said: dict[str, str]) -> None:
     read = read_span({**CALL, **said}, "call_llm", 1)
-    assert (read.kind, read.columns["content_present"], read.rest) == (SpanKind.INFERENCE, False, {})
+    assert (read.kind, read.columns["content_present"], read.rest) == (SpanKind.INFERENCE, False, ITSELF)
 
 
 def test_what_was_cut_short_stays_an_attribute() -> None:
@@ -63,7 +64,30 @@ def test_what_was_cut_short_stays_an_attribute() -> None:
         "gcp.vertex.agent.llm_response": "<not serializable>",
     }
     read = read_span({**CALL, **cut}, "call_llm", 1)
-    assert (read.columns["content_present"], read.rest) == (False, cut)
+    assert (read.columns["content_present"], read.rest) == (False, {**cut, **ITSELF})
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("gemini-2.5-flash", "gcp.gen_ai"),
+        ("models/gemini-2.5-flash", "gcp.gen_ai"),
+        ("projects/p/locations/l/publishers/google/models/gemini-2.5-flash", "gcp.vertex_ai"),
+        ("claude-sonnet-4-5", "anthropic"),
+        ("openai/gpt-4o", "openai"),
+        ("azure/gpt-4o", "azure.ai.openai"),
+        ("my_vendor/m", "my_vendor"),
+    ],
+)
+def test_the_models_name_tells_the_provider_and_the_frameworks_own_is_kept(model: str, provider: str) -> None:
+    read = read_span({**CALL, "gen_ai.request.model": model}, "call_llm", 1)
+    assert (read.columns["provider"], read.rest) == (provider, ITSELF)
+
+
+def test_a_provider_that_is_said_stands_and_one_that_nothing_tells_stays() -> None:
+    said = read_span({**CALL, "gen_ai.provider.name": "gcp.vertex_ai"}, "call_llm", 1)
+    unknown = read_span({**CALL, "gen_ai.request.model": "my-model"}, "call_llm", 1)
+    assert (said.columns["provider"], unknown.columns["provider"]) == ("gcp.vertex_ai", "gcp.vertex.agent")
 
 
 def test_a_tool_says_what_it_was_asked_and_what_it_gave_back() -> None:

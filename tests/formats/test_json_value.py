@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from penstock.formats.json_value import decoded, decoded_map, encode_json, load_json, parse_json
+from penstock.formats.json_value import decoded, decoded_map, encode_json, join_objects, load_json, parse_json
 
 
 @pytest.mark.parametrize("value", [{"a": [1, None]}, "text", 1.5, float("nan"), "half \ud800 pair", {"k": "\udfff"}])
@@ -45,3 +45,16 @@ def test_numbers_beyond_measure_and_halves_of_characters_are_no_end_of_the_rest(
 def test_what_is_no_json_is_an_error_that_says_why(text: str | bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         load_json(text)
+
+
+@pytest.mark.parametrize(
+    ("own", "added", "joined"),
+    [
+        ('{"a":1}', '{"a":2,"b":3}', '{"a":1,"b":3}'),
+        ('{"a": 1}', '{"a":2}', '{"a": 1}'),
+        ("[TRUNC", '{"b":3}', "[TRUNC"),
+        ('{"a": 1}', "[TRUNC", '{"a": 1}'),
+    ],
+)
+def test_what_an_object_lacks_is_added_and_what_it_says_stands(own: str, added: str, joined: str) -> None:
+    assert join_objects(own, added) == joined

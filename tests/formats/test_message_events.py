@@ -105,3 +105,25 @@ def test_choices_without_a_finish_reason_are_pieces_of_one_answer() -> None:
 def test_an_event_whose_content_was_not_captured_has_no_message(body: Any) -> None:
     for name in ("gen_ai.user.message", "gen_ai.tool.message", "gen_ai.choice"):
         assert messages_of_event(name, body, {}) == []
+
+
+def test_litellms_records_hold_the_whole_message_beside_its_text() -> None:
+    asked = {"role": "system", "content": "Be brief."}
+    gave = {"role": "tool", "tool_call_id": "c1", "content": "12"}
+    answer = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Twelve"}}
+    inputs, outputs = messages_of_events(
+        [
+            ("gen_ai.content.prompt", asked, {"gen_ai.prompt": "Be brief."}),
+            ("gen_ai.content.prompt", gave, {"gen_ai.prompt": "12"}),
+            ("gen_ai.content.completion", answer, {"message.content": "Twelve"}),
+            ("gen_ai.content.completion", {**answer, "index": 1}, {}),
+        ]
+    )
+    assert inputs == [
+        text("system", "Be brief."),
+        {"role": "tool", "parts": [{"type": "tool_call_response", "id": "c1", "response": "12"}]},
+    ]
+    assert outputs == [{**text("assistant", "Twelve"), "finish_reason": "stop"}] * 2
+    elided = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant"}}
+    assert messages_of_event("gen_ai.content.prompt", {"role": "user"}, {}) == []
+    assert messages_of_event("gen_ai.content.completion", elided, {}) == []

@@ -87,6 +87,15 @@ def test_details_in_events_are_what_the_span_leaves_unsaid() -> None:
     assert (own["request_model"], own["input_messages"]) == ("own", asked)
 
 
+def test_tools_on_offer_that_an_event_alone_names_join_the_parameters_of_the_span() -> None:
+    details = {"gen_ai.tool.definitions": '[{"type": "function", "name": "look"}]', "gen_ai.request.temperature": 1.0}
+    found = read(("gen_ai.client.inference.operation.details", details, START), **{"gen_ai.request.temperature": 0.5})
+    tools = {"tools": [{"type": "function", "name": "look"}]}
+    assert json.loads(found.columns["parameters"]) == {"temperature": 0.5, **tools}
+    alone = read(("gen_ai.client.inference.operation.details", details, START))
+    assert json.loads(alone.columns["parameters"]) == {"temperature": 1.0, **tools}
+
+
 def test_rows_of_a_vector_database_are_documents() -> None:
     row = {"db.query.result.id": "d1", "db.query.result.score": 0.5, "db.query.result.document": "text"}
     found = read(("db.query.result", row, START), ("db.query.result", {"db.query.result.id": "d2"}, START))

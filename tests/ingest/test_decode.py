@@ -122,3 +122,14 @@ def test_recorded_evaluations_become_feedback_and_recorded_events_keep_their_con
         parse_logs((GOLDEN / "genai_openai-1.3b0_span_and_event" / "v1_logs.01.pb").read_bytes(), Encoding.PROTOBUF), LATER
     ).spans
     assert all(event.kind == "event" and event.input_messages for event in events)
+
+
+def test_litellm_names_its_records_in_an_attribute() -> None:
+    body = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Yo"}}
+    attributes = {"event_name": "gen_ai.content.completion", "gen_ai.system": "openai", "message.content": "Yo"}
+    (event,) = decode_logs(logs_request("", attributes, body=body), LATER).spans
+    assert (event.name, event.finish_reason, event.provider) == ("gen_ai.content.completion", "stop", "openai")
+    assert event.output_messages is not None and "Yo" in event.output_messages
+    assert not {"event_name", "message.content"} & event.attributes.keys()
+    (named,) = decode_logs(logs_request("other", {"event_name": "mine"}), LATER).spans
+    assert (named.name, named.attributes["event_name"]) == ("other", "mine")

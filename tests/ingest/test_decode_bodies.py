@@ -134,3 +134,42 @@ def test_a_link_that_is_none_is_refused(count: int, broken: str) -> None:
 def test_what_is_not_kept_is_refused_all_the_same_where_it_is_broken(count: int, broken: dict[str, bytes]) -> None:
     with pytest.raises(BadInputError):
         decode_bodies([body(count, **broken)], LATER)  # type: ignore[arg-type]  # each argument has its own type
+
+
+ARRAY, MAP, STRING = 5, 6, 1
+ONE = [field(1, field(1, text)) for text in (b"a", b"b")]
+ENTRIES = [field(1, field(1, key) + field(2, field(1, b"v"))) for key in (b"k", b"l")]
+
+
+@pytest.mark.parametrize("name", [b"gen_ai.response.finish_reasons", b"gen_ai.input.messages", b"anything"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        field(2, field(ARRAY, ONE[0]) + field(ARRAY, ONE[1])),
+        field(2, field(ARRAY, b"") + field(ARRAY, ONE[1])),
+        field(2, field(ARRAY, ONE[0])) + field(2, field(ARRAY, ONE[1])),
+        field(2, field(MAP, ENTRIES[0]) + field(MAP, ENTRIES[1])),
+        field(2, field(ARRAY, ONE[0]) + field(STRING, b"text") + field(ARRAY, ONE[1])),
+        field(2, field(ARRAY, ONE[0]) + field(STRING, b"text")),
+        field(2, field(STRING, b"text") + field(MAP, ENTRIES[0])),
+        field(2, field(MAP, ENTRIES[0]) + field(ARRAY, ONE[0])),
+    ],
+)
+def test_a_value_given_several_times_is_what_protobuf_makes_of_it(name: bytes, value: bytes) -> None:
+    attributes = EncodedSpan.FromString(encoded_span(0)).attributes
+    bare = EncodedSpan(trace_id=b"\1" * 16, span_id=b"\7" * 8, name="chat m", start_time_unix_nano=nanoseconds(T0))
+    bare.attributes.extend(pair for pair in attributes if pair.key.encode() != name)
+    odd = bare.SerializeToString() + field(9, field(1, name) + value)
+    encoded = field(1, field(SCOPES, b"".join(field(SPANS, encoded_span(number)) for number in range(LARGE)) + field(SPANS, odd)))
+    assert large(encoded) == sorted(small(encoded), key=lambda span: span.span_id)
+
+
+@pytest.mark.parametrize("number", [ARRAY, MAP])
+def test_broken_pieces_that_make_a_whole_one_end_to_end_are_refused(number: int) -> None:
+    whole = field(1, field(1, b"text"))
+    pieces = field(2, field(number, whole[:1]) + field(number, whole[1:]))
+    encoded = body(LARGE, span=field(9, field(1, b"k") + pieces))
+    with pytest.raises(BadInputError):
+        small(encoded)
+    with pytest.raises(BadInputError):
+        large(encoded)

@@ -1,5 +1,6 @@
 """Spans read a column at a time are the spans that are read one by one; whatever could differ is left to that."""
 
+import json
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -211,6 +212,7 @@ def test_what_nearly_everyone_sends_is_read_by_column(attributes: dict[str, Any]
         {"http.header.x": "x" * 40_000},
         {"penstock.exposure": "served"},
         {"gen_ai.tool.definitions": "[]"},
+        {"gen_ai.server.time_to_first_token": 0.25},
         {"gen_ai.request.stop_sequences": ["a"]},
         {"nothing": None},
     ],
@@ -300,3 +302,11 @@ def test_what_a_long_resource_says_is_repeated_no_more_than_fits_in_memory() -> 
 def test_very_many_names_are_read_span_by_span() -> None:
     read = read_plain_spans(read_trace_columns([plain_request({f"n{number}": "x" for number in range(600)}, 1)]), LATER)
     assert read.odd.all()
+
+
+def test_pieces_of_a_stream_are_one_answer_by_column_too() -> None:
+    piece = {"role": "assistant", "parts": [{"type": "text", "content": "a"}], "finish_reason": ""}
+    body = trace_request({**CHAT, "gen_ai.output.messages": json.dumps([piece, piece])}).SerializeToString()
+    found, odd = by_column(body)
+    assert (found, odd) == (stored(one_by_one(body)), [False])
+    assert json.loads(found[0].output_messages or "") == [{**piece, "parts": [{"type": "text", "content": "aa"}]}]

@@ -2,6 +2,7 @@
 
 import math
 import random
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -154,6 +155,29 @@ def test_a_rule_that_matches_late_brings_the_content_back() -> None:
     late = make_span(trace(1), "late", kind="tool", status="error")
     (row,) = settle(draw, [call(1), late], {row.interaction_id: row})
     assert (row.content_sampled, row.response_text, row.sample_probability) == (True, "answer", 1.0)
+
+
+@pytest.mark.parametrize("hours", [24, 25])
+def test_a_rule_looks_at_what_comes_within_the_wait_and_at_nothing_later(hours: float) -> None:
+    late = make_span(trace(1), "late", kind="tool", status="error", known_at=LATER + timedelta(hours=hours))
+    for percentage in (0.001, 99.999):
+        draw = sampling(percentage, ERRORS)
+        (row,) = settle(draw, [call(1)])
+        (after,) = settle(draw, [call(1), late], {row.interaction_id: row})
+        assert (after.content_sampled, after.sample_probability) == (
+            (True, 1.0) if hours == 24 else (row.content_sampled, row.sample_probability)
+        )
+        (at_once,) = settle(draw, [call(1), late])
+        assert at_once == after
+
+
+def test_a_session_that_comes_after_the_wait_moves_nothing() -> None:
+    draw = sampling(50, by="session")
+    late = make_span(trace(1), "late", kind="other", known_at=LATER + timedelta(hours=25))
+    (alone,) = settle(draw, [call(1)])
+    for session in range(20):
+        (row,) = settle(draw, [call(1, session_id=f"s{session}"), late], {alone.interaction_id: alone})
+        assert row.content_sampled == alone.content_sampled
 
 
 def test_a_stricter_policy_takes_nothing_back_of_what_stands() -> None:

@@ -7,6 +7,7 @@ import pytest
 from deltalake import DeltaTable
 
 from penstock.lake.lake import Lake
+from penstock.lake.log_repair import repair_log
 from penstock.lake.transaction_log import entry_path, log_folder
 from penstock.records.clock import utc_now
 from penstock.settings import LakeSettings
@@ -47,9 +48,9 @@ def test_an_entry_torn_between_two_lines_is_noticed(lake: Lake) -> None:
     assert len(lines) == 4
     for kept in (1, 2, 3):
         path.write_bytes(b"\n".join(lines[:kept]))
-        assert len(_after_a_power_cut(lake).repair_log("signals")) == 1
+        assert len(repair_log(lake.root, "signals")) == 1
         path.write_bytes(b"\n".join(lines))
-    assert _after_a_power_cut(lake).repair_log("signals") == []
+    assert repair_log(lake.root, "signals") == []
 
 
 def test_an_erasure_torn_between_two_lines_loses_no_row(lake: Lake) -> None:
@@ -63,7 +64,7 @@ def test_an_erasure_torn_between_two_lines_loses_no_row(lake: Lake) -> None:
     assert [next(iter(msgspec.json.decode(line))) for line in lines] == ["commitInfo", "remove", "remove", "add", "add"]
     for kept in range(1, len(lines)):
         path.write_bytes(b"\n".join(lines[:kept]))
-        assert len(_after_a_power_cut(lake).repair_log("signals")) == 1
+        assert len(repair_log(lake.root, "signals")) == 1
         assert len(shown(_after_a_power_cut(lake))) == 4
         path.write_bytes(b"\n".join(lines))
     assert shown(_after_a_power_cut(lake)) == [("s_2", 0), ("s_4", 0)]
@@ -89,7 +90,7 @@ def test_the_number_of_a_torn_entry_is_never_given_to_other_rows(lake: Lake) -> 
 
 def test_a_table_in_order_is_left_alone(lake: Lake) -> None:
     lake.append("signals", [make_signal(1)])
-    assert lake.repair_log("signals") == []
+    assert repair_log(lake.root, "signals") == []
     assert not (lake.root / "_quarantine").exists()
 
 

@@ -1,5 +1,6 @@
 """Files replaced by others with fewer rows, so that readers see no news and a crash leaves nothing that counts."""
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -25,6 +26,22 @@ def test_the_rows_that_stay_are_the_same_and_no_news_to_a_reader(lake: Lake) -> 
     assert shown(lake) == [("s_1", 0), ("s_2", 0), ("s_3", 0)]
     assert lake.changes("signals", seen).rows.num_rows == 0
     assert (lake.root / rewriting.SCRATCH).files() == []
+
+
+def test_rows_that_are_replaced_stand_where_they_stood_and_are_no_news_to_a_reader(lake: Lake) -> None:
+    lake.append("signals", [make_signal(number, text="said") for number in range(3)])
+    seen = lake.version("signals")
+    snapshot = lake.snapshot("signals")
+    middle = f"SELECT file_index, file_row_number FROM {source_sql(snapshot)} WHERE signal_id = 's_1'"
+
+    def blank(rows: pa.Table) -> pa.Table:
+        return rows.set_column(rows.column_names.index("text"), rows.schema.field("text"), pa.nulls(rows.num_rows, pa.string()))
+
+    assert lake.replace(snapshot, middle, blank) == 1
+    stored = lake.revisions("signals").select("signal_id", "text").to_pyarrow().to_pylist()
+    assert [(row["signal_id"], row["text"] is None) for row in stored] == [("s_0", False), ("s_1", True), ("s_2", False)]
+    assert lake.changes("signals", seen).rows.num_rows == 0
+    assert lake.replace(lake.snapshot("signals"), middle.replace("s_1", "s_none"), blank) == 0
 
 
 def test_new_files_have_bloom_filters_and_small_row_groups_as_appends_have(lake: Lake) -> None:

@@ -1,11 +1,15 @@
 """Refreshing settles, signals and labels under a lease."""
 
 import threading
+from datetime import timedelta
 
+import msgspec
 import pytest
 
 from penstock.app import Penstock
+from penstock.policy_settings import SamplePolicySettings, SampleSettings
 from penstock.records.clock import utc_now
+from penstock.worker import stages
 from penstock.worker.leased_lake import LEASE
 from penstock.worker.reading import Reading
 from penstock.worker.refresh import Refresher
@@ -94,3 +98,17 @@ def test_settling_goes_on_while_signals_are_being_read(lake, refresher, reading,
     settled.set()
     thread.join(30.0)
     assert lake.current("interactions").count().to_pyarrow().as_py() == 1
+
+
+def test_maintenance_takes_the_text_of_what_settling_sampled_out(lake, settings, monkeypatch):
+    rules = SampleSettings(sampling_percentage=0.000001, policies=[SamplePolicySettings(name="e", status_codes=["ERROR"])])
+    policy = msgspec.structs.replace(settings.policy, sample=rules)
+    stores = Penstock(msgspec.structs.replace(settings, policy=policy))
+    reading, now = Reading(stores, "one"), utc_now()
+    times = {"started_at": now, "ended_at": now, "known_at": now}
+    lake.append("spans", [make_span(trace(1), "s", request_id="q_1", response_text="ab", content_present=True, **times)])
+    Refresher(stores, "one", reading).settle()
+    monkeypatch.setattr(stages, "utc_now", lambda: now + timedelta(hours=25))
+    assert reading.maintain()
+    (span,) = lake.to_records("spans", lake.current("spans"))
+    assert (span.response_text, span.content_sampled, span.request_id) == (None, False, "q_1")

@@ -30,6 +30,8 @@ from penstock.records.interaction import Exposure
 from penstock.records.span import SpanKind
 
 NEWEST, LEGACY, NONE, UNKNOWN = "genai", "genai-legacy", "none", "unknown"
+SERVER_FIRST_TOKEN = "gen_ai.server.time_to_first_token"  # noqa: S105 - a metric's name on a span
+_STRANDS = "gen_ai.event.start_time"  # on every span of Strands, which counts milliseconds where all others count seconds
 RAW = "penstock.raw."  # before a column's name: what it was before it was normalised
 
 KINDS = {
@@ -110,6 +112,8 @@ def read_genai(attributes: Mapping[str, Any]) -> GenAiSpan:
         _read_other(read, name, attributes[name], parameters)
     if parameters:
         columns["parameters"] = encode_json(parameters)
+    if SERVER_FIRST_TOKEN in attributes:
+        _read_server_first_token(attributes, read)
     _read_content(attributes, columns)
     normalise(read)
     read.kind = KINDS.get(columns.get("operation", ""), SpanKind.OTHER)
@@ -230,6 +234,14 @@ def _read_content(attributes: Mapping[str, Any], columns: dict[str, Any]) -> Non
     if instructions is not None:
         columns["system_instructions"] = instructions
     columns["content_present"] = inputs is not None or outputs is not None
+
+
+def _read_server_first_token(attributes: Mapping[str, Any], read: GenAiSpan) -> None:
+    """Where the client's own measure is missing, and where it is a number."""
+    waited = real_of(attributes[SERVER_FIRST_TOKEN])
+    if waited is not None and "first_token_ms" not in read.columns:
+        read.columns["first_token_ms"] = waited if _STRANDS in attributes else waited * 1000.0
+        del read.rest[SERVER_FIRST_TOKEN]
 
 
 def _read_exposure(value: Any, read: GenAiSpan) -> None:

@@ -18,6 +18,7 @@ from penstock.formats.genai import (
     METADATA_PREFIXES,
     PARAMETER_PREFIX,
     PLAIN,
+    SERVER_FIRST_TOKEN,
     TAG_PREFIX,
     TOOLS,
 )
@@ -57,7 +58,9 @@ def place_of(attribute: str) -> Place | None:
         return Place(Role.CONTENT, attribute)
     if attribute in PLAIN:
         return Place(Role.ATTRIBUTES, attribute)
-    if attribute == TOOLS or attribute.startswith(("penstock.", "resource.", LEGACY_PARAMETER_PREFIX, *METADATA_PREFIXES)):
+    if attribute in (TOOLS, SERVER_FIRST_TOKEN):
+        return None
+    if attribute.startswith(("penstock.", "resource.", LEGACY_PARAMETER_PREFIX, *METADATA_PREFIXES)):
         return None
     if attribute.endswith(KEY_ENDINGS) and "." not in attribute:
         return None

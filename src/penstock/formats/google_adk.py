@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.formats import translation
-from penstock.formats.aliases import usage_columns
+from penstock.formats.aliases import provider, usage_columns
+from penstock.formats.genai import RAW
 from penstock.formats.json_value import decoded_map
 from penstock.formats.translation import put
 
@@ -17,6 +18,12 @@ _ARGUMENTS, _RESULT = "gcp.vertex.agent.tool_call_args", "gcp.vertex.agent.tool_
 _SESSION = "gcp.vertex.agent.session_id"
 MARKERS = (_REQUEST, _RESPONSE, _ARGUMENTS, _RESULT, _SESSION)
 
+_ITSELF = "gcp.vertex.agent"
+_GOOGLE, _VERTEX = "gcp.gen_ai", "gcp.vertex_ai"  # any endpoint of Google's, since the name does not tell which; Vertex AI
+_MODELS = {"gemini": _GOOGLE, "gemma": _GOOGLE, "claude": "anthropic"}
+# What a resource's path begins with, which says where a model lies.
+_COLLECTIONS = {"projects": _VERTEX, "publishers": _VERTEX, "endpoints": _VERTEX, "models": _GOOGLE, "tunedmodels": _GOOGLE}
+
 _NOTHING = "{}"  # what stands where content is off, or where there is none
 _UNKNOWN = "<not specified>"
 _MERGED = "(merged tools)"  # a span that repeats what the tools of one turn gave back
@@ -25,12 +32,28 @@ _MERGED = "(merged tools)"  # a span that repeats what the tools of one turn gav
 def translate(attributes: dict[str, Any], _name: str) -> None:
     """Rewrite the span's attributes to the newest GenAI names."""
     put(attributes, "gen_ai.conversation.id", attributes.pop(_SESSION, None))
+    _name_provider(attributes)
     if attributes.get("gen_ai.operation.name") == "execute_tool":
         _read_tool(attributes)
     elif attributes.get("gen_ai.request.model"):
         put(attributes, "gen_ai.operation.name", "generate_content")
         _read_request(attributes, _take(attributes, _REQUEST, "contents"))
         _read_response(attributes, _take(attributes, _RESPONSE, "content"))
+
+
+def _name_provider(attributes: dict[str, Any]) -> None:
+    """Who serves the model, which its name tells; the framework names itself."""
+    model = attributes.get("gen_ai.request.model")
+    found = _provider(model) if attributes.get("gen_ai.system") == _ITSELF and isinstance(model, str) else None
+    if found is not None and "gen_ai.provider.name" not in attributes:
+        attributes["gen_ai.system"], attributes[RAW + "provider"] = found, _ITSELF
+
+
+def _provider(model: str) -> str | None:
+    prefix, slash, _ = model.partition("/")
+    if slash:
+        return _COLLECTIONS.get(prefix.lower()) or provider(prefix)  # LiteLLM's `provider/model`
+    return next((vendor for begins, vendor in _MODELS.items() if model.startswith(begins)), None)
 
 
 def _take(attributes: dict[str, Any], name: str, field: str) -> dict[str, Any]:

@@ -63,3 +63,10 @@ def decoded_map(value: Any) -> dict[str, Any]:
     """An object, also one put into a string; empty where it is none."""
     value = decoded(value)
     return value if isinstance(value, dict) else {}
+
+
+def join_objects(own: str, added: str) -> str:
+    """The object of both texts; what `own` says stands, and so does `own` where there is nothing to add or one is no object."""
+    first, second = decoded_map(own), decoded_map(added)
+    lacking = {name: value for name, value in second.items() if name not in first}
+    return encode_json({**first, **lacking}) if first and lacking else own

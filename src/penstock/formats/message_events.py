@@ -10,6 +10,7 @@ from typing import Any
 from penstock.formats.content_blocks import pieces_in
 from penstock.formats.foreign_messages import to_messages
 from penstock.formats.json_value import decoded
+from penstock.formats.messages import Messages, continued
 
 CONTENT_EVENT = "gen_ai.client.inference.operation.details"  # of the newest convention: everything in one event
 CHOICE, TOOL_MESSAGE = "gen_ai.choice", "gen_ai.tool.message"
@@ -22,10 +23,7 @@ _ROLES = {
 }
 MESSAGE_EVENTS = frozenset({*_ROLES, CHOICE, PROMPT, COMPLETION})
 _ANSWERS = frozenset({CHOICE, COMPLETION})
-_TEXTS = ("text", "reasoning")
 _ELIDED = "<elided>"  # what google-genai sends where it may not capture content
-
-Messages = list[dict[str, Any]]
 
 
 def is_answer(name: str) -> bool:
@@ -36,8 +34,12 @@ def is_answer(name: str) -> bool:
 def messages_of_event(name: str, body: Any, attributes: Mapping[str, Any]) -> Messages:
     """The message of one event; none where its content was not captured."""
     if name == PROMPT:
+        if _is_message(body):  # LiteLLM's body, beside which the attribute has the text without the role
+            return to_messages([body], "user") if _says_something(body) else []
         return to_messages(attributes.get("gen_ai.prompt", body), "user")
     if name == COMPLETION:
+        if isinstance(body, Mapping) and _is_message(body.get("message")):
+            return _choice(body)
         return to_messages(attributes.get("gen_ai.completion", body), "assistant")
     found = _body(body, attributes)
     if name == CHOICE:
@@ -63,20 +65,11 @@ def answers_of_events(events: Iterable[tuple[str, Messages]]) -> Messages:
     is_open = False
     for name, messages in events:
         if is_open and name == CHOICE and messages:
-            answers[-1] = _continued(answers[-1], messages[0])
+            answers[-1] = continued(answers[-1], messages[0])
             messages = messages[1:]
         answers.extend(messages)
         is_open = name == CHOICE and bool(answers) and not answers[-1].get("finish_reason")
     return answers
-
-
-def _continued(begun: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
-    """One message of both; text that was cut goes on without a break."""
-    before, after = list(begun["parts"]), list(piece["parts"])
-    if before and after and before[-1].get("type") in _TEXTS and after[0].get("type") == before[-1]["type"]:
-        texts = (part.get("content") or "" for part in (before[-1], after.pop(0)))
-        before[-1] = {**before[-1], "content": "".join(map(str, texts))}
-    return {**begun, **piece, "parts": before + after}
 
 
 _FIELDS = frozenset(
@@ -119,6 +112,10 @@ def _choice(found: Mapping[str, Any]) -> Messages:
     reason = found.get("finish_reason")
     ending = {"finish_reason": reason} if isinstance(reason, str) else {}
     return [{**item, **ending} for item in to_messages([message], "assistant")]
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, Mapping) and "role" in value
 
 
 def _says_something(message: Mapping[str, Any]) -> bool:

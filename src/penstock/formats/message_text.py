@@ -1,6 +1,6 @@
 """Message columns from what a span carries: JSON that is well formed stays as it came, anything else is written anew."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -10,6 +10,7 @@ from penstock.formats.aliases import finish_reason
 from penstock.formats.content_blocks import block
 from penstock.formats.foreign_messages import to_messages
 from penstock.formats.json_value import encode_json, parse_json
+from penstock.formats.messages import joined_pieces
 
 
 class _PartShape(msgspec.Struct):
@@ -32,6 +33,7 @@ class _MessageShape(msgspec.Struct):
 
     parts: list[_PartShape]
     role: Any = None
+    finish_reason: Any = None
     tool_calls: Any = None
     tool_call_id: Any = None
 
@@ -41,6 +43,7 @@ class _Message(msgspec.Struct):
 
     parts: list[_Part]
     role: Any = None
+    finish_reason: Any = None
     tool_calls: Any = None
     tool_call_id: Any = None
 
@@ -63,7 +66,7 @@ def is_plain(value: str) -> bool:
         messages = _decode_shapes(value)
     except (msgspec.MsgspecError, RecursionError):
         return False
-    if not messages or messages[0].role in _SYSTEM:
+    if not messages or messages[0].role in _SYSTEM or _are_pieces(messages):
         return False
     return _is_newest(messages[0]) if len(messages) == 1 else all(map(_is_newest, messages))
 
@@ -79,7 +82,7 @@ def read_messages(value: Any, role: str) -> ReadMessages | None:
             return _read_slowly(parse_json(value), role)
         if not messages:
             return None
-        if not all(map(_is_newest, messages)):
+        if not all(map(_is_newest, messages)) or _are_pieces(messages):
             return _read_slowly(parse_json(value), role)
         leading = _instructions(messages) if messages[0].role in _SYSTEM else None
         return ReadMessages(value, leading)
@@ -129,8 +132,13 @@ def _instructions(messages: list[_Message]) -> str | None:
 
 
 def _read_slowly(parsed: Any, role: str) -> ReadMessages | None:
-    messages = to_messages(parsed, role)
+    messages = joined_pieces(to_messages(parsed, role))
     return columns_of(messages) if messages else None
+
+
+def _are_pieces(messages: Sequence[_Message | _MessageShape]) -> bool:
+    """google-genai until 0.7 puts every piece of a stream down as a message."""
+    return len(messages) > 1 and any(message.finish_reason == "" for message in messages)
 
 
 def _is_newest(message: _Message | _MessageShape) -> bool:

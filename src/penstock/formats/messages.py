@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 Messages = list[dict[str, Any]]
+_TEXTS = ("text", "reasoning")
 
 
 def prompt_text(messages: Sequence[Mapping[str, Any]]) -> str | None:
@@ -174,3 +175,25 @@ def _join_text(parts: Any) -> str | None:
         if isinstance(part, Mapping) and part.get("type") in ("text", "refusal") and isinstance(part.get("content"), str)
     ]
     return "\n".join(texts) if texts else None
+
+
+def joined_pieces(messages: Messages) -> Messages:
+    """Answers of which each piece of a stream stands as a message with an empty finish reason, as one message each."""
+    answers: Messages = []
+    is_open = False
+    for message in messages:
+        if is_open and message.get("role") == answers[-1].get("role"):
+            answers[-1] = continued(answers[-1], message)
+        else:
+            answers.append(message)
+        is_open = message.get("finish_reason") == ""
+    return answers
+
+
+def continued(begun: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
+    """One message of both; text that was cut goes on without a break."""
+    before, after = list(begun["parts"]), list(piece["parts"])
+    if before and after and before[-1].get("type") in _TEXTS and after[0].get("type") == before[-1]["type"]:
+        texts = (part.get("content") or "" for part in (before[-1], after.pop(0)))
+        before[-1] = {**before[-1], "content": "".join(map(str, texts))}
+    return {**begun, **piece, "parts": before + after}

@@ -15,7 +15,7 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorP
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 from msgspec import Struct
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.common.v1.common_pb2 import ArrayValue, InstrumentationScope, KeyValueList
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from ptars import HandlerPool
@@ -38,8 +38,9 @@ _VIEW: dict[str, dict[int, str]] = {
         2: "bool bool_value",
         3: "int64 int_value",
         4: "double double_value",
-        5: "bytes array_value",
-        6: "bytes kvlist_value",
+        # Repeated, as scopes and resources are; and so in no oneof, which shows a value of two kinds as that.
+        5: "repeated bytes array_value",
+        6: "repeated bytes kvlist_value",
         7: "bytes bytes_value",
     },
     "KeyValue": {1: "string key", 2: "AnyValue value"},
@@ -80,7 +81,7 @@ class TraceColumns(Struct, frozen=True, kw_only=True):
     status_message: Any
     attribute_starts: Indexes
     keys: Any  # of all attributes, span after span
-    values: Any  # struct: one field per kind of value, of which one is not null
+    values: dict[str, Any]  # by kind of value; of an attribute one is not null
     group: Indexes  # of each span: which of `groups` it stands in
     groups: list[tuple[bytes, bytes]]  # encoded resource and scope
 
@@ -132,10 +133,29 @@ def _columns(requests: Any) -> TraceColumns:
         status_message=_status_field(status, "message"),
         attribute_starts=attributes.offsets.to_numpy().astype(np.int64),
         keys=pairs.field("key"),
-        values=pairs.field("value"),
+        values=_values(pairs.field("value")),
         group=np.repeat(np.arange(len(scopes)), _counts(scopes.field("spans"))),
         groups=[(resource[index], scope[number]) for number, index in enumerate(resource_of_scope)],
     )
+
+
+def _values(values: Any) -> dict[str, Any]:
+    """AnyValues by kind, an encoded array or map in one piece."""
+    kinds = dict(zip((field.name for field in values.type), values.flatten(), strict=True))
+    for name, message in (("array_value", ArrayValue), ("kvlist_value", KeyValueList)):
+        kinds[name] = _in_one_piece(kinds[name], message)
+    return kinds
+
+
+def _in_one_piece(lists: Any, message: type[Message]) -> Any:
+    """Null where there is no piece; nearly always there is one at most."""
+    if len(lists.values) == 0:
+        return pa.nulls(len(lists), pa.binary())
+    starts = lists.offsets.to_numpy()
+    counts = np.diff(starts)
+    if counts.max() == 1:
+        return lists.values.take(pa.array(starts[:-1], mask=counts == 0))
+    return pa.array([_merged(message, pieces) if pieces else None for pieces in lists.to_pylist()], pa.binary())
 
 
 def _merged(message: type[Message], pieces: Sequence[bytes]) -> bytes:
@@ -170,7 +190,7 @@ def _reader() -> Any:
                 field.type, field.type_name = FieldDescriptorProto.TYPE_MESSAGE, f".{file.package}.{kind}"
             else:
                 field.type = _TYPES[kind]
-            if message == "AnyValue":
+            if message == "AnyValue" and not repeated:
                 field.oneof_index = 0
         if message == "AnyValue":
             described.oneof_decl.add(name="value")

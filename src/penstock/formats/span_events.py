@@ -7,7 +7,7 @@ from typing import Any
 from penstock.formats.aliases import text_of
 from penstock.formats.foreign_messages import to_messages
 from penstock.formats.genai import GenAiSpan, normalise, read_genai
-from penstock.formats.json_value import encode_json
+from penstock.formats.json_value import encode_json, join_objects
 from penstock.formats.message_events import CONTENT_EVENT, MESSAGE_EVENTS, messages_of_event, messages_of_events
 from penstock.formats.message_text import columns_of
 from penstock.formats.tool_events import read_tool_event
@@ -79,7 +79,10 @@ def _read_details(details: list[Mapping[str, Any]], read: GenAiSpan) -> None:
         answers = to_messages(said.get("gen_ai.output.messages"), "assistant")
         if answers and isinstance(answers[0].get("finish_reason"), str):
             found.columns.setdefault("finish_reason", answers[0]["finish_reason"])
-    read.columns = {**found.columns, **columns, "content_present": is_present}
+    parameters = {}
+    if "parameters" in columns and "parameters" in found.columns:
+        parameters["parameters"] = join_objects(columns["parameters"], found.columns["parameters"])  # tools on offer
+    read.columns = {**found.columns, **columns, **parameters, "content_present": is_present}
     read.rest = {**found.rest, **read.rest}
     read.problems += found.problems
 

@@ -25,7 +25,7 @@ class AttributePairs:
         parents = np.repeat(np.arange(len(columns)), np.diff(columns.attribute_starts))
         self.rows: Indexes = parents[self.order]
         self.again = self.rows[1:][(self.rows[1:] == self.rows[:-1]) & (codes[1:] == codes[:-1])]  # rows that say one twice
-        kinds = dict(zip([field.name for field in columns.values.type], columns.values.flatten(), strict=True))
+        kinds = columns.values
         order = pa.array(self.order)
         self._kinds = {name: values.take(order) for name, values in kinds.items() if values.null_count < len(values)}
         self._valid = {name: valid_mask(values) for name, values in self._kinds.items()}

@@ -26,7 +26,7 @@ from penstock.records.ids import digest, interaction_id
 from penstock.records.span import Span, SpanKind
 
 _CONTENT_ATTRIBUTES = frozenset(
-    {"content", "tool_calls", "message", "gen_ai.event.content", "gen_ai.prompt", "gen_ai.completion"}
+    {"content", "tool_calls", "message", "message.content", "gen_ai.event.content", "gen_ai.prompt", "gen_ai.completion"}
 )
 _STATUS = {0: "unset", 1: "ok", 2: "error"}
 _ERROR = 2
@@ -123,7 +123,7 @@ def _span(span: Any, origin: Origin, decoded: Decoded) -> Span:
 def _log_record(record: Any, position: int, origin: Origin, decoded: Decoded) -> None:
     attributes = plain_map(record.attributes)
     named = attributes.pop("event.name", "")
-    name = record.event_name or str(named)
+    name = record.event_name or str(named) or str(attributes.pop("event_name", ""))  # LiteLLM's
     if name in MESSAGE_EVENTS:
         attributes[SEQUENCE] = position  # messages of one call may carry one time
     if name != EVALUATION_EVENT:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from penstock.formats.json_value import join_objects
 from penstock.formats.message_events import CONTENT_EVENT, MESSAGE_EVENTS, answers_of_events, is_answer
 from penstock.formats.message_text import columns_of
 from penstock.records.inference import Inference
@@ -44,7 +45,8 @@ def _fill(draft: dict[str, Any], event: Span, without: frozenset[str]) -> None:
         if draft[name] is None and name not in without:
             draft[name] = getattr(event, name)
     if event.parameters is not None and draft["parameters"] != event.parameters:
-        draft["parameters"] = _joined(event.parameters, draft["parameters"])
+        # Tools on offer count as content, and so may stand in the event alone.
+        draft["parameters"] = join_objects(draft["parameters"], event.parameters)
     for name in _MAPS:
         added = getattr(event, name)
         if added:
@@ -55,16 +57,6 @@ def _fill(draft: dict[str, Any], event: Span, without: frozenset[str]) -> None:
         for kind, count in event.redactions.items():
             counts[kind] = counts.get(kind, 0) + count
         draft["redactions"] = counts
-
-
-def _joined(added: str, own: str) -> str:
-    """The parameters of both; tools on offer count as content, and so stand in the event alone."""
-    try:
-        first, second = (msgspec.json.decode(text, type=dict[str, Any]) for text in (added, own))
-    except msgspec.DecodeError:
-        return own
-    joined = {**second, **{name: value for name, value in first.items() if name not in second}}
-    return msgspec.json.encode(joined).decode() if len(joined) > len(second) else own
 
 
 def _add_messages(draft: dict[str, Any], events: list[Span]) -> None:

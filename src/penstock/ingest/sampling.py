@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,6 +39,9 @@ _CONTENT: dict[str, Any] = {
 }
 
 
+SAMPLED_OUT = "penstock.sampled_out"  # a span that has this was stored whole, and thin since its trace was decided
+
+
 class _Rule(Struct, frozen=True):
     """A rule that lifts the probability of a whole trace."""
 
@@ -57,6 +60,7 @@ class Sampling:
         self._probability = settings.sampling_percentage / 100
         self._of_application = {name: share / 100 for name, share in settings.applications.items()}
         self._rules = [_rule(policy) for policy in settings.policies]
+        self.decision_wait = timedelta(hours=settings.decision_wait_h)
         self._most = max((rule.probability for rule in self._rules), default=0.0)
         least = min([self._probability, *self._of_application.values()])
         self._keeps_all = least >= 1.0
@@ -88,7 +92,8 @@ class Sampling:
         origins: dict[str, Span] = {
             interaction_id(span.trace_id, span.span_id): span for span in spans if span.kind == SpanKind.INFERENCE
         }
-        lifted = self._lifted(spans)
+        traces = _Traces(spans, self.decision_wait)
+        lifted = self._lifted(traces.in_time)
         thinned: list[Interaction] = []
         for row in interactions:
             origin = origins[row.interaction_id]
@@ -96,7 +101,8 @@ class Sampling:
                 thinned.append(_without_content_of_others(row))
                 continue
             probability = max(self._base(origin.application), lifted[row.trace_id])
-            thinned.append(self._thin_interaction(row, probability, standing.get(row.interaction_id)))
+            before = standing.get(row.interaction_id)
+            thinned.append(self._thin_interaction(row, probability, before, is_decided=row.trace_id in traces.late))
         return thinned
 
     def draw(self, unit: str) -> float:
@@ -120,12 +126,16 @@ class Sampling:
             return msgspec.structs.replace(span, sample_probability=probability)
         return msgspec.structs.replace(thin(span), sample_probability=probability)
 
-    def _thin_interaction(self, row: Interaction, probability: float, before: Interaction | None) -> Interaction:
-        """Decide anew, but for what stands: a policy that has become stricter takes nothing back."""
+    def _thin_interaction(
+        self, row: Interaction, probability: float, before: Interaction | None, *, is_decided: bool
+    ) -> Interaction:
+        """Decide anew, but for what stands: a stricter policy takes nothing back, and what is decided for good stays so."""
         unit = self._unit(row)
         is_kept = self.draw(unit) < probability
         probability = min(probability, row.sample_probability)
-        if before is not None and self._unit(before) == unit:
+        if before is not None and is_decided:
+            is_kept, probability = before.content_sampled is not False, before.sample_probability
+        elif before is not None and self._unit(before) == unit:
             is_kept = is_kept or before.content_sampled is not False
             probability = max(probability, before.sample_probability)
         kept = row if is_kept and row.content_sampled is not False else thin(row)
@@ -134,21 +144,48 @@ class Sampling:
     def _unit(self, row: Interaction) -> str:
         return (row.session_id or row.trace_id) if self._by_session else row.trace_id
 
-    def _lifted(self, spans: Sequence[Span]) -> dict[str, float]:
-        """What the rules make of each trace; the highest probability holds."""
+    def _lifted(self, traces: Mapping[str, Sequence[Span]]) -> dict[str, float]:
+        """What the rules make of each trace; the highest probability holds, also one found in content that went since."""
         lifted: dict[str, float] = defaultdict(float)
         if not self._rules:
             return lifted
-        traces: dict[str, list[Span]] = defaultdict(list)
-        for span in spans:
-            traces[span.trace_id].append(span)
         for trace_id, of_trace in traces.items():
+            lifted[trace_id] = max((span.sample_probability for span in of_trace if is_sampled_out(span)), default=0.0)
             duration_ms = _duration_ms(of_trace)
             for rule in self._rules:
                 is_long = not rule.threshold_ms or duration_ms > rule.threshold_ms
                 if rule.probability > lifted[trace_id] and is_long and (rule.matches is None or any(map(rule.matches, of_trace))):
                     lifted[trace_id] = rule.probability
         return lifted
+
+
+class _Traces:
+    """Spans by trace, and when they came: what comes after the wait is stored and decides nothing any more."""
+
+    def __init__(self, spans: Sequence[Span], wait: timedelta) -> None:
+        self.in_time: dict[str, list[Span]] = defaultdict(list)
+        self.late: set[str] = set()  # traces of which some span came after the wait
+        ends: dict[str, datetime] = {}
+        for span in spans:
+            ends[span.trace_id] = min(span.known_at + wait, ends.get(span.trace_id, span.known_at + wait))
+        for span in spans:
+            if span.known_at <= ends[span.trace_id]:
+                self.in_time[span.trace_id].append(span)
+            else:
+                self.late.add(span.trace_id)
+
+
+def is_sampled_out(span: Span) -> bool:
+    """Whether it lost its content after its trace was decided."""
+    return span.content_sampled is False and SAMPLED_OUT in span.attributes
+
+
+def thin_decided(span: Span, probability: float) -> Span:
+    """The span without its content, given the probability by which its trace was sampled out."""
+    thinned = thin(span)
+    return msgspec.structs.replace(
+        thinned, sample_probability=probability, attributes={**thinned.attributes, SAMPLED_OUT: "true"}
+    )
 
 
 def thin(row: Row) -> Row:

@@ -19,6 +19,7 @@ from msgspec import Struct
 from penstock.ingest.interactions import Price, build_interactions, no_price
 from penstock.ingest.plain_interactions import find_plain, plain_interactions
 from penstock.ingest.sampling import Sampling
+from penstock.ingest.thinned_calls import complete_thinned
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
 from penstock.lake.tables import reader
@@ -34,7 +35,7 @@ WATERMARK = reader("spans", "settle")
 MAX_ROWS = 20_000
 
 # Spans of one trace are sought this many days around the new ones; a parent that lies further off does not count.
-_TRACE_DAYS = 2
+TRACE_DAYS = 2
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -70,7 +71,8 @@ def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int, price: Price, s
     spans = _to_records(Span, others)
     built = build_interactions(spans, known_at, price)
     standing = _standing(lake, built)
-    amended = list(_amended(sampling.thin_interactions(built, spans, standing), standing))
+    sampled = complete_thinned(sampling.thin_interactions(built, spans, standing), spans, standing)
+    amended = list(_amended(sampled, standing))
     rows = pa.concat_tables(
         [lake.check("interactions", plain_interactions(plain, known_at, price)), lake.to_rows("interactions", amended)]
     )
@@ -88,7 +90,7 @@ def _spans_of_traces(lake: Lake, new: pa.Table) -> pa.Table:
     """Every span that has arrived of the traces of the new ones; one sent twice may come twice."""
     traces = pa.table([pc.unique(new.column("trace_id"))], names=["id"])
     days: list[Any] = pc.unique(new.column("date")).to_pylist()
-    around = (min(days) - timedelta(days=_TRACE_DAYS), max(days) + timedelta(days=_TRACE_DAYS))
+    around = (min(days) - timedelta(days=TRACE_DAYS), max(days) + timedelta(days=TRACE_DAYS))
     rows: pa.Table = lake.rows_with("spans", "trace_id", traces, dates=around).to_pyarrow()
     return rows
 
@@ -100,7 +102,7 @@ def _part(lake: Lake, spans: pa.Table, *, may_be_plain: bool) -> tuple[pa.Table,
     is_plain = find_plain(spans)
     ids = spans.select(["span_key"]).filter(is_plain).rename_columns(["id"])
     days: list[Any] = pc.unique(spans.column("date")).to_pylist()
-    around = (min(days) - timedelta(days=_TRACE_DAYS), max(days) + timedelta(days=_TRACE_DAYS))
+    around = (min(days) - timedelta(days=TRACE_DAYS), max(days) + timedelta(days=TRACE_DAYS))
     settled = lake.rows_with("interactions", "interaction_id", ids, dates=around).select("interaction_id").to_pyarrow()
     if settled.num_rows:
         is_plain = pc.and_not(is_plain, pc.is_in(spans.column("span_key"), settled.column(0).combine_chunks()))
@@ -115,7 +117,7 @@ def _standing(lake: Lake, built: list[Interaction]) -> dict[str, Interaction]:
         return {}
     days = [interaction.started_at.date() for interaction in built]
     # A span sent again with another start keeps the day of its first; so look a little around.
-    around: tuple[date, date] = (min(days) - timedelta(days=_TRACE_DAYS), max(days) + timedelta(days=_TRACE_DAYS))
+    around: tuple[date, date] = (min(days) - timedelta(days=TRACE_DAYS), max(days) + timedelta(days=TRACE_DAYS))
     rows = lake.rows_with("interactions", "interaction_id", [row.interaction_id for row in built], dates=around)
     standing: dict[str, Interaction] = {}
     for row in _to_records(Interaction, rows.to_pyarrow()):

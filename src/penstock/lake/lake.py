@@ -10,7 +10,7 @@ import tempfile
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,13 @@ from penstock.lake.file_index import FileIndex
 from penstock.lake.folding import fold_table, require_answerable
 from penstock.lake.local_place import LocalPlace
 from penstock.lake.locked_sql import LockedConnection
-from penstock.lake.log_repair import repair_log
 from penstock.lake.maintenance import Maintained, maintain_table, slowest_readers
 from penstock.lake.open_table import OpenTable
-from penstock.lake.partitions import partitions
+from penstock.lake.partitions import partitions, partitions_due
 from penstock.lake.place import Place
 from penstock.lake.repair import Repaired, find_commit, is_intact, repair_table, revert_commit
 from penstock.lake.retention import expire_table, kept_days
+from penstock.lake.rewriting import Replace, replace_rows
 from penstock.lake.snapshot import (
     Snapshot,
     current_sql,
@@ -222,10 +222,7 @@ class Lake:
         dates: tuple[date, date] | None = None,
         indexed: bool = False,
     ) -> pa.Table:
-        """What an expression makes of current(): for who asks the same again and again of few rows.
-
-        `build` is a function of the rows alone, whose expression is compiled once in the life of the process.
-        """
+        """For who asks again and again of few rows: what an expression of them alone, compiled once, makes of current()."""
         snapshot, condition, kept = self._narrowed(table, ids, dates, indexed=indexed)
         return self._select(build, table, current_sql(snapshot, None, condition), kept)
 
@@ -398,6 +395,15 @@ class Lake:
             slowest = slowest_readers(self.root, TABLES.values())
             return [self._maintain(name, slowest.get(name), now, retention) for name in TABLES]
 
+    def days_due(self, table: str, age: timedelta, last: int, now: datetime) -> list[date]:
+        """The days of which a file has reached this age after `last`, in seconds since 1970, ascending."""
+        return partitions_due(self._open(table).latest(), age, last, now)
+
+    def replace(self, snapshot: Snapshot, places: str, replace: Replace) -> int:
+        """Have other rows stand in the places of some, as no news to a reader, beside appends alone; how many were replaced."""
+        with self._gate.shared():
+            return replace_rows(self.root, snapshot, places, replace, self._backend.con)
+
     def erase(self, table: str, condition: str, given: Mapping[str, pa.Table] | None = None) -> int:
         """Erase the rows for which a SQL condition holds, which may look into the given tables; how many went.
 
@@ -429,14 +435,9 @@ class Lake:
         saved_numbers.forget_all(self.root)
         return gone + clear_quarantine(self.root)
 
-    def repair_log(self, table: str) -> list[Place]:
-        """Put torn log entries aside, so that the table opens; done at the first use of a table anyway."""
-        self._tables.pop(table, None)  # what it held may speak of what was torn
-        return repair_log(self.root, find_table(table).name)
-
     def repair(self, table: str) -> Repaired:
         """Mend the log and take back recent commits with files that cannot be read; for the start after a power cut."""
-        self._tables.pop(table, None)
+        self._tables.pop(table, None)  # what it held may speak of what was torn
         return repair_table(self.root, find_table(table).name)
 
     def find_commit(self, table: str, app: str, number: int) -> int | None:

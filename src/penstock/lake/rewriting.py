@@ -1,4 +1,5 @@
-"""Replacing files of a table by others that hold fewer of their rows: what folding, retention and erasure have in common.
+"""Replacing files of a table by others that hold fewer of their rows, or the same with less in them: what folding, retention,
+erasure and the thinning of sampled-out spans have in common.
 
 One commit, which says that no data changed, so that no reader takes the rows that stay for new ones. The new files are written to
 a scratch folder, several at once, and moved from there.
@@ -7,7 +8,7 @@ a scratch folder, several at once, and moved from there.
 import os
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
@@ -33,7 +34,8 @@ FILE_BYTES = 128 * 1024 * 1024  # files of a day are put together up to so much
 _THREADS = min(4, os.cpu_count() or 1)
 _REWRITE = "rewrite-"  # begins the token of such a commit
 
-Gone = Mapping[str, npt.NDArray[np.int64]]  # file -> which of its rows go, counted from 0
+Places = Mapping[str, npt.NDArray[np.int64]]  # file -> some of its rows, counted from 0
+Replace = Callable[[pa.Table], pa.Table]  # rows of a table -> as many of the same days to stand in their places
 
 
 class Rewritten(Struct, frozen=True, kw_only=True):
@@ -43,8 +45,8 @@ class Rewritten(Struct, frozen=True, kw_only=True):
     added: int
 
 
-def find_rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, places: str) -> Gone:
-    """The rows that go, given SQL for their `file_index` and `file_row_number` in the snapshot's source."""
+def find_rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, places: str) -> Places:
+    """Where rows lie, given SQL for their `file_index` and `file_row_number` in the snapshot's source."""
     found = connection.sql(f"SELECT file_index, file_row_number FROM ({places}) ORDER BY ALL").to_arrow_table()
     if found.num_rows == 0:
         return {}
@@ -59,12 +61,15 @@ def count_rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> int
     return int(connection.execute(f"SELECT count(*) FROM {source_sql(snapshot)}").fetchall()[0][0])
 
 
-def rewrite_files(root: Place, table: Table, files: Sequence[str], gone: Gone) -> Rewritten:
-    """Put the rows that stay in the place of these files, durably. Nobody else may rewrite or compact the table meanwhile."""
+def rewrite_files(root: Place, table: Table, files: Sequence[str], places: Places, replace: Replace | None = None) -> Rewritten:
+    """Write these files again without the rows at these places, or with what `replace` makes of them, durably.
+
+    Nobody else may rewrite or compact the table meanwhile.
+    """
     path, scratch = root / table.name, root / SCRATCH / uuid.uuid4().hex
 
     def write(group: Sequence[str]) -> DataFile | None:
-        return write_parquet(scratch, day_of(group[0]), table, _kept(path, table, group, gone), data_change=False)
+        return write_parquet(scratch, day_of(group[0]), table, _rows(path, table, group, places, replace), data_change=False)
 
     with storage_failures(f"rewrite files of {table.name}", path):
         try:
@@ -75,6 +80,15 @@ def rewrite_files(root: Place, table: Table, files: Sequence[str], gone: Gone) -
         finally:
             scratch.remove_all()
     return Rewritten(removed=len(files), added=len(added))
+
+
+def replace_rows(root: Place, snapshot: Snapshot, places: str, replace: Replace, connection: duckdb.DuckDBPyConnection) -> int:
+    """Write the files that have rows at these places, SQL as for find_rows(), again with others there; how many were replaced."""
+    with storage_failures(f"replace rows of {snapshot.table.name}", root / snapshot.table.name):
+        found = find_rows(connection, snapshot, places)
+        if found:
+            rewrite_files(root, snapshot.table, sorted(found), found, replace)
+    return sum(map(len, found.values()))
 
 
 def clear_scratch(root: Place) -> None:
@@ -100,19 +114,29 @@ def _groups(path: Place, files: Sequence[str]) -> list[list[str]]:
     return groups
 
 
-def _kept(path: Place, table: Table, files: Sequence[str], gone: Gone) -> Iterator[pa.Table]:
-    """The rows that stay, as many at a time as the files have in a row group."""
+def _rows(path: Place, table: Table, files: Sequence[str], places: Places, replace: Replace | None) -> Iterator[pa.Table]:
+    """The rows of the new file, as many at a time as the files have in a row group."""
     for file in files:
         with pq.ParquetFile((path / _name_of(path, file)).parquet_source()) as parquet:
             stays = np.ones(parquet.metadata.num_rows, bool)
-            stays[gone.get(file, [])] = False
+            stays[places.get(file, [])] = False
             first = 0
             for number in range(parquet.num_row_groups):
                 rows = parquet.read_row_group(number, use_threads=False)
                 here = stays[first : first + rows.num_rows]
                 first += rows.num_rows
-                if here.any():
-                    yield conform(table, rows if here.all() else rows.filter(pa.array(here)))
+                if here.all():
+                    yield conform(table, rows)
+                elif replace is not None:
+                    yield _replaced(conform(table, rows), here, replace)
+                elif here.any():
+                    yield conform(table, rows.filter(pa.array(here)))
+
+
+def _replaced(rows: pa.Table, stays: npt.NDArray[np.bool_], replace: Replace) -> pa.Table:
+    """The rows in their order, those that do not stay replaced."""
+    together = pa.concat_tables([rows.filter(pa.array(stays)), replace(rows.filter(pa.array(~stays)))])
+    return together.take(np.argsort(np.concatenate([np.flatnonzero(stays), np.flatnonzero(~stays)])))
 
 
 def _move(scratch: Place, path: Place, files: Sequence[DataFile]) -> None:

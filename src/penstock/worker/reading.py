@@ -47,5 +47,6 @@ class Reading:
             self._models.step(lake)
 
     def _maintain(self, lake: Lake) -> None:
+        self._stages.thin(lake)
         lake.maintain(utc_now(), self._settings.retention)
         self._contracts.look(lake)

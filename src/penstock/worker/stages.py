@@ -5,9 +5,10 @@ from penstock.ingest.sampling import Sampling
 from penstock.ingest.settle import settle_interactions
 from penstock.ingest.settle_feedback import settle_feedback
 from penstock.ingest.settle_outcomes import outcome_settling
+from penstock.ingest.thin_spans import thin_spans
 from penstock.labels.run import run_labels
 from penstock.lake.lake import Lake
-from penstock.records.clock import WriterClock
+from penstock.records.clock import WriterClock, utc_now
 from penstock.registry.registry import Registry
 from penstock.settings import Settings
 from penstock.signals.definition import label
@@ -37,6 +38,10 @@ class Stages:
         """Bring interactions and the targets of feedback up to what there was when this began."""
         settle_interactions(lake, self._clock, price=self._price, sampling=self._sampling)
         settle_feedback(lake, self._clock, self._settings.ingest.pending_expiry_h, outcomes=self._outcomes)
+
+    def thin(self, lake: Lake) -> None:
+        """Take the content of what sampling has left out from spans too, where settling decided that."""
+        thin_spans(lake, self._sampling, utc_now())
 
     def read(self, lake: Lake) -> None:
         """Bring signals and labels up to what was settled when this began."""
