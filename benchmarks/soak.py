@@ -3,7 +3,7 @@
     python benchmarks/soak.py [--rate 12500] [--minutes 10] [--batch 100] [--connections 8] [--workers 2] [--amended 0.05]
 
 GenAI chat spans of about 2.5 kB over OTLP/HTTP; some seconds after its call a share of the traces gets one more span, a tool's,
-so that their interactions are amended. Prints one JSON line per sample and one at the end. `lag_s` is the time from an
+in batches of the same size, so that their interactions are amended. Prints one JSON line per sample and one at the end. `lag_s` is the time from an
 acknowledgement until the interaction is found in the lake; `written` is bytes written by all processes, compaction included, per
 byte taken in. Settling and reading signals are two processes of the worker.
 """
@@ -35,7 +35,7 @@ _HEADERS = {"content-type": "application/x-protobuf"}
 _SAMPLE_S = 10.0
 _LATE_S = 5.0
 _LONGEST_LAG_S = 60.0
-_ID_BYTES = 24  # a trace's and a span's
+_TRACE_BYTES, _ID_BYTES = 16, 24  # a trace's; a trace's and a span's
 
 
 def main() -> None:
@@ -156,9 +156,9 @@ class Load:
         self._options = options
         self._told = told
         self._templates = [Template(body) for body in make_bodies(50 * options.batch, options.batch, 0.05)]
-        self._late = Template(tool_body(max(1, round(options.batch * options.amended))))
-        self._late_size = max(1, round(options.batch * options.amended)) if options.amended else 0
-        self._due: deque[tuple[float, list[bytes]]] = deque()
+        self._late = Template(tool_body(options.batch))
+        self._amended = round(options.batch * options.amended)  # of each batch
+        self._due: deque[tuple[float, bytes]] = deque()
         self._waits: list[float] = []
         self._statuses: dict[int, int] = {}
         self._sent = self._acknowledged = self._bytes = 0
@@ -183,11 +183,11 @@ class Load:
             body = self._templates[self._sent % len(self._templates)].fill(ids)
             if await self._post(http, body):
                 self._acknowledged += options.batch
-                self._due.append((time.monotonic() + _LATE_S, ids[: self._late_size]))
+                self._due.extend((time.monotonic() + _LATE_S, span[:_TRACE_BYTES]) for span in ids[: self._amended])
                 self._tell(ids[-1])
-            if self._late_size and self._due and self._due[0][0] < time.monotonic():
-                _, traces = self._due.popleft()
-                await self._post(http, self._late.fill([trace[:16] + os.urandom(8) for trace in traces]))
+            if len(self._due) >= options.batch and self._due[options.batch - 1][0] < time.monotonic():
+                traces = [self._due.popleft()[1] for _ in range(options.batch)]
+                await self._post(http, self._late.fill([trace + os.urandom(_ID_BYTES - _TRACE_BYTES) for trace in traces]))
 
     async def _post(self, http: aiohttp.ClientSession, body: bytes) -> bool:
         asked = time.perf_counter()

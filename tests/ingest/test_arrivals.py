@@ -1,6 +1,8 @@
 """Bodies that arrive while others are worked on are worked on together, and every sender gets an answer."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import Future
 
@@ -91,3 +93,21 @@ def test_nothing_to_wait_for_is_done_at_once() -> None:
     told: list[BaseException | None] = []
     when_all_done([], told.append)
     assert told == [None]
+
+
+class Waiting:
+    def tell(self, _: BaseException | None) -> None:
+        pass
+
+
+def test_who_waited_is_let_go_of_without_a_collection() -> None:
+    waiting, future = Waiting(), Future[None]()
+    seen = weakref.ref(waiting)
+    gc.disable()
+    try:
+        when_all_done([future], waiting.tell)
+        future.set_result(None)
+        del waiting, future
+        assert seen() is None
+    finally:
+        gc.enable()

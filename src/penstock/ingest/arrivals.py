@@ -108,17 +108,22 @@ class Arrivals(Generic[Answer]):
 
 
 def when_all_done(written: Sequence["Future[None]"], then: Callable[[BaseException | None], None]) -> None:
-    """Call once all futures are done, with the first failure among them; in whichever thread does the last."""
-    left = len(written)
+    """Call once all futures are done, with the first failure among them; in whichever thread does the last.
+
+    A future keeps its callbacks when it is done, so none of them knows the futures: in a circle all that they hold would stay in
+    memory until the next collection, which an edge makes seldom.
+    """
+    left, failure = len(written), None
     lock = threading.Lock()
 
-    def one_done(_: "Future[None]") -> None:
-        nonlocal left
+    def one_done(future: "Future[None]") -> None:
+        nonlocal left, failure
         with lock:
             left -= 1
+            failure = failure or future.exception()
             is_last = left == 0
         if is_last:
-            then(next((error for future in written if (error := future.exception()) is not None), None))
+            then(failure)
 
     if not written:
         then(None)

@@ -176,13 +176,13 @@ class Door:
             except Exception as error:  # noqa: BLE001 - its sender is told
                 arrival.answer.set_exception(error)
             else:
-                when_all_done(written, partial(self._answer, arrival, request))
+                when_all_done(written, partial(self._answer, arrival.answer, request))
 
-    def _answer(self, arrival: Arrival[Accepted], request: Decoded, failure: BaseException | None) -> None:
+    def _answer(self, answer: "Future[Accepted]", request: Decoded, failure: BaseException | None) -> None:
         if failure is not None:
-            arrival.answer.set_exception(failure)
+            answer.set_exception(failure)
         else:
-            arrival.answer.set_result(self._note_accepted(request))
+            answer.set_result(self._note_accepted(request))
 
     def _put(self, decoded: Decoded) -> "list[Future[None]]":
         written: list[Future[None]] = []

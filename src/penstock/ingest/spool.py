@@ -25,7 +25,7 @@ from penstock.errors import SpoolFullError, StorageError
 from penstock.lake.durability import make_folder, replace_durably
 
 _MOST_BODIES_PER_COMMIT = 512
-_MOST_BATCH_BYTES = 48 * 1024 * 1024  # a batch is held in memory on its way
+_MOST_BATCH_BYTES = 32 * 1024 * 1024  # a batch is held in memory on its way
 _MOST_BYTES_PER_DELETE = 1024 * 1024  # a longer deletion would hold up acknowledgements
 _PAGE_BYTES = 16 * 1024  # bodies are long: with SQLite's 4 KiB a write takes half as much CPU time again
 # Pages in the write-ahead log before they are copied into the file, 128 MiB: a page that was used again meanwhile is copied once,

@@ -33,7 +33,7 @@ def write_parquet(folder: Place, day: date, table: Table, rows: Iterable[pa.Tabl
     name = f"{PARTITION}={day}/part-{uuid.uuid4()}.zstd.parquet"
     place = folder / name
     try:
-        metadata = _write(place, table, chain([first], groups))
+        metadata = _write(place, table, chain([first], groups), new_rows=data_change)
     except BaseException:
         with suppress(OSError):
             place.unlink()  # it counts for nothing, and takes room on a disk that may be full
@@ -47,10 +47,10 @@ def write_parquet(folder: Place, day: date, table: Table, rows: Iterable[pa.Tabl
     )
 
 
-def _write(place: Place, table: Table, groups: Iterable[pa.Table]) -> pq.FileMetaData:
+def _write(place: Place, table: Table, groups: Iterable[pa.Table], *, new_rows: bool) -> pq.FileMetaData:
     schema = arrow_schema(table)
     schema = schema.remove(schema.get_field_index(PARTITION))
-    with place.parquet_sink() as sink, pq.ParquetWriter(sink, schema, **parquet_options(table)) as writer:
+    with place.parquet_sink() as sink, pq.ParquetWriter(sink, schema, **parquet_options(table, new_rows=new_rows)) as writer:
         for group in groups:
             writer.write_table(group.select(schema.names), row_group_size=ROW_GROUP_ROWS)
     metadata: pq.FileMetaData = writer.writer.metadata
