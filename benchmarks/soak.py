@@ -3,9 +3,9 @@
     python benchmarks/soak.py [--rate 12500] [--minutes 10] [--batch 100] [--connections 8] [--workers 2] [--amended 0.05]
 
 GenAI chat spans of about 2.5 kB over OTLP/HTTP; some seconds after its call a share of the traces gets one more span, a tool's,
-in batches of the same size, so that their interactions are amended. Prints one JSON line per sample and one at the end. `lag_s` is the time from an
-acknowledgement until the interaction is found in the lake; `written` is bytes written by all processes, compaction included, per
-byte taken in. Settling and reading signals are two processes of the worker.
+in batches of the same size, so that their interactions are amended. Prints one JSON line per sample and one at the end. `lag_s`
+is the time from an acknowledgement until the interaction is found in the lake; `written` is bytes written by each process,
+compaction included, per byte taken in. Settling and reading signals are two processes of the worker.
 """
 
 import argparse
