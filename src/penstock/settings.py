@@ -83,7 +83,7 @@ class LakeSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         str, Meta(description="Variable that holds the secret of `access_key_id`; empty for AWS_SECRET_ACCESS_KEY.")
     ] = ""
     compact_after_files: Annotated[int, Meta(description="Files in one partition after which it is compacted.", ge=1)] = 50
-    checkpoint_after_commits: Annotated[int, Meta(description="Commits after which the Delta log is checkpointed.", ge=1)] = 100
+    checkpoint_after_commits: Annotated[int, Meta(description="Commits after which the Delta log is checkpointed.", ge=1)] = 20
     history_days: Annotated[
         float,
         Meta(description="How far back a table can be read as it was known; older revisions are folded. 0 keeps all.", ge=0),

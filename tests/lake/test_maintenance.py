@@ -7,10 +7,10 @@ import pytest
 
 from penstock.lake import maintenance
 from penstock.lake.lake import Lake
-from penstock.lake.maintenance import Maintained
+from penstock.lake.maintenance import Maintained, checkpoint_tables
 from penstock.lake.place import Place
-from penstock.lake.tables import reader
-from penstock.lake.transaction_log import list_versions, log_folder
+from penstock.lake.tables import TABLES, reader
+from penstock.lake.transaction_log import last_checkpoint, list_versions, log_folder
 from penstock.records.clock import utc_now
 from penstock.settings import LakeSettings
 from tests.lake.on_disk import slow_on_s3
@@ -54,6 +54,17 @@ def test_a_day_with_few_files_is_left_alone(eager: Lake) -> None:
         eager.append("signals", [make_signal(number)])
     done = _maintain_signals(eager)
     assert done == Maintained(table="signals")
+
+
+def test_only_busy_tables_are_checkpointed_between_two_rounds_of_maintenance(lake: Lake) -> None:
+    for number in range(3):
+        lake.append("signals", [make_signal(number)])
+    assert checkpoint_tables(lake.root, TABLES.values(), 4) == []
+    lake.append("signals", [make_signal(3)])
+    assert checkpoint_tables(lake.root, TABLES.values(), 4) == ["signals"]
+    assert last_checkpoint(lake.root / "signals") == 4
+    assert checkpoint_tables(lake.root, TABLES.values(), 4) == []
+    assert shown(Lake(lake.root, LakeSettings())) == shown(lake)
 
 
 def test_a_checkpoint_is_made_every_so_many_commits(eager: Lake) -> None:

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from penstock.errors import ConflictError, NotFoundError, StorageError
+from penstock.lake import open_table
+from penstock.lake.delta import open_delta
 from penstock.lake.lake import Lake
+from penstock.lake.maintenance import checkpoint_tables
+from penstock.lake.tables import TABLES
 from penstock.lake.transaction_log import read_entry
 from penstock.settings import LakeSettings
 from tests.lake.rows import make_signal, shown
@@ -40,6 +44,18 @@ def test_no_rows_still_advance_their_transactions(lake: Lake) -> None:
     assert lake.append("signals", [], transactions={"reader:spans:settle": 12}) == 1
     assert lake.transaction_version("signals", "reader:spans:settle") == 12
     assert lake.append("signals", [], transactions={"reader:spans:settle": 12}) is None
+
+
+def test_a_handle_that_stays_open_goes_on_from_a_newer_checkpoint(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_table, "_REOPEN_AFTER_COMMITS", 3)
+    opened: list[object] = []
+    monkeypatch.setattr(open_table, "open_delta", lambda path: opened.append(path) or open_delta(path))
+    for number in range(8):
+        assert lake.append("signals", [make_signal(number)], transactions={"spool:a": number}) == number + 1
+        checkpoint_tables(lake.root, TABLES.values(), 2)
+    assert lake.append("signals", [make_signal(9)], transactions={"spool:a": 7}) is None
+    assert lake.current("signals").count().to_pyarrow().as_py() == 8
+    assert len(opened) == 3
 
 
 def test_transactions_of_which_one_was_reached_are_a_conflict(lake: Lake) -> None:

@@ -27,6 +27,7 @@ from penstock.lake.tables import PARTITION, Table
 from penstock.lake.transaction_log import CUT_FROM, CUT_TO, DataFile, LogEntry, entry_path, read_entry
 
 _ATTEMPTS = 20  # of one append whose transaction others keep touching
+_REOPEN_AFTER_COMMITS = 25  # a handle that stays open never reads a checkpoint, and each of its commits reads all entries since
 _CONFLICT = "Concurrent transaction failed"
 
 
@@ -38,12 +39,16 @@ class OpenTable:
         self.table = table
         self.path = root / table.name
         self._handle: DeltaTable | None = None
+        self._opened_at = 0  # its version then
         self._snapshot: Snapshot | None = None
 
     def latest(self) -> DeltaTable:
         """The table as it is now."""
         with storage_failures(f"open the table {self.table.name}", self.path):
             if self._handle is not None:
+                if self._handle.version() - self._opened_at >= _REOPEN_AFTER_COMMITS:
+                    self._handle = self._hold(open_delta(self.path))
+                    return self._handle
                 if self._is_latest(self._handle):
                     return self._handle
                 try:
@@ -67,7 +72,11 @@ class OpenTable:
         if not self.path.is_dir():
             raise NotFoundError(f"There is no table {self.table.name} at {self.path}; create the lake first.")
         repair_log(self.root, self.table.name)
-        return open_delta(self.path)
+        return self._hold(open_delta(self.path))
+
+    def _hold(self, handle: DeltaTable) -> DeltaTable:
+        self._opened_at = handle.version()
+        return handle
 
     def snapshot(self) -> Snapshot:
         """The files of the latest version."""

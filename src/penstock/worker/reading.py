@@ -4,6 +4,8 @@ import math
 import time
 
 from penstock.lake.lake import Lake
+from penstock.lake.maintenance import checkpoint_tables
+from penstock.lake.tables import TABLES
 from penstock.records.clock import utc_now
 from penstock.worker.contract_watch import ContractWatch
 from penstock.worker.label_model import Modelling
@@ -33,6 +35,10 @@ class Reading:
         """Fit label models that are due, and label by the others what is new; False where another worker holds the lease."""
         return self._modelling.do(self._model)
 
+    def checkpoint(self) -> bool:
+        """Checkpoint the lake's busy tables; False where another worker holds the lease."""
+        return self._maintaining.do(self._checkpoint)
+
     def maintain(self) -> bool:
         """Compact and clean the lake, and see whether contracts are met; False where another worker holds the lease."""
         return self._maintaining.do(self._maintain)
@@ -45,6 +51,10 @@ class Reading:
     def _model(self, lake: Lake) -> None:
         with lake.writing():
             self._models.step(lake)
+
+    def _checkpoint(self, lake: Lake) -> None:
+        with lake.writing():
+            checkpoint_tables(lake.root, TABLES.values(), self._settings.lake.checkpoint_after_commits)
 
     def _maintain(self, lake: Lake) -> None:
         self._stages.thin(lake)

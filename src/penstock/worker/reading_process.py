@@ -24,6 +24,7 @@ from penstock.worker.reading import Reading
 from penstock.worker.repeat import STOP_S, Repeat
 from penstock.worker.stores import Stores
 
+CHECKPOINT_INTERVAL_S = 10.0
 MAINTENANCE_INTERVAL_S = 60.0
 MODEL_INTERVAL_S = 60.0
 LOCK = "reading.lock"
@@ -132,6 +133,7 @@ def run_reading(open_stores: Callable[[], Stores], holder: str, asked: Connectio
 
         repeats = [
             Repeat("Reading signals", read, stores.settings.ingest.settle_interval_s),
+            Repeat("Checkpoints", reading.checkpoint, CHECKPOINT_INTERVAL_S),
             Repeat("Maintenance", reading.maintain, MAINTENANCE_INTERVAL_S),
         ]
         if stores.settings.label_model.every_h > 0:
