@@ -4,6 +4,7 @@ import multiprocessing
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 
 from penstock.errors import ConflictError, NotFoundError, StorageError
 from penstock.lake import open_table
@@ -56,6 +57,18 @@ def test_a_handle_that_stays_open_goes_on_from_a_newer_checkpoint(lake: Lake, mo
     assert lake.append("signals", [make_signal(9)], transactions={"spool:a": 7}) is None
     assert lake.current("signals").count().to_pyarrow().as_py() == 8
     assert len(opened) == 3
+
+
+def test_what_others_reach_meanwhile_is_known_without_asking_deltalake_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Lake(lake.root, LakeSettings())
+    lake.append("signals", [make_signal(0)], transactions={"spool:a": 1})
+    assert lake.transaction_version("signals", "spool:b") is None
+    other.append("signals", [make_signal(1)], transactions={"spool:b": 3})
+    other.append("signals", [make_signal(2)], transactions={"spool:a": 2})
+    monkeypatch.setattr(DeltaTable, "transaction_version", None)
+    assert lake.transaction_version("signals", "spool:b") == 3
+    assert lake.append("signals", [make_signal(2)], transactions={"spool:a": 2}) is None
+    assert lake.append("signals", [make_signal(3)], transactions={"spool:a": 3}) == 4
 
 
 def test_transactions_of_which_one_was_reached_are_a_conflict(lake: Lake) -> None:

@@ -40,6 +40,7 @@ class OpenTable:
         self.path = root / table.name
         self._handle: DeltaTable | None = None
         self._opened_at = 0  # its version then
+        self._reached: dict[str, tuple[int, int | None]] = {}  # by application: as of which version, and its number
         self._snapshot: Snapshot | None = None
 
     def latest(self) -> DeltaTable:
@@ -97,10 +98,25 @@ class OpenTable:
         handle = self.latest()
         with storage_failures(f"open the table {self.table.name}", self.path):
             try:
-                return handle, {app: _reached(handle, app) for app in apps}
-            except DeltaError:  # it reads the log's entries, which may have been cleaned up behind a checkpoint
+                return handle, {app: self._number(handle, app) for app in apps}
+            except (DeltaError, StorageError):  # the log's entries are read, which may have been cleaned up behind a checkpoint
+                self._reached.clear()
                 handle = self._handle = self._open()
-                return handle, {app: _reached(handle, app) for app in apps}
+                return handle, {app: self._number(handle, app) for app in apps}
+
+    def _number(self, handle: DeltaTable, app: str) -> int | None:
+        """deltalake reads every entry since the last checkpoint for it, each in another thread; here what is new is read."""
+        version = handle.version()
+        before = self._reached.get(app)
+        goes_on = before is not None and before[0] <= version
+        number = self._go_on(*before, version, app) if before and goes_on else handle.transaction_version(app)
+        self._reached[app] = version, number
+        return None if number is None or number < 0 else number
+
+    def _go_on(self, after: int, number: int | None, version: int, app: str) -> int | None:
+        for entry in range(after + 1, version + 1):
+            number = read_entry(self.path, entry).transactions.get(app, number)
+        return number
 
     def behind_cut(self, version: int | None) -> int | None:
         """Where a reader that has read up to this version goes on: behind the place where an erasure has cut the log."""
@@ -171,11 +187,6 @@ class OpenTable:
             if entry.token == token:
                 return entry
         raise StorageError(f"The commit just made to {self.path} is not in its log; is another program editing it?")
-
-
-def _reached(handle: DeltaTable, app: str) -> int | None:
-    number = handle.transaction_version(app)
-    return None if number is None or number < 0 else number
 
 
 def _by_day(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
