@@ -65,6 +65,25 @@ def flush_again(home: Path) -> Lake:
     return lake
 
 
+def test_what_comes_during_a_flush_shares_the_next_commit(lake: Lake, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = fresh_spool(home)
+    put(spool, range(5))
+    append, more = Lake.append, iter([range(5, 6), range(6, 9)])
+
+    def receive_and_append(*arguments: object, **named: object) -> object:
+        put(spool, next(more))
+        return append(*arguments, **named)  # type: ignore[arg-type]  # as it was called
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "append", receive_and_append)
+        flusher = Flusher(lake, spool, 100)
+        assert (flusher.run_once(), spool.waiting_rows()) == (5, 1)
+        assert (flusher.run_once(), spool.waiting_rows()) == (1, 3)
+    assert (flusher.run_once(), spool.waiting_rows()) == (3, 0)
+    assert lake.version("spans") == 3
+    spool.close()
+
+
 def test_what_was_put_is_in_the_lake_after_a_flush_and_no_longer_in_the_spool(lake: Lake, home: Path) -> None:
     spool = fresh_spool(home)
     put(spool, range(5))

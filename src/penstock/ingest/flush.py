@@ -77,8 +77,8 @@ class Flusher:
         if spool.app not in self._recovered:
             self._recover(spool)
             self._recovered.add(spool.app)
-        flushed = 0
-        while (batch := spool.claim(self._max_rows)) is not None:
+        flushed, newest = 0, spool.newest()  # what comes meanwhile shares the next commit: of many small ones each costs as much
+        while (batch := spool.claim(self._max_rows, newest)) is not None:
             try:
                 rows = self._flush_batch(spool, batch)
             except Exception:

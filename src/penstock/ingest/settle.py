@@ -32,7 +32,7 @@ from penstock.records.span import Span
 Record = TypeVar("Record", bound=Struct)
 
 WATERMARK = reader("spans", "settle")
-MAX_ROWS = 20_000
+MAX_ROWS = 30_000
 
 # Spans of one trace are sought this many days around the new ones; a parent that lies further off does not count.
 TRACE_DAYS = 2

@@ -118,16 +118,26 @@ class Spool:
             self._queue.put(_Waiting(table, batch.num_rows, data, done))  # under the lock: never behind the end that close() puts
         return done
 
-    def claim(self, max_rows: int) -> Batch | None:
-        """The next batch to flush: one claimed and not finished, else the oldest bodies, with others for the same table."""
+    def newest(self) -> int:
+        """The id of the body that came last."""
+        with self._reader() as connection:
+            return int(connection.execute("SELECT coalesce(max(id), 0) FROM bodies").fetchone()[0])
+
+    def claim(self, max_rows: int, until: int | None = None) -> Batch | None:
+        """The next batch to flush: one claimed and not finished, else the oldest bodies, with others for the same table.
+
+        With `until`, None where only bodies that came after this one wait.
+        """
         for batch in self._batches("durable"):
             self._delete(batch)
         unfinished = self._batches("open")
         if unfinished:
             return unfinished[0]
         with self._transaction() as connection:
-            first = connection.execute("SELECT table_name FROM bodies ORDER BY id LIMIT 1").fetchone()
-            return self._claim_from(connection, first[0], max_rows) if first is not None else None
+            first = connection.execute("SELECT table_name, id FROM bodies ORDER BY id LIMIT 1").fetchone()
+            if first is None or (until is not None and first[1] > until):
+                return None
+            return self._claim_from(connection, first[0], max_rows)
 
     def bodies(self, batch: Batch) -> list[Body]:
         """The bodies of a batch, in order of arrival."""
