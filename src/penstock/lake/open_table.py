@@ -6,6 +6,7 @@ so what was reached is read from the very snapshot that the rows are then writte
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -52,13 +53,15 @@ class OpenTable:
                     return self._handle
                 if self._is_latest(self._handle):
                     return self._handle
-                try:
+                with suppress(DeltaError):  # the entries between may have been cleaned up behind a checkpoint
                     self._handle.update_incremental()
-                    return self._handle
-                except DeltaError:  # the entries between may have been cleaned up behind a checkpoint
-                    self._handle = None
+                    if self._is_there(self._handle):  # deltalake finds nothing new in a table that is gone
+                        return self._handle
             self._handle = self._open()
             return self._handle
+
+    def _is_there(self, handle: DeltaTable) -> bool:
+        return entry_path(self.path, handle.version()).is_file()
 
     def _is_latest(self, handle: DeltaTable) -> bool:
         """Whether no commit came after; on a disk deltalake takes a hundred times as long to say so.
@@ -66,8 +69,7 @@ class OpenTable:
         Commits are numbered without a gap and cleaned up from the first on, so the next is missing where this is the last, or
         where this is cleaned up as well.
         """
-        version = handle.version()
-        return entry_path(self.path, version).is_file() and not entry_path(self.path, version + 1).is_file()
+        return self._is_there(handle) and not entry_path(self.path, handle.version() + 1).is_file()
 
     def _open(self) -> DeltaTable:
         if not self.path.is_dir():

@@ -28,7 +28,7 @@ CHECKPOINT_INTERVAL_S = 10.0
 MAINTENANCE_INTERVAL_S = 60.0
 MODEL_INTERVAL_S = 60.0
 LOCK = "reading.lock"
-# Of two that want the same core the one at 0 gets ten times as much: what is read comes late under a load that lasts, and does come.
+# Of two that want a core the one at 0 gets ten times as much: what is read comes late under a load that lasts, and does come.
 _NICENESS = 10
 _POLL_S = 0.2
 _RESTART_S = 1.0
