@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from penstock.errors import StorageError
-from penstock.lake import maintenance
+from penstock.lake import changes, maintenance
 from penstock.lake.lake import Lake
 from penstock.records.clock import utc_now
 from penstock.settings import LakeSettings
@@ -41,6 +41,17 @@ def test_rows_come_in_chunks_of_whole_commits(lake: Lake) -> None:
     assert (new.rows.num_rows, new.version) == (8, versions[1])
     new = lake.changes("signals", new.version, max_rows=8)
     assert (new.rows.num_rows, new.version) == (4, versions[2])
+
+
+def test_where_rows_are_counted_large_files_come_one_at_a_time(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "MOST_BYTES", 1)
+    first = lake.append("signals", [make_signal(1)])
+    last = lake.append("signals", [make_signal(2), make_signal(3)])
+    one = lake.changes("signals", None, max_rows=10)
+    assert (_ids(one.rows), one.version) == (["s_1"], first)
+    two = lake.changes("signals", one.version, max_rows=10)
+    assert (_ids(two.rows), two.version) == (["s_2", "s_3"], last)
+    assert _ids(lake.changes("signals", None).rows) == ["s_1", "s_2", "s_3"]
 
 
 def test_a_commit_larger_than_a_chunk_comes_whole(lake: Lake) -> None:

@@ -16,6 +16,10 @@ from penstock.lake.snapshot import Snapshot, rows_sql
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.transaction_log import DataFile, LogEntry, entry_path, read_entry
 
+MOST_BYTES = (
+    128 * 1024 * 1024
+)  # of files that are read in one piece where rows are counted: long texts take many times that in memory
+
 
 class Changes(Struct, frozen=True, kw_only=True):
     """Rows that are new, and the version up to which they are all there is."""
@@ -39,7 +43,7 @@ def read_changes(
     max_rows: int | None,
     query: Callable[[str], pa.Table],
 ) -> Changes:
-    """Rows of commits after a version, whole commits only: as many as fit into max_rows, and at least one with rows.
+    """Rows of commits after a version, whole commits only: as many as fit into max_rows (and MOST_BYTES), at least one.
 
     Without a version, from the beginning; in one piece if the beginning of the log is gone.
     """
@@ -78,12 +82,13 @@ def new_rows_of(entry: LogEntry) -> list[DataFile]:
 
 
 def _first_commits(entries: list[LogEntry], max_rows: int | None) -> Iterator[LogEntry]:
-    rows = 0
+    rows = size = 0
     for entry in entries:
-        added = sum(file.rows for file in new_rows_of(entry))
-        if max_rows is not None and rows and added and rows + added > max_rows:
+        new = new_rows_of(entry)
+        added, bytes_added = sum(file.rows for file in new), sum(file.size or 0 for file in new)
+        if max_rows is not None and rows and added and (rows + added > max_rows or size + bytes_added > MOST_BYTES):
             return
-        rows += added
+        rows, size = rows + added, size + bytes_added
         yield entry
 
 
