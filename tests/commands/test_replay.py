@@ -1,6 +1,7 @@
 """`penstock replay`: what is asked for is told apart, and what cannot be is refused with what to do."""
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,7 @@ def test_both_files_of_a_batch_are_one_replay(home: Path, receiver: Receiver) ->
 def test_a_database_may_be_named_outside_the_command_line(
     home: Path, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    sqlite3.connect(tmp_path / "log.db").execute("VACUUM").connection.close()  # no file is made where there is none
     monkeypatch.setenv("PENSTOCK_DATABASE", f"sqlite:///{tmp_path / 'log.db'}")
     row = """'{"model": "m", "messages": [{"role": "user", "content": "Hi"}]}' AS request, '{"id": "c"}' AS response"""
     query = f"SELECT {row}, '2026-03-01T10:00:00Z' AS timestamp"
