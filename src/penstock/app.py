@@ -28,6 +28,7 @@ class Penstock:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = WriterClock()
+        self._has_begun_lake = False
 
     @cached_property
     def home(self) -> Path:
@@ -87,7 +88,16 @@ class Penstock:
         return find_lake(self.settings.lake, self.home / "lake", os.environ)
 
     def open_lake(self) -> Lake:
-        """Another handle on the lake, for another thread."""
-        lake = Lake(self.lake_root, self.settings.lake)
-        lake.create()
+        """Another handle on the lake, for another thread; the first in this process makes what is missing of it.
+
+        A lake that goes away later is not begun anew in its place, or it could not come back.
+        """
+        lake = self.existing_lake()
+        if not self._has_begun_lake:
+            lake.create()
+            self._has_begun_lake = True
         return lake
+
+    def existing_lake(self) -> Lake:
+        """The same, for a process whose parent has opened the lake: nothing is made."""
+        return Lake(self.lake_root, self.settings.lake)

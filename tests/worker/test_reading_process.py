@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from penstock.app import Penstock
-from penstock.errors import NotFoundError, StorageError
+from penstock.errors import NotFoundError, PenstockError, StorageError
 from penstock.records.clock import utc_now
 from penstock.settings import IngestSettings
 from penstock.worker.leased_lake import LEASE
@@ -102,6 +102,16 @@ def test_what_reading_fails_with_is_told_to_who_asked(empty_lake, reading):
         reading.read()
     (empty_lake.root / "away").rename(empty_lake.root / "signals")
     assert reading.read()
+
+
+def test_a_lake_that_is_away_when_it_starts_is_not_begun_anew(empty_lake, stores):
+    (stores.home / "lake").rename(stores.home / "away")
+    with ReadingProcess(partial(Penstock, stores.settings), "one") as reading:
+        with pytest.raises(PenstockError):
+            reading.read()
+        assert not (stores.home / "lake").exists()
+        (stores.home / "away").rename(stores.home / "lake")
+        assert reading.read()
 
 
 def test_one_process_at_a_time_reads_a_home(empty_lake, stores):

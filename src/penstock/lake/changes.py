@@ -16,9 +16,8 @@ from penstock.lake.snapshot import Snapshot, rows_sql
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.transaction_log import DataFile, LogEntry, entry_path, read_entry
 
-MOST_BYTES = (
-    128 * 1024 * 1024
-)  # of files that are read in one piece where rows are counted: long texts take many times that in memory
+# Of files that are read in one piece where rows are counted: long texts take many times that in memory.
+MOST_BYTES = 128 * 1024 * 1024
 
 
 class Changes(Struct, frozen=True, kw_only=True):

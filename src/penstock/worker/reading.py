@@ -23,7 +23,7 @@ class Reading:
         self._models = Modelling(stores.registry, stores.settings, stores.clock)
         self._contracts = ContractWatch(stores.settings)
         self._reading, self._modelling, self._maintaining = (
-            LeasedLake(stores.open_lake(), stores.registry, holder) for _ in range(3)
+            LeasedLake(stores.existing_lake(), stores.registry, holder) for _ in range(3)
         )
         self.read_at = -math.inf
 

@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -140,10 +140,11 @@ def run_reading(open_stores: Callable[[], Stores], holder: str, asked: Connectio
             repeats.append(Repeat("Label model", reading.model, MODEL_INTERVAL_S))
         for repeat in repeats:
             repeat.start()
-        while not stopping.is_set():
-            if asked.poll(_POLL_S):
-                asked.recv()
-                asked.send(_answer(read))
+        with suppress(EOFError, OSError):  # the worker is gone
+            while not stopping.is_set():
+                if asked.poll(_POLL_S):
+                    asked.recv()
+                    asked.send(_answer(read))
         for repeat in repeats:
             repeat.stop()
     logging.shutdown()

@@ -36,5 +36,8 @@ class Stores(Protocol):
     def open_lake(self) -> Lake:
         """Another handle on the lake."""
 
+    def existing_lake(self) -> Lake:
+        """The same, of which nothing is made where it is missing."""
+
     def require_same_key(self) -> None:
         """Make sure that the ids in the lake are hashed with this home's key; else ConfigurationError."""
