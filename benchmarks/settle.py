@@ -4,7 +4,7 @@
                                 [--maintain N] [--signals] [--profile]
 
 GenAI chat spans of about 2.5 kB are appended round by round, in as many commits as an edge has workers, and settled after each
-round as the worker does; a share of the traces gets a tool's span two rounds later, so that their interactions are amended.
+round as the worker does; a share of the calls gets a tool's span two rounds later, so that their interactions are amended.
 `--maintain` compacts after so many rounds, and else once at the end. Prints one JSON line: `cpu_us` by step, per chat span;
 `written` by step, bytes per byte of the bodies that the spans came in; `rss_mb` the most memory resident.
 """
@@ -23,6 +23,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import ibis
 import psutil
 import pyarrow as pa
 from ingest_decode import make_bodies
@@ -82,6 +83,7 @@ def measure(home: Path, options: argparse.Namespace, profile: cProfile.Profile |
     spans, taken_in = rounds * options.round, traffic.body_bytes_per_span * rounds * options.round
     figures = {
         "spans": spans,
+        "revised": penstock.lake.revisions("interactions").filter(ibis._.revision > 0).count().to_pyarrow().as_py(),
         "interactions": penstock.lake.current("interactions").count().to_pyarrow().as_py(),
         "cpu_us": {name: round(seconds * 1e6 / spans, 1) for name, seconds in steps.cpu_s.items()},
         "written": {name: round(count / taken_in, 3) for name, count in steps.written.items()},
@@ -123,19 +125,19 @@ class Traffic:
         self.body_bytes_per_span = sum(map(len, bodies)) / _TEMPLATES
         self._templates = pa.Table.from_batches([decode_bodies(bodies[at : at + 4], utc_now()).rows for at in range(0, 100, 4)])
         self._amended = amended
-        self._late: list[list[str]] = []
+        self._late: list[list[tuple[str, str]]] = []
 
     def append(self, lake: Lake, spans: int, commits: int) -> None:
-        traces: list[str] = []
+        calls: list[tuple[str, str]] = []
         for part in range(commits):
             rows, new = self._chats(spans // commits + (part < spans % commits))
             lake.append("spans", rows)
-            traces += new
-        self._late.append(traces[: round(len(traces) * self._amended)])
-        if len(self._late) > _LATE_ROUNDS and (of_traces := self._late.pop(0)):
-            lake.append("spans", [_tool(trace) for trace in of_traces])
+            calls += new
+        self._late.append(calls[: round(len(calls) * self._amended)])
+        if len(self._late) > _LATE_ROUNDS and (callers := self._late.pop(0)):
+            lake.append("spans", [_tool(trace, span) for trace, span in callers])
 
-    def _chats(self, count: int) -> tuple[pa.Table, list[str]]:
+    def _chats(self, count: int) -> tuple[pa.Table, list[tuple[str, str]]]:
         traces, spans = ([os.urandom(size).hex() for _ in range(count)] for size in (16, 8))
         rows = self._templates.take(pa.array([number % _TEMPLATES for number in range(count)]))
         given: dict[str, Any] = {
@@ -147,15 +149,15 @@ class Traffic:
         for name, values in given.items():
             at = rows.schema.get_field_index(name)
             rows = rows.set_column(at, rows.schema.field(at), pa.array(values, rows.schema.field(at).type))
-        return rows, traces
+        return rows, list(zip(traces, spans, strict=True))
 
 
-def _tool(trace: str) -> Span:
+def _tool(trace: str, caller: str) -> Span:
     now, span = utc_now(), os.urandom(8).hex()
     return Span(
-        span_key=interaction_id(trace, span), trace_id=trace, span_id=span, kind="tool", name="execute_tool look_up",
-        operation="execute_tool", started_at=now, ended_at=now, known_at=now, dialect="genai", application="support-bot",
-        tool_calls=json.dumps([{"id": span, "name": "look_up"}]),
+        span_key=interaction_id(trace, span), trace_id=trace, span_id=span, parent_span_id=caller, kind="tool",
+        name="execute_tool look_up", operation="execute_tool", started_at=now, ended_at=now, known_at=now, dialect="genai",
+        application="support-bot", tool_calls=json.dumps([{"id": span, "name": "look_up"}]),
     )  # fmt: skip
 
 

@@ -2,8 +2,8 @@
 
     python benchmarks/soak.py [--rate 12500] [--minutes 10] [--batch 100] [--connections 8] [--workers 2] [--amended 0.05]
 
-GenAI chat spans of about 2.5 kB over OTLP/HTTP; some seconds after its call a share of the traces gets one more span, a tool's,
-in batches of the same size, so that their interactions are amended. Prints one JSON line per sample and one at the end. `lag_s`
+GenAI chat spans of about 2.5 kB over OTLP/HTTP; some seconds later a share of the calls gets a tool's span, in batches of the
+same size, so that their interactions are amended. Prints one JSON line per sample and one at the end. `lag_s`
 is the time from an acknowledgement until the interaction is found in the lake; `written` is bytes written by each process,
 compaction included, per byte taken in. Settling and reading signals are two processes of the worker.
 """
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import ibis
 import psutil
 from ingest_decode import make_bodies
 from ingest_edge import processes_of, start_edge, wait_for_url
@@ -35,7 +36,7 @@ _HEADERS = {"content-type": "application/x-protobuf"}
 _SAMPLE_S = 10.0
 _LATE_S = 5.0
 _LONGEST_LAG_S = 60.0
-_TRACE_BYTES, _ID_BYTES = 16, 24  # a trace's; a trace's and a span's
+_TRACE_BYTES, _SPAN_BYTES = 16, 8
 
 
 def main() -> None:
@@ -92,6 +93,8 @@ def watch(
     written = {name: sum(process.io_counters().write_bytes for process in part) for name, part in parts.items()}
     cpu_s = {name: round(sum(sum(process.cpu_times()[:2]) for process in part)) for name, part in parts.items()}
     figures = {name: value for name, value in answered.items() if name != "what"}
+    if lake is not None:
+        figures["amended"] = lake.revisions("interactions").filter(ibis._.revision > 0).count().to_pyarrow().as_py()
     figures |= {f"most_{name}": value for name, value in most.items() if name != "s"}
     figures |= {"written": {name: round(count / answered["bytes"], 2) for name, count in written.items()}, "cpu_s": cpu_s}
     print(json.dumps({"rate": options.rate, "workers": options.workers, "batch": options.batch, **figures}))
@@ -119,25 +122,30 @@ class Template:
         spans = [span for group in request.resource_spans for scope in group.scope_spans for span in scope.spans]
         self._traces = [body.index(span.trace_id) for span in spans]
         self._spans = [body.index(span.span_id) for span in spans]
+        self._parents = [body.index(span.parent_span_id) for span in spans if span.parent_span_id]
         self._body = body
 
-    def fill(self, ids: list[bytes]) -> bytes:
+    def fill(self, ids: list[tuple[bytes, bytes]], parents: list[bytes] | None = None) -> bytes:
+        """The body with these traces and spans, and the spans that they are below."""
         body = bytearray(self._body)
-        for trace_at, span_at, both in zip(self._traces, self._spans, ids, strict=True):
-            body[trace_at : trace_at + 16] = both[:16]
-            body[span_at : span_at + 8] = both[16:]
+        for trace_at, span_at, (trace, span) in zip(self._traces, self._spans, ids, strict=True):
+            body[trace_at : trace_at + _TRACE_BYTES] = trace
+            body[span_at : span_at + _SPAN_BYTES] = span
+        for at, parent in zip(self._parents, parents or [], strict=True):
+            body[at : at + _SPAN_BYTES] = parent
         return bytes(body)
 
 
 def tool_body(count: int) -> bytes:
-    """Spans of a tool, each to be put into the trace of a call."""
+    """Spans of a tool, each to be put below a call."""
     request = ExportTraceServiceRequest()
     group = request.resource_spans.add()
     group.resource.attributes.add(key="service.name").value.string_value = "support-bot"
     spans = group.scope_spans.add().spans
     for _ in range(count):
         begun = time.time_ns()
-        span = spans.add(trace_id=os.urandom(16), span_id=os.urandom(8), name="execute_tool look_up", start_time_unix_nano=begun)
+        ids = {"trace_id": os.urandom(16), "span_id": os.urandom(8), "parent_span_id": os.urandom(8)}
+        span = spans.add(**ids, name="execute_tool look_up", start_time_unix_nano=begun)
         span.end_time_unix_nano = begun + 1_000_000
         span.attributes.add(key="gen_ai.operation.name").value.string_value = "execute_tool"
         span.attributes.add(key="gen_ai.tool.name").value.string_value = "look_up"
@@ -158,7 +166,7 @@ class Load:
         self._templates = [Template(body) for body in make_bodies(50 * options.batch, options.batch, 0.05)]
         self._late = Template(tool_body(options.batch))
         self._amended = round(options.batch * options.amended)  # of each batch
-        self._due: deque[tuple[float, bytes]] = deque()
+        self._due: deque[tuple[float, tuple[bytes, bytes]]] = deque()
         self._waits: list[float] = []
         self._statuses: dict[int, int] = {}
         self._sent = self._acknowledged = self._bytes = 0
@@ -179,15 +187,16 @@ class Load:
         while time.monotonic() - self._begun < options.minutes * 60:
             await asyncio.sleep(max(0.0, self._begun + self._sent * options.batch / options.rate - time.monotonic()))
             self._sent += 1
-            ids = [os.urandom(_ID_BYTES) for _ in range(options.batch)]
+            ids = [(os.urandom(_TRACE_BYTES), os.urandom(_SPAN_BYTES)) for _ in range(options.batch)]
             body = self._templates[self._sent % len(self._templates)].fill(ids)
             if await self._post(http, body):
                 self._acknowledged += options.batch
-                self._due.extend((time.monotonic() + _LATE_S, span[:_TRACE_BYTES]) for span in ids[: self._amended])
+                self._due.extend((time.monotonic() + _LATE_S, call) for call in ids[: self._amended])
                 self._tell(ids[-1])
             if len(self._due) >= options.batch and self._due[options.batch - 1][0] < time.monotonic():
-                traces = [self._due.popleft()[1] for _ in range(options.batch)]
-                await self._post(http, self._late.fill([trace + os.urandom(_ID_BYTES - _TRACE_BYTES) for trace in traces]))
+                calls = [self._due.popleft()[1] for _ in range(options.batch)]
+                tools = [(trace, os.urandom(_SPAN_BYTES)) for trace, _ in calls]
+                await self._post(http, self._late.fill(tools, [span for _, span in calls]))
 
     async def _post(self, http: aiohttp.ClientSession, body: bytes) -> bool:
         asked = time.perf_counter()
@@ -198,11 +207,11 @@ class Load:
         self._statuses[response.status] = self._statuses.get(response.status, 0) + 1
         return response.status == 200
 
-    def _tell(self, ids: bytes) -> None:
+    def _tell(self, ids: tuple[bytes, bytes]) -> None:
         elapsed = time.monotonic() - self._begun
         if elapsed - self._told_at >= _SAMPLE_S:
             self._told_at = elapsed
-            names = {"trace": ids[:16].hex(), "span": ids[16:].hex(), "at": time.time()}
+            names = {"trace": ids[0].hex(), "span": ids[1].hex(), "at": time.time()}
             self._told.put({"s": round(elapsed), **names, "acknowledged": self._acknowledged})
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from penstock.ingest import plain_interactions as plain_interactions_module
 from penstock.ingest.interactions import build_interactions
 from penstock.ingest.plain_interactions import find_plain, plain_interactions
 from penstock.ingest.prices import load_prices
@@ -36,6 +37,14 @@ def test_it_is_what_the_records_give(fields: dict[str, Any]) -> None:
     rows = _rows(*spans)
     made = conform(TABLES["interactions"], plain_interactions(rows.filter(find_plain(rows)), LATER))
     assert from_arrow(Interaction, made) == build_interactions(spans, LATER)
+
+
+def test_texts_are_read_a_few_rows_at_a_time_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain_interactions_module, "_ROWS_AT_ONCE", 2)
+    asked = ["one", None, "three", "four", "five"]
+    messages = [ask and MESSAGES.replace("hi", ask) for ask in asked]
+    rows = _rows(*(make_span(trace(n), f"{n + 1:016x}", input_messages=text, start=n) for n, text in enumerate(messages)))
+    assert plain_interactions(rows, LATER).column("prompt_text").to_pylist() == asked
 
 
 def test_it_costs_what_the_records_cost() -> None:

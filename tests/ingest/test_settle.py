@@ -9,7 +9,7 @@ import pytest
 from penstock.formats.message_events import CONTENT_EVENT
 from penstock.ingest.settle import Settled, settle_interactions
 from penstock.lake.lake import Lake
-from penstock.records.clock import WriterClock
+from penstock.records.clock import WriterClock, utc_now
 from penstock.records.ids import interaction_id
 from penstock.records.interaction import Interaction
 from penstock.settings import LakeSettings
@@ -47,6 +47,39 @@ def test_content_that_comes_late_as_an_event_amends(lake: Lake, clock: WriterClo
     settle_interactions(lake, clock)
     (row,) = interactions(lake)
     assert (row.response_text, row.content_present, row.revision) == ("hi", True, 1)
+
+
+def test_a_late_event_that_brings_text_and_nothing_else_amends(lake: Lake, clock: WriterClock) -> None:
+    lake.append("spans", [make_span(trace(0), "call", content_present=True, prompt_text="hello")])
+    settle_interactions(lake, clock)
+    late = make_span(trace(0), "call", kind="event", name=CONTENT_EVENT, response_text="hi", content_present=True)
+    lake.append("spans", [late])
+    assert settle_interactions(lake, clock) == Settled(spans=1, revised=1)
+    lake.append("spans", [late])
+    assert settle_interactions(lake, clock) == Settled(spans=1, unchanged=1)
+    (row,) = interactions(lake)
+    assert (row.prompt_text, row.response_text, row.revision) == ("hello", "hi", 1)
+
+
+def test_a_late_tool_amends_and_leaves_the_texts(lake: Lake, clock: WriterClock) -> None:
+    lake.append("spans", [make_span(trace(0), "call", prompt_text="hello", response_text="hi")])
+    settle_interactions(lake, clock)
+    tool = make_span(trace(0), "tool", "call", kind="tool", start=1, tool_calls='[{"id":"t","name":"look"}]')
+    lake.append("spans", [tool])
+    assert settle_interactions(lake, clock) == Settled(spans=1, revised=1)
+    (row,) = interactions(lake)
+    assert (row.prompt_text, row.response_text, row.tool_calls) == ("hello", "hi", tool.tool_calls)
+
+
+def test_spans_that_were_compacted_before_they_were_settled_come_once(home: Path, clock: WriterClock) -> None:
+    lake = Lake(home / "lake", LakeSettings(compact_after_files=2))
+    lake.create()
+    for number in range(3):
+        lake.append("spans", [make_span(trace(number), "call"), make_span(trace(0), f"tool {number}", "call", kind="tool")])
+    lake.maintain(utc_now())
+    assert len(lake.snapshot("spans").files) == 1
+    assert settle_interactions(lake, clock) == Settled(spans=6, created=3)
+    assert [row.revision for row in interactions(lake)] == [0, 0, 0]
 
 
 def test_a_span_sent_again_changes_nothing(lake: Lake, clock: WriterClock) -> None:

@@ -32,6 +32,16 @@ def test_rows_are_found_wherever_they_lie_and_only_their_files_are_opened(lake: 
     assert _files_opened(lake, ["s_none"], monkeypatch) == 0
 
 
+def test_files_whose_rows_are_at_hand_are_left_out(lake: Lake) -> None:
+    lake.append("signals", [make_signal(1), make_signal(2)])
+    before = lake.version("signals")
+    lake.append("signals", [make_signal(1, 1), make_signal(3)])
+    new = lake.changes("signals", before)
+    assert new.rows.num_rows == 2
+    ids = new.rows.select(["signal_id"])
+    assert shown(lake, lake.rows_with("signals", "signal_id", ids, besides=new.files)) == [("s_1", 0)]
+
+
 def test_files_that_come_later_are_taken_in(lake: Lake) -> None:
     assert shown(lake, lake.rows_with("signals", "signal_id", ["s_0"])) == []
     for number in range(40):

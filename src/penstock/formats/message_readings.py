@@ -12,7 +12,7 @@ from penstock.formats.json_value import encode_json
 from penstock.formats.messages import Messages, parse_arguments, prompt_text, response_text, tool_calls
 
 
-class _Part(Struct):
+class _Part(Struct, gc=False):
     """What is read of a part; msgspec passes over the rest."""
 
     type: Any = None
@@ -22,7 +22,7 @@ class _Part(Struct):
     arguments: Any = None
 
 
-class _Message(Struct):
+class _Message(Struct, gc=False):
     """What is read of a message."""
 
     parts: list[_Part]

@@ -16,6 +16,7 @@ from penstock.ingest.interactions import Price, no_price
 from penstock.records.interaction import Interaction
 from penstock.records.span import SpanKind
 
+_ROWS_AT_ONCE = 1024  # of which texts are read: their memory is used again for the next, which costs less than new memory
 _COLUMNS = tuple(field.name for field in msgspec.structs.fields(Interaction))
 
 
@@ -42,13 +43,18 @@ def plain_interactions(spans: pa.Table, known_at: datetime, price: Price = no_pr
         "revision": pa.repeat(pa.scalar(0, pa.int64()), rows),
         "turn_index": pa.nulls(rows, pa.int64()),
         "merged_into": pa.nulls(rows, pa.string()),
-        "prompt_text": pc.coalesce(spans.column("prompt_text"), prompts),
-        "response_text": pc.coalesce(spans.column("response_text"), responses),
-        "tool_calls": pc.coalesce(spans.column("tool_calls"), calls),
+        "prompt_text": _filled(spans.column("prompt_text"), prompts),
+        "response_text": _filled(spans.column("response_text"), responses),
+        "tool_calls": _filled(spans.column("tool_calls"), calls),
+        "cost": _filled(spans.column("cost"), _costs(spans, price)),
     }
-    made["cost"] = pc.coalesce(spans.column("cost"), _costs(spans, price))
     columns: list[Any] = [made[name] if name in made else spans.column(name) for name in _COLUMNS]
     return pa.table(columns, names=list(_COLUMNS))
+
+
+def _filled(column: Any, others: Any) -> Any:
+    """The column with the other values where it has none; where it has none at all no text is copied."""
+    return others if column.null_count == len(column) else pc.coalesce(column, others)
 
 
 def _costs(spans: pa.Table, price: Price) -> Any:
@@ -58,9 +64,15 @@ def _costs(spans: pa.Table, price: Price) -> Any:
     return pa.array([price(dict(zip(names, call, strict=True))) for call in calls], pa.float64())
 
 
-def _read_texts(spans: pa.Table) -> Any:
+def _read_texts(spans: pa.Table) -> list[Any]:
     """Last user texts, answers and tool calls, read from the messages."""
-    prompts = [read_prompt(text) for text in spans.column("input_messages").to_pylist()]
-    answers = [read_response(text) for text in spans.column("output_messages").to_pylist()]
+    messages = spans.select(["input_messages", "output_messages"])
+    parts = [_read_some(messages.slice(first, _ROWS_AT_ONCE)) for first in range(0, messages.num_rows, _ROWS_AT_ONCE)]
+    return [pa.chunked_array(column, pa.string()) for column in zip(*parts, strict=True)] or [pa.nulls(0, pa.string())] * 3
+
+
+def _read_some(messages: pa.Table) -> list[Any]:
+    prompts = [read_prompt(text) for text in messages.column(0).to_pylist()]
+    answers = [read_response(text) for text in messages.column(1).to_pylist()]
     columns = (prompts, [text for text, _ in answers], [calls for _, calls in answers])
-    return tuple(pa.array(values, pa.string()) for values in columns)
+    return [pa.array(values, pa.string()) for values in columns]

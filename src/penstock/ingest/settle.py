@@ -7,11 +7,9 @@ watermark goes into the same commit as the rows, so a run that dies is as if it 
 rows; it is a row number by session and start, taken where it is read.
 """
 
-from collections.abc import Iterable
 from datetime import date, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from msgspec import Struct
@@ -19,17 +17,15 @@ from msgspec import Struct
 from penstock.ingest.interactions import Price, build_interactions, no_price
 from penstock.ingest.plain_interactions import find_plain, plain_interactions
 from penstock.ingest.sampling import Sampling
+from penstock.ingest.standing import amend, find_standing, find_standing_briefly, to_records
 from penstock.ingest.thinned_calls import complete_thinned
-from penstock.lake.arrow_schema import from_arrow
+from penstock.lake.changes import Changes
 from penstock.lake.lake import Lake
 from penstock.lake.tables import reader
 from penstock.lake.watermarks import Horizon
 from penstock.policy_settings import SampleSettings
 from penstock.records.clock import WriterClock
-from penstock.records.interaction import Interaction
 from penstock.records.span import Span
-
-Record = TypeVar("Record", bound=Struct)
 
 WATERMARK = reader("spans", "settle")
 MAX_ROWS = 30_000
@@ -63,16 +59,17 @@ def settle_interactions(
 
 def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int, price: Price, sampling: Sampling) -> Settled | None:
     after = lake.transaction_version("interactions", WATERMARK)
-    changes = lake.changes("spans", after, ["trace_id", "date"], max_rows)
+    changes = lake.changes("spans", after, None, max_rows)
     if changes.rows.num_rows == 0:
         return None
     known_at = clock.known_at()
-    plain, others = _part(lake, _spans_of_traces(lake, changes.rows), may_be_plain=sampling.keeps_all)
-    spans = _to_records(Span, others)
+    plain, others = _part(lake, _spans_of_traces(lake, changes), may_be_plain=sampling.keeps_all)
+    spans = to_records(Span, others)
     built = build_interactions(spans, known_at, price)
-    standing = _standing(lake, built)
+    may_be_thin = not sampling.keeps_all or any(span.content_sampled is False for span in spans)
+    standing = find_standing(lake, built) if may_be_thin else find_standing_briefly(lake, built)
     sampled = complete_thinned(sampling.thin_interactions(built, spans, standing), spans, standing)
-    amended = list(_amended(sampled, standing))
+    amended = list(amend(sampled, standing))
     rows = pa.concat_tables(
         [lake.check("interactions", plain_interactions(plain, known_at, price)), lake.to_rows("interactions", amended)]
     )
@@ -86,13 +83,19 @@ def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int, price: Price, s
     )
 
 
-def _spans_of_traces(lake: Lake, new: pa.Table) -> pa.Table:
+def _spans_of_traces(lake: Lake, new: Changes) -> pa.Table:
     """Every span that has arrived of the traces of the new ones; one sent twice may come twice."""
-    traces = pa.table([pc.unique(new.column("trace_id"))], names=["id"])
-    days: list[Any] = pc.unique(new.column("date")).to_pylist()
-    around = (min(days) - timedelta(days=TRACE_DAYS), max(days) + timedelta(days=TRACE_DAYS))
-    rows: pa.Table = lake.rows_with("spans", "trace_id", traces, dates=around).to_pyarrow()
-    return rows
+    traces = pa.table([pc.unique(new.rows.column("trace_id"))], names=["id"])
+    around = _days_around(new.rows)
+    if not set(lake.snapshot("spans").files).issuperset(new.files):  # rewritten or compacted since
+        return lake.check("spans", lake.rows_with("spans", "trace_id", traces, dates=around).to_pyarrow())
+    others = lake.rows_with("spans", "trace_id", traces, dates=around, besides=new.files).to_pyarrow()
+    return pa.concat_tables([new.rows, lake.check("spans", others)])
+
+
+def _days_around(spans: pa.Table) -> tuple[date, date]:
+    days: list[Any] = pc.unique(spans.column("date")).to_pylist()
+    return min(days) - timedelta(days=TRACE_DAYS), max(days) + timedelta(days=TRACE_DAYS)
 
 
 def _part(lake: Lake, spans: pa.Table, *, may_be_plain: bool) -> tuple[pa.Table, pa.Table]:
@@ -101,56 +104,10 @@ def _part(lake: Lake, spans: pa.Table, *, may_be_plain: bool) -> tuple[pa.Table,
         return spans.slice(0, 0), spans
     is_plain = find_plain(spans)
     ids = spans.select(["span_key"]).filter(is_plain).rename_columns(["id"])
-    days: list[Any] = pc.unique(spans.column("date")).to_pylist()
-    around = (min(days) - timedelta(days=TRACE_DAYS), max(days) + timedelta(days=TRACE_DAYS))
-    settled = lake.rows_with("interactions", "interaction_id", ids, dates=around).select("interaction_id").to_pyarrow()
+    rows = lake.rows_with("interactions", "interaction_id", ids, dates=_days_around(spans))
+    settled = rows.select("interaction_id").to_pyarrow()
     if settled.num_rows:
         is_plain = pc.and_not(is_plain, pc.is_in(spans.column("span_key"), settled.column(0).combine_chunks()))
     if pc.all(is_plain).as_py():
         return spans, spans.slice(0, 0)
     return spans.filter(is_plain), spans.filter(pc.invert(is_plain))
-
-
-def _standing(lake: Lake, built: list[Interaction]) -> dict[str, Interaction]:
-    """The latest revision of each of these interactions, those merged into another included."""
-    if not built:
-        return {}
-    days = [interaction.started_at.date() for interaction in built]
-    # A span sent again with another start keeps the day of its first; so look a little around.
-    around: tuple[date, date] = (min(days) - timedelta(days=TRACE_DAYS), max(days) + timedelta(days=TRACE_DAYS))
-    rows = lake.rows_with("interactions", "interaction_id", [row.interaction_id for row in built], dates=around)
-    standing: dict[str, Interaction] = {}
-    for row in _to_records(Interaction, rows.to_pyarrow()):
-        other = standing.get(row.interaction_id)
-        if other is None or row.revision > other.revision:
-            standing[row.interaction_id] = row
-    return standing
-
-
-def _to_records(record: type[Record], table: pa.Table) -> list[Record]:
-    """Rows as records; columns that are empty throughout are left to the record's defaults, which halves the time."""
-    filled = [name for name in table.column_names if not _is_empty(table.column(name))]
-    return from_arrow(record, table.select(filled)) if table.num_rows else []
-
-
-def _is_empty(column: Any) -> bool:
-    if column.null_count == len(column):
-        return True
-    return pa.types.is_map(column.type) and not any(len(chunk.items) for chunk in column.chunks)
-
-
-def _amended(built: Iterable[Interaction], standing: dict[str, Interaction]) -> Iterable[Interaction]:
-    """Those that are new, and those that differ from what stands, as its next revision."""
-    for interaction in built:
-        before = standing.get(interaction.interaction_id)
-        if before is None:
-            yield interaction
-            continue
-        started_at = interaction.started_at
-        if started_at.date() != before.started_at.date():
-            started_at = before.started_at  # all revisions of a row lie in one partition
-        as_before = msgspec.structs.replace(
-            interaction, known_at=before.known_at, revision=before.revision, started_at=started_at, turn_index=before.turn_index
-        )
-        if as_before != before:
-            yield msgspec.structs.replace(as_before, known_at=interaction.known_at, revision=before.revision + 1)

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from penstock.errors import StorageError
 from penstock.lake.durability import make_log_durable
+from penstock.lake.parquet_file import read_files
 from penstock.lake.place import Place
 from penstock.lake.snapshot import Snapshot, rows_sql
 from penstock.lake.storage_failure import storage_failures
@@ -25,6 +26,7 @@ class Changes(Struct, frozen=True, kw_only=True):
 
     rows: pa.Table
     version: int
+    files: tuple[str, ...] = ()  # that the rows lie in
 
 
 class NewFiles(Struct, frozen=True, kw_only=True):
@@ -48,8 +50,12 @@ def read_changes(
     """
     with storage_failures(f"read what is new in {snapshot.table.name}", path):
         new = find_new_files(path, snapshot, after, max_rows)
-        found = Snapshot(table=snapshot.table, version=new.version, files=new.files, empty_file=snapshot.empty_file)
-        return Changes(rows=query(rows_sql(found, columns)), version=new.version)
+        if columns is None:
+            rows = read_files(path, snapshot.table, new.files)
+        else:
+            found = Snapshot(table=snapshot.table, version=new.version, files=new.files, empty_file=snapshot.empty_file)
+            rows = query(rows_sql(found, columns))
+        return Changes(rows=rows, version=new.version, files=new.files)
 
 
 def find_new_files(path: Place, snapshot: Snapshot, after: int | None, max_rows: int | None) -> NewFiles:

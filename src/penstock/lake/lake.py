@@ -8,7 +8,7 @@ BaseException that no `except Exception` catches.
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -27,6 +27,7 @@ from penstock.lake.arrow_schema import arrow_schema, conform, from_arrow, to_arr
 from penstock.lake.arrow_values import column_values
 from penstock.lake.candidates import CandidateSets
 from penstock.lake.changes import Changes, read_changes
+from penstock.lake.compiled import Compiled, compiled_once
 from penstock.lake.creation import create_table
 from penstock.lake.durability import make_durable
 from penstock.lake.erasing import clear_quarantine, erase_rows, purge_table
@@ -61,17 +62,10 @@ from penstock.settings import LakeSettings, RetentionSettings
 
 NO_END = RetentionSettings(spans_days=0)
 
+Ids = Sequence[str] | pa.Table  # of a table the first column
+Days = tuple[date, date]  # the first and the last, both included
+
 _GIVEN = "given_rows"  # what the rows are called that select() works on
-
-
-class Compiled(Struct, frozen=True, kw_only=True):
-    """An expression as SQL, and the columns that it gives."""
-
-    sql: str
-    schema: pa.Schema
-
-
-_compiled: dict[Hashable, Compiled] = {}
 
 
 class Lake:
@@ -169,8 +163,8 @@ class Lake:
         table: str,
         at: datetime | None = None,
         *,
-        ids: Sequence[str] | pa.Table | None = None,
-        dates: tuple[date, date] | None = None,
+        ids: Ids | None = None,
+        dates: Days | None = None,
         indexed: bool = False,
         pinned: bool = False,
     ) -> ir.Table:
@@ -219,7 +213,7 @@ class Lake:
         table: str,
         ids: pa.Table,
         *,
-        dates: tuple[date, date] | None = None,
+        dates: Days | None = None,
         indexed: bool = False,
     ) -> pa.Table:
         """For who asks again and again of few rows: what an expression of them alone, compiled once, makes of current()."""
@@ -233,33 +227,32 @@ class Lake:
         column: str,
         ids: pa.Table,
         *,
-        dates: tuple[date, date] | None = None,
+        dates: Days | None = None,
     ) -> pa.Table:
         """The same of rows_with()."""
         sql, kept = self._rows_with(table, column, ids, dates)
         return self._select(build, table, sql, kept)
 
-    def revisions(self, table: str, at: datetime | None = None, *, dates: tuple[date, date] | None = None) -> ir.Table:
+    def revisions(self, table: str, at: datetime | None = None, *, dates: Days | None = None) -> ir.Table:
         """Every row as known at a time, superseded and repeated ones too."""
         if at is not None:
             require_answerable(self._open(table), at)
         return self._expression(table, revisions_sql(self.snapshot(table, dates), at))
 
     def rows_with(
-        self, table: str, column: str, ids: Sequence[str] | pa.Table, *, dates: tuple[date, date] | None = None
+        self, table: str, column: str, ids: Ids, *, dates: Days | None = None, besides: Collection[str] = ()
     ) -> ir.Table:
         """Every row, superseded ones too, with one of these ids in a column; only files that may hold them are opened.
 
-        For who asks again and again: the first question reads the column of every file into memory.
+        For who asks again and again: the first question reads the column of every file into memory. `besides` are files whose
+        rows are at hand.
         """
-        sql, kept = self._rows_with(table, column, ids, dates)
+        sql, kept = self._rows_with(table, column, ids, dates, besides)
         expression = self._expression(table, sql)
         self._candidates.keep(kept, expression.op())
         return expression
 
-    def ids_with(
-        self, table: str, column: str, ids: Sequence[str] | pa.Table, *, dates: tuple[date, date] | None = None
-    ) -> pa.Table:
+    def ids_with(self, table: str, column: str, ids: Ids, *, dates: Days | None = None) -> pa.Table:
         """The ids of rows_with(), each once: the candidates among which current() finds the rows that count."""
         near = self._near(table, column, ids, dates)
         return self._distinct_ids(
@@ -279,7 +272,7 @@ class Lake:
         return found
 
     def _narrowed(
-        self, table: str, ids: Sequence[str] | pa.Table | None, dates: tuple[date, date] | None, *, indexed: bool
+        self, table: str, ids: Ids | None, dates: Days | None, *, indexed: bool
     ) -> tuple[Snapshot, str | None, str | None]:
         """The files to read current rows from, the condition on their ids, and the name to keep() that by."""
         snapshot = self.snapshot(table, dates)
@@ -290,9 +283,9 @@ class Lake:
         return snapshot, *self._candidates.condition(snapshot.table.id_column, ids)
 
     def _rows_with(
-        self, table: str, column: str, ids: Sequence[str] | pa.Table, dates: tuple[date, date] | None
+        self, table: str, column: str, ids: Ids, dates: Days | None, besides: Collection[str] = ()
     ) -> tuple[str, str | None]:
-        near = self._near(table, column, ids, dates)
+        near = self._near(table, column, ids, dates, besides)
         condition, kept = self._candidates.condition(column, ids)
         return f"SELECT * FROM ({revisions_sql(near)}) WHERE {condition}", kept
 
@@ -303,10 +296,10 @@ class Lake:
         self._candidates.keep(kept, rows)
         return rows
 
-    def _near(self, table: str, column: str, ids: Sequence[str] | pa.Table, dates: tuple[date, date] | None) -> Snapshot:
+    def _near(self, table: str, column: str, ids: Ids, dates: Days | None, besides: Collection[str] = ()) -> Snapshot:
         """The files that may hold one of these ids in a column, or as a key where it is a map."""
         whole = self.snapshot(table)
-        snapshot = of_days(whole, dates)
+        snapshot = of_files(whole, [file for file in of_days(whole, dates).files if file not in besides])
         if (table, column) not in self._indexes:
             of_maps = pa.types.is_map(arrow_schema(snapshot.table).field(column).type)
             kept_at = saved_numbers.place_of(self.root, table, column)
@@ -380,10 +373,7 @@ class Lake:
 
         What it reads has to have the same names each time, as show() and keep() give them.
         """
-        if key not in _compiled:
-            expression = build()
-            _compiled[key] = Compiled(sql=self.compile(expression), schema=expression.schema().to_pyarrow())
-        return _compiled[key]
+        return compiled_once(key, build, self.compile)
 
     def sql_connection(self, extra: Mapping[str, pa.Table] | None = None) -> LockedConnection:
         """For SQL that a person types: a view per table with its current rows, the extra tables, and no other file."""
@@ -490,7 +480,7 @@ class Lake:
         if not self._gate.is_alone:
             raise RuntimeError("erasing beside other writers loses their rows; do it within alone()")
 
-    def snapshot(self, table: str, dates: tuple[date, date] | None = None) -> Snapshot:
+    def snapshot(self, table: str, dates: Days | None = None) -> Snapshot:
         """The files of the latest version, of some days or of all: for the reader of another engine."""
         return of_days(self._open(table).snapshot(), dates)
 

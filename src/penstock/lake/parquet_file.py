@@ -1,10 +1,11 @@
-"""Writing one Parquet file of a table, as its log names it: the layout of layout.py, and the statistics that the log has of it.
+"""Parquet files of a table, written as its log names them: the layout of layout.py, and the statistics that the log has of each.
 
-Appends and files that lose rows are written here, by pyarrow, which takes two thirds of the time that deltalake does.
+Appends and files that lose rows are written here, by pyarrow, which takes two thirds of the time that deltalake does; and whole
+files are read, in two thirds of the time that DuckDB takes.
 """
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from itertools import chain
@@ -14,9 +15,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from penstock.lake.arrow_schema import arrow_schema
+from penstock.lake.arrow_schema import arrow_schema, conform
 from penstock.lake.layout import ROW_GROUP_ROWS, parquet_options
 from penstock.lake.place import Place
+from penstock.lake.snapshot import name_of
 from penstock.lake.tables import PARTITION, Table
 from penstock.lake.transaction_log import DataFile
 
@@ -45,6 +47,18 @@ def write_parquet(folder: Place, day: date, table: Table, rows: Iterable[pa.Tabl
         data_change=data_change,
         statistics=msgspec.json.encode(_statistics(metadata, table)).decode(),
     )
+
+
+def read_files(folder: Place, table: Table, files: Sequence[str]) -> pa.Table:
+    """Every row of files in a table's folder, in their order and in the table's columns."""
+    parts = [_read(folder / name_of(folder, file), table) for file in files]
+    return pa.concat_tables(parts) if parts else arrow_schema(table).empty_table()
+
+
+def _read(place: Place, table: Table) -> pa.Table:
+    with pq.ParquetFile(place.parquet_source(), pre_buffer=True) as parquet:
+        declared = [name for name in arrow_schema(table).names if name in parquet.schema_arrow.names]
+        return conform(table, parquet.read(columns=declared, use_threads=False))
 
 
 def _write(place: Place, table: Table, groups: Iterable[pa.Table], *, new_rows: bool) -> pq.FileMetaData:

@@ -24,7 +24,7 @@ from penstock.lake.delta import add_action, commit, open_delta, remove_action
 from penstock.lake.durability import make_durable
 from penstock.lake.parquet_file import write_parquet
 from penstock.lake.place import Place
-from penstock.lake.snapshot import Snapshot, day_of, file_at, source_sql
+from penstock.lake.snapshot import Snapshot, day_of, file_at, name_of, source_sql
 from penstock.lake.storage_failure import storage_failures
 from penstock.lake.tables import PARTITION, Table
 from penstock.lake.transaction_log import DataFile, read_entry
@@ -105,7 +105,7 @@ def _groups(path: Place, files: Sequence[str]) -> list[list[str]]:
     for of_day in by_day.values():
         size = FILE_BYTES
         for file in of_day:
-            added = (path / _name_of(path, file)).size_bytes()
+            added = (path / name_of(path, file)).size_bytes()
             if size + added > FILE_BYTES:
                 groups.append([])
                 size = 0
@@ -117,7 +117,7 @@ def _groups(path: Place, files: Sequence[str]) -> list[list[str]]:
 def _rows(path: Place, table: Table, files: Sequence[str], places: Places, replace: Replace | None) -> Iterator[pa.Table]:
     """The rows of the new file, as many at a time as the files have in a row group."""
     for file in files:
-        with pq.ParquetFile((path / _name_of(path, file)).parquet_source()) as parquet:
+        with pq.ParquetFile((path / name_of(path, file)).parquet_source()) as parquet:
             stays = np.ones(parquet.metadata.num_rows, bool)
             stays[places.get(file, [])] = False
             first = 0
@@ -158,10 +158,5 @@ def _commit(path: Place, removed: Sequence[DataFile], added: Sequence[DataFile])
 
 
 def _removed(path: Place, file: str) -> DataFile:
-    name = _name_of(path, file)
+    name = name_of(path, file)
     return DataFile(path=name, size=(path / name).size_bytes(), partition={PARTITION: str(day_of(file))}, data_change=False)
-
-
-def _name_of(path: Place, file: str) -> str:
-    """A file of the table as its log names it."""
-    return file.removeprefix(f"{path}/")

@@ -96,6 +96,11 @@ def file_at(snapshot: Snapshot, file_index: int) -> str:
     return snapshot.files[file_index - 1]
 
 
+def name_of(folder: object, file: str) -> str:
+    """A file of a table's folder as its log names it."""
+    return file.removeprefix(f"{folder}/")
+
+
 def day_of(file: str) -> date:
     """The partition that a file lies in."""
     return _day(file.rsplit("/", 2)[-2])
