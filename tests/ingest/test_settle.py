@@ -71,6 +71,14 @@ def test_a_late_tool_amends_and_leaves_the_texts(lake: Lake, clock: WriterClock)
     assert (row.prompt_text, row.response_text, row.tool_calls) == ("hello", "hi", tool.tool_calls)
 
 
+def test_a_settle_that_is_behind_takes_each_commit_as_one_that_keeps_up(lake: Lake, clock: WriterClock) -> None:
+    lake.append("spans", [make_span(trace(0), "call")])
+    lake.append("spans", [make_span(trace(0), "tool", "call", kind="tool", tool_calls='[{"id":"t","name":"look"}]')])
+    assert settle_interactions(lake, clock, max_rows=1) == Settled(spans=2, created=1, revised=1)
+    first, second = sorted(lake.to_records("interactions", lake.revisions("interactions")), key=lambda row: row.revision)
+    assert (first.tool_calls, second.tool_calls) == (None, '[{"id":"t","name":"look"}]')
+
+
 def test_spans_that_were_compacted_before_they_were_settled_come_once(home: Path, clock: WriterClock) -> None:
     lake = Lake(home / "lake", LakeSettings(compact_after_files=2))
     lake.create()

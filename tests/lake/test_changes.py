@@ -43,6 +43,16 @@ def test_rows_come_in_chunks_of_whole_commits(lake: Lake) -> None:
     assert (new.rows.num_rows, new.version) == (4, versions[2])
 
 
+def test_what_commits_after_a_chunk_brought_is_named(lake: Lake) -> None:
+    for number in range(3):
+        lake.append("signals", [make_signal(number)])
+    files = lake.snapshot("signals").files
+    new = lake.changes("signals", None, max_rows=1)
+    assert {*new.files, *new.later} == set(files)
+    assert (len(new.files), len(new.later)) == (1, 2)
+    assert lake.changes("signals", None).later == ()
+
+
 def test_where_rows_are_counted_large_files_come_one_at_a_time(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(changes, "MOST_BYTES", 1)
     first = lake.append("signals", [make_signal(1)])

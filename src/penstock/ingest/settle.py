@@ -84,12 +84,15 @@ def _settle_chunk(lake: Lake, clock: WriterClock, max_rows: int, price: Price, s
 
 
 def _spans_of_traces(lake: Lake, new: Changes) -> pa.Table:
-    """Every span that has arrived of the traces of the new ones; one sent twice may come twice."""
+    """The spans that have arrived up to the new ones, of their traces; one sent twice may come twice.
+
+    Those that came later wait for their turn: a settle that is behind would else find them twice, and fall further behind.
+    """
     traces = pa.table([pc.unique(new.rows.column("trace_id"))], names=["id"])
     around = _days_around(new.rows)
     if not set(lake.snapshot("spans").files).issuperset(new.files):  # rewritten or compacted since
         return lake.check("spans", lake.rows_with("spans", "trace_id", traces, dates=around).to_pyarrow())
-    others = lake.rows_with("spans", "trace_id", traces, dates=around, besides=new.files).to_pyarrow()
+    others = lake.rows_with("spans", "trace_id", traces, dates=around, besides={*new.files, *new.later}).to_pyarrow()
     return pa.concat_tables([new.rows, lake.check("spans", others)])
 
 

@@ -35,8 +35,9 @@ def find_standing_briefly(lake: Lake, built: Sequence[Interaction]) -> dict[str,
     if not built:
         return {}
     standing = _latest(_rows(lake, built).drop(*_TEXTS).to_pyarrow())
-    differ = {row.interaction_id for row in amend((msgspec.structs.replace(row, **_TEXTS) for row in built), standing)}
-    return standing | find_standing(lake, [row for row in built if row.interaction_id not in differ])
+    again = [row for row in built if row.interaction_id in standing]
+    differ = {row.interaction_id for row in amend((msgspec.structs.replace(row, **_TEXTS) for row in again), standing)}
+    return standing | find_standing(lake, [row for row in again if row.interaction_id not in differ])
 
 
 def amend(built: Iterable[Interaction], standing: dict[str, Interaction]) -> Iterable[Interaction]:

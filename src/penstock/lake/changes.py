@@ -27,6 +27,7 @@ class Changes(Struct, frozen=True, kw_only=True):
     rows: pa.Table
     version: int
     files: tuple[str, ...] = ()  # that the rows lie in
+    later: tuple[str, ...] = ()  # that commits after the version have brought
 
 
 class NewFiles(Struct, frozen=True, kw_only=True):
@@ -34,6 +35,7 @@ class NewFiles(Struct, frozen=True, kw_only=True):
 
     files: tuple[str, ...]
     version: int
+    later: tuple[str, ...] = ()  # that commits after the version have brought
 
 
 def read_changes(
@@ -55,7 +57,7 @@ def read_changes(
         else:
             found = Snapshot(table=snapshot.table, version=new.version, files=new.files, empty_file=snapshot.empty_file)
             rows = query(rows_sql(found, columns))
-        return Changes(rows=rows, version=new.version, files=new.files)
+        return Changes(rows=rows, version=new.version, files=new.files, later=new.later)
 
 
 def find_new_files(path: Place, snapshot: Snapshot, after: int | None, max_rows: int | None) -> NewFiles:
@@ -77,8 +79,11 @@ def find_new_files(path: Place, snapshot: Snapshot, after: int | None, max_rows:
     make_log_durable(path, [entry.version for entry in entries])
     taken = list(_first_commits(entries, max_rows))
     gone = _withdrawn(entries)
-    files = [str(path / file.path) for entry in taken for file in new_rows_of(entry) if file.path not in gone]
-    return NewFiles(files=tuple(files), version=taken[-1].version if taken else start)
+    files, later = (
+        tuple(str(path / file.path) for entry in some for file in new_rows_of(entry) if file.path not in gone)
+        for some in (taken, entries[len(taken) :])
+    )
+    return NewFiles(files=files, version=taken[-1].version if taken else start, later=later)
 
 
 def new_rows_of(entry: LogEntry) -> list[DataFile]:
