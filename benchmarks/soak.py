@@ -1,11 +1,13 @@
 """An edge and a worker under a steady load: what is acknowledged, how late interactions stand, memory, and bytes written.
 
     python benchmarks/soak.py [--rate 12500] [--minutes 10] [--batch 100] [--connections 8] [--workers 2] [--amended 0.05]
+        [--users N]
 
 GenAI chat spans of about 2.5 kB over OTLP/HTTP; some seconds later a share of the calls gets a tool's span, in batches of the
-same size, so that their interactions are amended. Prints one JSON line per sample and one at the end. `lag_s`
-is the time from an acknowledgement until the interaction is found in the lake; `written` is bytes written by each process,
-compaction included, per byte taken in. Settling and reading signals are two processes of the worker.
+same size, so that their interactions are amended. People come, ask some eight times, once in twenty seconds, and go; with few
+`--users` each of them has asked thousands of times instead. Prints one JSON line per sample and one at the end. `lag_s` is the
+time from an acknowledgement until the interaction is found in the lake; `written` is bytes written by each process, compaction
+included, per byte taken in. Settling and reading signals are two processes of the worker.
 """
 
 import argparse
@@ -13,11 +15,14 @@ import asyncio
 import json
 import multiprocessing
 import os
+import random
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +42,7 @@ _SAMPLE_S = 10.0
 _LATE_S = 5.0
 _LONGEST_LAG_S = 60.0
 _TRACE_BYTES, _SPAN_BYTES = 16, 8
+_VISIT_REQUESTS, _VISIT_PAUSE_S = 8, 20.0
 
 
 def main() -> None:
@@ -47,7 +53,9 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--amended", type=float, default=0.05)
+    parser.add_argument("--users", type=int)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # not without ending what was started
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         edge = start_edge(home, options.workers)
@@ -108,9 +116,9 @@ def wait_for_interaction(lake: Lake, trace: str, span: str, acknowledged_at: flo
     """Seconds from the acknowledgement until the interaction is there."""
     wanted = [interaction_id(trace, span)]
     while (lag_s := time.time() - acknowledged_at) < _LONGEST_LAG_S:
-        if lake.current("interactions", ids=wanted).count().to_pyarrow().as_py():
+        if lake.current("interactions", ids=wanted, indexed=True).count().to_pyarrow().as_py():
             return lag_s
-        time.sleep(0.5)  # each look costs a worker's core some 50 ms
+        time.sleep(0.5)
     return lag_s
 
 
@@ -120,20 +128,45 @@ class Template:
     def __init__(self, body: bytes) -> None:
         request = ExportTraceServiceRequest.FromString(body)
         spans = [span for group in request.resource_spans for scope in group.scope_spans for span in scope.spans]
+        users = [attribute.value for span in spans for attribute in span.attributes if attribute.key == "user.id"]
+        for user in users:
+            user.string_value = make_user().decode()
+        body = request.SerializeToString()
         self._traces = [body.index(span.trace_id) for span in spans]
         self._spans = [body.index(span.span_id) for span in spans]
+        self._users = [body.index(user.string_value.encode()) for user in users]
         self._parents = [body.index(span.parent_span_id) for span in spans if span.parent_span_id]
         self._body = body
 
-    def fill(self, ids: list[tuple[bytes, bytes]], parents: list[bytes] | None = None) -> bytes:
-        """The body with these traces and spans, and the spans that they are below."""
+    def fill(self, ids: list[tuple[bytes, bytes]], parents: Sequence[bytes] = (), users: Sequence[bytes] = ()) -> bytes:
+        """The body with these traces and spans, the spans that they are below, and who asked."""
         body = bytearray(self._body)
         for trace_at, span_at, (trace, span) in zip(self._traces, self._spans, ids, strict=True):
             body[trace_at : trace_at + _TRACE_BYTES] = trace
             body[span_at : span_at + _SPAN_BYTES] = span
-        for at, parent in zip(self._parents, parents or [], strict=True):
-            body[at : at + _SPAN_BYTES] = parent
+        for at, written in (*zip(self._parents, parents, strict=True), *zip(self._users, users, strict=True)):
+            body[at : at + len(written)] = written
         return bytes(body)
+
+
+def make_user() -> bytes:
+    return os.urandom(8).hex().encode()
+
+
+class Visitors:
+    """Who is there: people who ask a few times and are followed by others."""
+
+    def __init__(self, count: int) -> None:
+        self._chance = random.Random(5)
+        self._there = [make_user() for _ in range(count)]
+
+    def ask(self) -> bytes:
+        """One of them."""
+        place = int(self._chance.random() * len(self._there))
+        user = self._there[place]
+        if self._chance.random() < 1 / _VISIT_REQUESTS:
+            self._there[place] = make_user()
+        return user
 
 
 def tool_body(count: int) -> bytes:
@@ -164,6 +197,7 @@ class Load:
         self._options = options
         self._told = told
         self._templates = [Template(body) for body in make_bodies(50 * options.batch, options.batch, 0.05)]
+        self._visitors = Visitors(options.users or round(options.rate * _VISIT_PAUSE_S))
         self._late = Template(tool_body(options.batch))
         self._amended = round(options.batch * options.amended)  # of each batch
         self._due: deque[tuple[float, tuple[bytes, bytes]]] = deque()
@@ -188,7 +222,8 @@ class Load:
             await asyncio.sleep(max(0.0, self._begun + self._sent * options.batch / options.rate - time.monotonic()))
             self._sent += 1
             ids = [(os.urandom(_TRACE_BYTES), os.urandom(_SPAN_BYTES)) for _ in range(options.batch)]
-            body = self._templates[self._sent % len(self._templates)].fill(ids)
+            users = [self._visitors.ask() for _ in ids]
+            body = self._templates[self._sent % len(self._templates)].fill(ids, users=users)
             if await self._post(http, body):
                 self._acknowledged += options.batch
                 self._due.extend((time.monotonic() + _LATE_S, call) for call in ids[: self._amended])

@@ -105,6 +105,15 @@ def test_candidates_are_filtered_first_whether_few_or_many(lake: Lake) -> None:
     assert shown(lake, lake.current("signals", ids=[])) == []
 
 
+def test_a_large_set_is_looked_up_without_holding_the_rows_that_it_is_looked_up_in(lake: Lake) -> None:
+    lake.append("signals", [make_signal(number) for number in range(200)])
+    expression = lake.current("signals", ids=[f"s_{number}" for number in range(100)])
+    plan = str(lake.query(f"EXPLAIN {ibis.to_sql(expression)}").to_pylist())
+    assert plan.count("READ_PARQUET") == 2 and "SEMI" in plan  # the set is there, and looked up among ids alone
+    assert plan.count("PYTHON_ARROW_SCAN") == 1
+    assert expression.count().to_pyarrow().as_py() == 100
+
+
 def test_candidates_come_from_an_expression_as_a_table(lake: Lake) -> None:
     lake.append("signals", [make_signal(number, day=number % 2) for number in range(200)])
     candidates = lake.revisions("signals").filter(ibis._.target_id == "i_9").select("signal_id").to_pyarrow()

@@ -1,5 +1,6 @@
 """Refreshing settles, signals and labels under a lease."""
 
+import math
 import threading
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from penstock.policy_settings import SamplePolicySettings, SampleSettings
 from penstock.records.clock import utc_now
 from penstock.worker import stages
 from penstock.worker.leased_lake import LEASE
+from penstock.worker.precedence import Precedence
 from penstock.worker.reading import Reading
 from penstock.worker.refresh import Refresher
 from penstock.worker.stages import Stages
@@ -86,7 +88,7 @@ def test_settling_goes_on_while_signals_are_being_read(lake, refresher, reading,
     arrive(lake)
     begun, settled = threading.Event(), threading.Event()
 
-    def read_slowly(_stages, _lake):
+    def read_slowly(*_):
         begun.set()
         assert settled.wait(30.0)
 
@@ -112,3 +114,23 @@ def test_maintenance_takes_the_text_of_what_settling_sampled_out(lake, settings,
     assert reading.maintain()
     (span,) = lake.to_records("spans", lake.current("spans"))
     assert (span.response_text, span.content_sampled, span.request_id) == (None, False, "q_1")
+
+
+def test_reading_gives_way_to_a_settling_that_takes_long(lake, settings, monkeypatch):
+    precedence = Precedence(long_s=0.0, most_s=math.inf)
+    reading = Reading(Penstock(settings), "one", precedence)
+    refresher = Refresher(Penstock(settings), "one", reading, precedence)
+    arrive(lake)
+    assert refresher.settle()
+    at_work, is_done = threading.Event(), threading.Event()
+    monkeypatch.setattr(stages, "settle_interactions", lambda *_, **__: (at_work.set(), is_done.wait(60)))
+    settling, reads = threading.Thread(target=refresher.settle), threading.Thread(target=reading.read)
+    settling.start()
+    assert at_work.wait(60)
+    reads.start()
+    reads.join(0.5)
+    assert reads.is_alive() and lake.current("signals").count().to_pyarrow().as_py() == 0
+    is_done.set()
+    settling.join(60)
+    reads.join(60)
+    assert lake.current("signals").count().to_pyarrow().as_py() == 1

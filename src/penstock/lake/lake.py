@@ -178,7 +178,7 @@ class Lake:
         if at is not None:
             require_answerable(self._open(table), at)
         snapshot, condition, kept = self._narrowed(table, ids, dates, indexed=indexed)
-        sql = current_sql(snapshot, at, condition)
+        sql = current_sql(snapshot, at, condition, are_listed=kept is None)
         if pinned:
             places = self.query(places_sql(snapshot, at, condition))
             self._candidates.keep(kept, places)
@@ -202,7 +202,7 @@ class Lake:
         places: list[int] = column_values(self.query(places_sql(snapshot, None, same)).column("file_index"))
         near = of_files(snapshot, [file_at(snapshot, place) for place in sorted(set(places))])
         chosen = ", ".join(map(quote, columns))
-        rows = self.query(f"SELECT {chosen} FROM ({current_sql(near, None, same)}) WHERE {wanted}")
+        rows = self.query(f"SELECT {chosen} FROM ({current_sql(near, None, same, are_listed=kept_ids is None)}) WHERE {wanted}")
         for name in (kept, kept_ids):
             self._candidates.keep(name, rows)
         return rows.cast(pa.schema([arrow_schema(snapshot.table).field(name) for name in columns]))
@@ -218,7 +218,7 @@ class Lake:
     ) -> pa.Table:
         """For who asks again and again of few rows: what an expression of them alone, compiled once, makes of current()."""
         snapshot, condition, kept = self._narrowed(table, ids, dates, indexed=indexed)
-        return self._select(build, table, current_sql(snapshot, None, condition), kept)
+        return self._select(build, table, current_sql(snapshot, None, condition, are_listed=kept is None), kept)
 
     def select_with(
         self,

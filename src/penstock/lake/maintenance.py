@@ -116,6 +116,7 @@ def _compact(handle: DeltaTable, path: Place, table: Table, day: str) -> int:
     try:
         result = handle.optimize.compact(
             partition_filters=[(PARTITION, "=", day)],
+            max_concurrent_tasks=1,  # in the background: one file at a time, in the memory of one
             writer_properties=writer_properties(table),
             commit_properties=CommitProperties(),
             post_commithook_properties=PostCommitHookProperties(**_NO_HOOKS),

@@ -26,12 +26,13 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     empty_file: str  # gives a table without rows its columns, and old files the columns declared since
 
 
-def current_sql(snapshot: Snapshot, at: datetime | None = None, candidates: str | None = None) -> str:
-    """The rows that count as known at `at`; `candidates` is a condition on the id column alone."""
+def current_sql(snapshot: Snapshot, at: datetime | None = None, candidates: str | None = None, *, are_listed: bool = True) -> str:
+    """The rows that count as known at `at`; `candidates` is a condition on the id column alone, which lists ids or has a set."""
     table = snapshot.table
     same = " AND ".join(f"row.{quote(name)} = winner.{quote(name)}" for name in table.identity)
-    # The candidates are said on both sides, since the join passes on no list of ids.
-    conditions = [*_shown(table), *([f"row.{candidates}"] if candidates else [])]
+    # A list is said on both sides, since the join does not pass it on. A large set is not: DuckDB would hold all rows, texts
+    # included, to look the set up in them, where it streams them past the winners.
+    conditions = [*_shown(table), *([f"row.{candidates}"] if candidates and are_listed else [])]
     return (
         f"SELECT {_columns(table, 'row.')} FROM {source_sql(snapshot)} AS row JOIN ({_winners_sql(snapshot, at, candidates)}) AS "
         f"winner ON {same} AND row.file_index = winner.place.file_index AND row.file_row_number = winner.place.file_row_number"

@@ -21,6 +21,7 @@ from penstock.lake.tables import TABLES
 from penstock.records.turn import TurnState
 from penstock.worker.client import APPLICATION, APPLICATION_VERSION, enqueue_workflow, open_client, workflows_url
 from penstock.worker.judging import Judging, find_judge
+from penstock.worker.precedence import Precedence
 from penstock.worker.pulls import join_all, pull_threads
 from penstock.worker.reading_process import ReadingProcess
 from penstock.worker.refresh import Refresher
@@ -29,7 +30,7 @@ from penstock.worker.stores import Stores
 from penstock.worker.turn import QUEUE, Steps, register_turn
 from penstock.worker.turn_steps import TurnSteps
 
-POLL_S = 0.2  # how soon a queued turn begins and a cancellation is seen
+POLL_S = 0.5  # how soon a queued turn begins and a cancellation is seen
 JUDGE_STOP_S = 2.0  # an answer that is waited for longer is asked for again at the next start
 JUDGE_INTERVAL_S = 60.0
 LOCK = "worker.lock"
@@ -67,8 +68,9 @@ def work(
         stores.require_same_key()
         for table in TABLES:
             lake.repair(table)  # what a power cut tore is taken back before anything is built on it
-        with ReadingProcess(open_stores, holder) as reading:
-            refresher = Refresher(stores, holder, reading)
+        precedence = Precedence()
+        with ReadingProcess(open_stores, holder, precedence) as reading:
+            refresher = Refresher(stores, holder, reading, precedence)
             repeats = [
                 Repeat("Settling", refresher.settle, stores.settings.ingest.settle_interval_s, rest=0.0),
                 *_judging(stores, holder, stopping),

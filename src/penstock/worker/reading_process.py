@@ -20,6 +20,7 @@ from typing import Any, Self
 
 from penstock.child_process import end_with_parent
 from penstock.errors import PenstockError, StorageError
+from penstock.worker.precedence import Precedence
 from penstock.worker.reading import Reading
 from penstock.worker.repeat import STOP_S, Repeat
 from penstock.worker.stores import Stores
@@ -28,7 +29,7 @@ CHECKPOINT_INTERVAL_S = 10.0
 MAINTENANCE_INTERVAL_S = 60.0
 MODEL_INTERVAL_S = 60.0
 LOCK = "reading.lock"
-# Of two that want a core the one at 0 gets ten times as much: what is read comes late under a load that lasts, and does come.
+# Of two that want a core the one at 0 gets all but a seventieth: what is read comes late under a load that lasts, and does come.
 _NICENESS = 19
 _POLL_S = 0.2
 _RESTART_S = 1.0
@@ -39,10 +40,11 @@ logger = logging.getLogger(__name__)
 class ReadingProcess:
     """The worker's end: reads in the other process, from any thread."""
 
-    def __init__(self, open_stores: Callable[[], Stores], holder: str) -> None:
-        """`open_stores` is called in the other process, so it can be pickled."""
+    def __init__(self, open_stores: Callable[[], Stores], holder: str, precedence: Precedence | None = None) -> None:
+        """`open_stores` is called in the other process, so it can be pickled; `precedence` is that of who settles."""
         self._open_stores = open_stores
         self._holder = holder
+        self._precedence = precedence or Precedence()
         self._context = multiprocessing.get_context("spawn")
         self._read_at = self._context.RawValue("d", -math.inf)
         self._asking = threading.Lock()
@@ -94,9 +96,8 @@ class ReadingProcess:
 
     def _start(self) -> tuple[SpawnProcess, Connection]:
         here, there = self._context.Pipe()
-        process = self._context.Process(
-            target=run_reading, args=(self._open_stores, self._holder, there, self._read_at), name="reading"
-        )
+        given = (self._open_stores, self._holder, self._precedence, there, self._read_at)
+        process = self._context.Process(target=run_reading, args=given, name="reading")
         process.start()
         there.close()
         return process, here
@@ -115,7 +116,7 @@ class ReadingProcess:
                     self._process, self._connection = self._start()
 
 
-def run_reading(open_stores: Callable[[], Stores], holder: str, asked: Connection, read_at: Any) -> None:
+def run_reading(open_stores: Callable[[], Stores], holder: str, precedence: Precedence, asked: Connection, read_at: Any) -> None:
     """The other end: read every few seconds, and when asked to, until told to stop or the worker is gone."""
     end_with_parent()
     os.nice(_NICENESS)
@@ -124,7 +125,7 @@ def run_reading(open_stores: Callable[[], Stores], holder: str, asked: Connectio
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     stores = open_stores()
     with only_reader(stores.settings.home_path):
-        reading = Reading(stores, holder)
+        reading = Reading(stores, holder, precedence)
 
         def read() -> bool:
             done = reading.read()
