@@ -28,9 +28,9 @@ _MOST_BODIES_PER_COMMIT = 512
 _MOST_BATCH_BYTES = 32 * 1024 * 1024  # a batch is held in memory on its way
 _MOST_BYTES_PER_DELETE = 1024 * 1024  # a longer deletion would hold up acknowledgements
 _PAGE_BYTES = 16 * 1024  # bodies are long: with SQLite's 4 KiB a write takes half as much CPU time again
-# Pages in the write-ahead log before they are copied into the file, 128 MiB: a page that was used again meanwhile is copied once,
-# and most are, since bodies stay for seconds. With SQLite's 1000 pages every body is written twice.
-_LOG_PAGES = 8192
+# Pages in the write-ahead log before they are copied into the file, 512 MiB: a page that was used again meanwhile is copied once,
+# and most are, since bodies stay for seconds. At 128 MiB every third body is written twice, with SQLite's 1000 pages every one.
+_LOG_PAGES = 32_768
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (app TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS bodies (
