@@ -13,6 +13,7 @@ from penstock.lake.leased_gate import LeasedGate
 from penstock.lake.place import Gate, Place
 from penstock.lake.s3_place import S3Place
 from penstock.lake.writers_gate import WritersGate
+from tests.waiting import wait_for
 
 _LEASE_S = 3.0
 
@@ -61,6 +62,22 @@ def test_a_writer_waits_for_the_one_who_is_alone(root: Place) -> None:
     assert done.wait(30)
     for process in (holder, writer):
         process.join()
+
+
+def test_who_holds_it_sees_that_somebody_waits_to_be_alone(root: Place) -> None:
+    context = multiprocessing.get_context("spawn")
+    holding, release = context.Event(), context.Event()
+    gate = _gate(root)
+    waiting = context.Process(target=_hold_alone, args=(root, holding, release))
+    with gate.shared():
+        assert not gate.is_wanted()
+        waiting.start()
+        wait_for(gate.is_wanted)
+        assert not holding.is_set()
+    assert holding.wait(30)
+    release.set()
+    waiting.join()
+    assert not gate.is_wanted()
 
 
 def test_a_steady_stream_of_writers_cannot_keep_it_from_being_alone(root: Place) -> None:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -20,6 +19,7 @@ from penstock.worker.leased_lake import LEASE
 from penstock.worker.reading_process import LOCK, ReadingProcess, only_reader
 from penstock.worker.refresh import Refresher
 from tests.rows import make_feedback, make_span, trace
+from tests.waiting import wait_for
 
 SELDOM = IngestSettings(settle_interval_s=3600.0)
 
@@ -32,13 +32,6 @@ def arrive(lake, number):
 
 def signals_in(lake):
     return lake.current("signals").count().to_pyarrow().as_py()
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + 60.0
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Refreshing settles, signals and labels under a lease."""
 
-import math
 import threading
 from datetime import timedelta
 
@@ -10,13 +9,14 @@ import pytest
 from penstock.app import Penstock
 from penstock.policy_settings import SamplePolicySettings, SampleSettings
 from penstock.records.clock import utc_now
+from penstock.signals.run import Run
 from penstock.worker import stages
 from penstock.worker.leased_lake import LEASE
-from penstock.worker.precedence import Precedence
 from penstock.worker.reading import Reading
 from penstock.worker.refresh import Refresher
 from penstock.worker.stages import Stages
 from tests.rows import make_feedback, make_span, trace
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_settling_goes_on_while_signals_are_being_read(lake, refresher, reading,
     arrive(lake)
     begun, settled = threading.Event(), threading.Event()
 
-    def read_slowly(*_):
+    def read_slowly(_stages, _lake):
         begun.set()
         assert settled.wait(30.0)
 
@@ -116,21 +116,36 @@ def test_maintenance_takes_the_text_of_what_settling_sampled_out(lake, settings,
     assert (span.response_text, span.content_sampled, span.request_id) == (None, False, "q_1")
 
 
-def test_reading_gives_way_to_a_settling_that_takes_long(lake, settings, monkeypatch):
-    precedence = Precedence(long_s=0.0, most_s=math.inf)
-    reading = Reading(Penstock(settings), "one", precedence)
-    refresher = Refresher(Penstock(settings), "one", reading, precedence)
-    arrive(lake)
-    assert refresher.settle()
-    at_work, is_done = threading.Event(), threading.Event()
-    monkeypatch.setattr(stages, "settle_interactions", lambda *_, **__: (at_work.set(), is_done.wait(60)))
-    settling, reads = threading.Thread(target=refresher.settle), threading.Thread(target=reading.read)
-    settling.start()
-    assert at_work.wait(60)
+def test_reading_lets_an_erasure_in_between_its_pieces_and_goes_on(lake, settings, refresher, reading, monkeypatch):
+    erasing = Penstock(settings).lake
+    is_alone, let_go = threading.Event(), threading.Event()
+
+    def erase():
+        with erasing.alone():
+            is_alone.set()
+            assert let_go.wait(30.0)
+
+    for number in (1, 2):
+        lake.append("spans", [make_span(trace(number), "s", request_id=f"q_{number}", response_text="ab", content_present=True)])
+        lake.append("feedback", [make_feedback("acceptance", "request", f"q_{number}", value=1.0)])
+        assert refresher.settle()
+    thread = threading.Thread(target=erase)
+    read_changes, pieces = Run.read_changes, []
+
+    def read_one(run, _max_rows, horizon):
+        if not pieces:
+            thread.start()
+            wait_for(lake.is_wanted_alone)
+        pieces.append(is_alone.is_set())
+        return read_changes(run, 1, horizon)
+
+    monkeypatch.setattr(Run, "read_changes", read_one)
+    reads = threading.Thread(target=reading.read)
     reads.start()
-    reads.join(0.5)
-    assert reads.is_alive() and lake.current("signals").count().to_pyarrow().as_py() == 0
-    is_done.set()
-    settling.join(60)
-    reads.join(60)
-    assert lake.current("signals").count().to_pyarrow().as_py() == 1
+    assert is_alone.wait(30.0)
+    assert pieces == [False]
+    let_go.set()
+    reads.join(30.0)
+    thread.join(30.0)
+    assert lake.current("signals").count().to_pyarrow().as_py() == 2
+    assert len(pieces) > 1 and all(pieces[1:])

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 
 from penstock.errors import StorageError
 from penstock.worker.supervisor import Program, supervise
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 SLEEPER = "echo $$ >> pids; exec sleep 600"
@@ -26,13 +26,6 @@ def supervised(folder, *programs, stop_s=10.0):
     finally:
         process.kill()
         process.communicate()
-
-
-def wait_for(condition):
-    """Until it holds; the test's timeout is the only limit."""
-    while not (found := condition()):
-        time.sleep(0.02)
-    return found
 
 
 def pids(folder, count):

@@ -122,6 +122,10 @@ class Lake:
         """For who reads in order to write: an erasure waits for the end, and cannot come between."""
         return self._gate.shared()
 
+    def is_wanted_alone(self) -> bool:
+        """Whether somebody waits for the end of writing(): what goes on for long ends early then, and goes on later."""
+        return self._gate.is_wanted()
+
     def alone(self) -> AbstractContextManager[None]:
         """Be the only writer, in any process, which erasing needs; others wait. Not from within writing()."""
         return self._gate.alone()

@@ -36,6 +36,11 @@ class LeasedGate:
             self._require_held()
         return self._is_alone
 
+    def is_wanted(self) -> bool:
+        """Whether somebody is alone or waits to be."""
+        with self._failures():
+            return not self._is_open()
+
     @contextmanager
     def shared(self) -> Iterator[None]:
         """Write beside others; waits while somebody is alone or waits to be."""

@@ -18,6 +18,9 @@ class Gate(Protocol):
     def is_alone(self) -> bool:
         """Whether nobody else can write now."""
 
+    def is_wanted(self) -> bool:
+        """Whether somebody waits to be alone: who holds it for long ends early then."""
+
     def shared(self) -> AbstractContextManager[None]:
         """Write beside others; waits while somebody is alone or waits to be."""
 

@@ -28,6 +28,17 @@ class WritersGate:
         """Whether nobody else can write now."""
         return self._is_alone
 
+    def is_wanted(self) -> bool:
+        """Whether somebody is alone or waits to be."""
+        descriptor = self._open(_TURNSTILE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     @contextmanager
     def shared(self) -> Iterator[None]:
         """Write beside others; waits while somebody is alone or waits to be."""
@@ -65,8 +76,11 @@ class WritersGate:
             os.close(descriptor)
 
     def _take(self, name: str, operation: int) -> int:
-        """A lake that is away is not begun anew in its place, or it could not come back."""
-        with storage_failures("open the lake", self._root):
-            descriptor = os.open(self._root / name, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = self._open(name)
         fcntl.flock(descriptor, operation)
         return descriptor
+
+    def _open(self, name: str) -> int:
+        """A lake that is away is not begun anew in its place, or it could not come back."""
+        with storage_failures("open the lake", self._root):
+            return os.open(self._root / name, os.O_RDWR | os.O_CREAT, 0o644)

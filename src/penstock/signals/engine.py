@@ -3,7 +3,7 @@
 The same definitions run on DuckDB, within the worker, and on Spark; `spark_engine.py` has the other.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -55,10 +55,8 @@ class LakeEngine:
     rows that takes longer than all the rest.
     """
 
-    def __init__(self, lake: Lake, give_way: Callable[[], None] = lambda: None) -> None:
-        """`give_way` is called before each definition, and may wait."""
+    def __init__(self, lake: Lake) -> None:
         self._lake = lake
-        self._give_way = give_way
         self._judging = ThreadPoolExecutor(_JUDGES, "penstock-signals")
         self._kept: dict[str, ir.Table] = {}
 
@@ -87,7 +85,6 @@ class LakeEngine:
 
     def find(self, definition: Definition, tables: Tables) -> Iterator[pa.RecordBatch]:
         """What a definition finds; the next can be asked for meanwhile, whose candidates are then selected at the same time."""
-        self._give_way()
         key = (label(definition), type(definition), getattr(definition, "select", None))
         statement = self._lake.compile_once(key, lambda: definition.candidates(tables))
         candidates = self._lake.query(statement.sql).cast(statement.schema)

@@ -53,6 +53,10 @@ def _nothing() -> None:
     pass
 
 
+def _never() -> bool:
+    return False
+
+
 def run_signals(
     lake: Lake,
     clock: WriterClock,
@@ -62,21 +66,23 @@ def run_signals(
     max_rows: int | None = MAX_ROWS,
     engine: Engine | None = None,
     as_of: datetime | None = None,
+    ends_early: Callable[[], bool] = _never,
 ) -> dict[str, int]:
     """Work out every signal that the interactions and feedback new by now call for; gives how many were written, by name.
 
     `exposures` limits what is worked out from behaviour; what was reported is a signal whatever the exposure. `as_of` is now:
-    until when everything is known that there is to know.
+    until when everything is known that there is to know. `ends_early` is asked after each piece whether the rest is left to the
+    next run.
     """
     only = None if exposures is None else tuple(exposures)
     run = Run(lake, clock, only, list(definitions.values()), engine or LakeEngine(lake), as_of or utc_now())
-    written = run.catch_up(max_rows or sys.maxsize)
+    written = run.catch_up(max_rows or sys.maxsize, ends_early)
     horizon = Horizon(lake, "signals", [INTERACTIONS_WATERMARK, FEEDBACK_WATERMARK])
-    while (names := run.read_changes(max_rows, horizon)) is not None:
+    while not ends_early() and (names := run.read_changes(max_rows, horizon)) is not None:
         written.update(names)
         if horizon.is_reached():
             break
-    while (names := run.read_quiet()) is not None:
+    while not ends_early() and (names := run.read_quiet()) is not None:
         written.update(names)
     return dict(sorted(written.items()))
 
@@ -108,7 +114,7 @@ class Run:
         self._as_of = as_of
         self._ahead: Chunk | None = None
 
-    def catch_up(self, max_rows: int) -> Counter[str]:
+    def catch_up(self, max_rows: int, ends_early: Callable[[], bool]) -> Counter[str]:
         """Run definitions that are new, or changed, over what the others have read."""
         behind, written = incomplete(self._lake, self._definitions), Counter[str]()
         if not behind:
@@ -118,6 +124,8 @@ class Run:
             for day, turns in turns_after(self._lake, reached, max_rows):
                 scope = scope_of_turns(self._lake, turns)
                 written += self._append(self._signals(scope, definitions, anew=True), dict.fromkeys(behind, day))
+                if ends_early():
+                    return written
         self._append(NO_SIGNALS, dict.fromkeys(behind, COMPLETE))
         return written
 

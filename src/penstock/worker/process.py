@@ -21,7 +21,6 @@ from penstock.lake.tables import TABLES
 from penstock.records.turn import TurnState
 from penstock.worker.client import APPLICATION, APPLICATION_VERSION, enqueue_workflow, open_client, workflows_url
 from penstock.worker.judging import Judging, find_judge
-from penstock.worker.precedence import Precedence
 from penstock.worker.pulls import join_all, pull_threads
 from penstock.worker.reading_process import ReadingProcess
 from penstock.worker.refresh import Refresher
@@ -68,9 +67,8 @@ def work(
         stores.require_same_key()
         for table in TABLES:
             lake.repair(table)  # what a power cut tore is taken back before anything is built on it
-        precedence = Precedence()
-        with ReadingProcess(open_stores, holder, precedence) as reading:
-            refresher = Refresher(stores, holder, reading, precedence)
+        with ReadingProcess(open_stores, holder) as reading:
+            refresher = Refresher(stores, holder, reading)
             repeats = [
                 Repeat("Settling", refresher.settle, stores.settings.ingest.settle_interval_s, rest=0.0),
                 *_judging(stores, holder, stopping),

@@ -10,7 +10,6 @@ from penstock.records.clock import utc_now
 from penstock.worker.contract_watch import ContractWatch
 from penstock.worker.label_model import Modelling
 from penstock.worker.leased_lake import LeasedLake
-from penstock.worker.precedence import Precedence
 from penstock.worker.stages import Stages
 from penstock.worker.stores import Stores
 
@@ -18,8 +17,7 @@ from penstock.worker.stores import Stores
 class Reading:
     """Reads one home, from any thread: each step one at a time, different steps side by side."""
 
-    def __init__(self, stores: Stores, holder: str, precedence: Precedence | None = None) -> None:
-        """`precedence` is that of who settles, which goes first."""
+    def __init__(self, stores: Stores, holder: str) -> None:
         self._settings = stores.settings
         self._stages = Stages(stores.registry, stores.settings, stores.clock)
         self._models = Modelling(stores.registry, stores.settings, stores.clock)
@@ -27,7 +25,6 @@ class Reading:
         self._reading, self._modelling, self._maintaining = (
             LeasedLake(stores.existing_lake(), stores.registry, holder) for _ in range(3)
         )
-        self._precedence = precedence or Precedence()
         self.read_at = -math.inf
 
     def read(self) -> bool:
@@ -47,8 +44,11 @@ class Reading:
         return self._maintaining.do(self._maintain)
 
     def _read(self, lake: Lake) -> None:
-        with lake.writing():
-            self._stages.read(lake, self._precedence.give_way)
+        is_done = False
+        while not is_done:  # it ends early for an erasure, and goes on after that
+            with lake.writing():
+                self._stages.read(lake)
+                is_done = not lake.is_wanted_alone()
         self.read_at = time.monotonic()
 
     def _model(self, lake: Lake) -> None:
@@ -61,6 +61,5 @@ class Reading:
 
     def _maintain(self, lake: Lake) -> None:
         self._stages.thin(lake)
-        self._precedence.give_way()
         lake.maintain(utc_now(), self._settings.retention)
         self._contracts.look(lake)

@@ -20,7 +20,6 @@ from typing import Any, Self
 
 from penstock.child_process import end_with_parent
 from penstock.errors import PenstockError, StorageError
-from penstock.worker.precedence import Precedence
 from penstock.worker.reading import Reading
 from penstock.worker.repeat import STOP_S, Repeat
 from penstock.worker.stores import Stores
@@ -40,11 +39,10 @@ logger = logging.getLogger(__name__)
 class ReadingProcess:
     """The worker's end: reads in the other process, from any thread."""
 
-    def __init__(self, open_stores: Callable[[], Stores], holder: str, precedence: Precedence | None = None) -> None:
-        """`open_stores` is called in the other process, so it can be pickled; `precedence` is that of who settles."""
+    def __init__(self, open_stores: Callable[[], Stores], holder: str) -> None:
+        """`open_stores` is called in the other process, so it can be pickled."""
         self._open_stores = open_stores
         self._holder = holder
-        self._precedence = precedence or Precedence()
         self._context = multiprocessing.get_context("spawn")
         self._read_at = self._context.RawValue("d", -math.inf)
         self._asking = threading.Lock()
@@ -96,8 +94,9 @@ class ReadingProcess:
 
     def _start(self) -> tuple[SpawnProcess, Connection]:
         here, there = self._context.Pipe()
-        given = (self._open_stores, self._holder, self._precedence, there, self._read_at)
-        process = self._context.Process(target=run_reading, args=given, name="reading")
+        process = self._context.Process(
+            target=run_reading, args=(self._open_stores, self._holder, there, self._read_at), name="reading"
+        )
         process.start()
         there.close()
         return process, here
@@ -116,7 +115,7 @@ class ReadingProcess:
                     self._process, self._connection = self._start()
 
 
-def run_reading(open_stores: Callable[[], Stores], holder: str, precedence: Precedence, asked: Connection, read_at: Any) -> None:
+def run_reading(open_stores: Callable[[], Stores], holder: str, asked: Connection, read_at: Any) -> None:
     """The other end: read every few seconds, and when asked to, until told to stop or the worker is gone."""
     end_with_parent()
     os.nice(_NICENESS)
@@ -125,7 +124,7 @@ def run_reading(open_stores: Callable[[], Stores], holder: str, precedence: Prec
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     stores = open_stores()
     with only_reader(stores.settings.home_path):
-        reading = Reading(stores, holder, precedence)
+        reading = Reading(stores, holder)
 
         def read() -> bool:
             done = reading.read()

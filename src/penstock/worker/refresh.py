@@ -9,7 +9,6 @@ from typing import Protocol
 
 from penstock.lake.lake import Lake
 from penstock.worker.leased_lake import LEASE, LeasedLake
-from penstock.worker.precedence import Precedence
 from penstock.worker.stages import Stages
 from penstock.worker.stores import Stores
 
@@ -28,14 +27,12 @@ class Reader(Protocol):
 class Refresher:
     """Refreshes one home, from any thread: each step one at a time, different steps side by side."""
 
-    def __init__(self, stores: Stores, holder: str, reader: Reader, precedence: Precedence | None = None) -> None:
-        """`precedence` is the one that the reader gives way by."""
+    def __init__(self, stores: Stores, holder: str, reader: Reader) -> None:
         self._stages = Stages(stores.registry, stores.settings, stores.clock)
         self._lake = LeasedLake(stores.open_lake(), stores.registry, holder)
         self._leases = stores.registry.leases
         self._holder = holder
         self._reader = reader
-        self._precedence = precedence or Precedence()
 
     def is_fresh(self, max_age_s: float) -> bool:
         """Whether signals and labels were brought up to date so many seconds ago or less."""
@@ -54,5 +51,5 @@ class Refresher:
         self._leases.release(LEASE, self._holder)
 
     def _settle(self, lake: Lake) -> None:
-        with lake.writing(), self._precedence.settling():
+        with lake.writing():
             self._stages.settle(lake)

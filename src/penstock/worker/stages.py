@@ -1,7 +1,5 @@
 """What is done with what has arrived: settle it, then compute signals and labels from it."""
 
-from collections.abc import Callable
-
 from penstock.ingest.prices import load_prices
 from penstock.ingest.sampling import Sampling
 from penstock.ingest.settle import settle_interactions
@@ -15,7 +13,6 @@ from penstock.registry.registry import Registry
 from penstock.settings import Settings
 from penstock.signals.definition import label
 from penstock.signals.definitions import all_definitions
-from penstock.signals.engine import LakeEngine
 from penstock.signals.run import run_signals
 from penstock.text.secret_key import load_key
 
@@ -46,8 +43,8 @@ class Stages:
         """Take the content of what sampling has left out from spans too, where settling decided that."""
         thin_spans(lake, self._sampling, utc_now())
 
-    def read(self, lake: Lake, give_way: Callable[[], None] = lambda: None) -> None:
-        """Bring signals and labels up to what was settled when this began; `give_way` waits, where something else goes first."""
-        run_signals(lake, self._clock, definitions=self._definitions, engine=LakeEngine(lake, give_way))
+    def read(self, lake: Lake) -> None:
+        """Bring signals and labels up to what was settled when this began, or a part where an erasure waits for the lake."""
+        run_signals(lake, self._clock, definitions=self._definitions, ends_early=lake.is_wanted_alone)
         in_force = [label(definition) for definition in self._definitions.values()]
         run_labels(lake, self._registry, self._settings.reward, self._clock, definitions=in_force)
