@@ -7,7 +7,7 @@ watermark goes into the same commit as the rows, so a run that dies is as if it 
 rows; it is a row number by session and start, taken where it is read.
 """
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from penstock.ingest.plain_interactions import find_plain, plain_interactions
 from penstock.ingest.sampling import Sampling
 from penstock.ingest.standing import amend, find_standing, find_standing_briefly, to_records
 from penstock.ingest.thinned_calls import complete_thinned
+from penstock.ingest.trace_days import days_around
 from penstock.lake.changes import Changes
 from penstock.lake.lake import Lake
 from penstock.lake.tables import reader
@@ -29,9 +30,6 @@ from penstock.records.span import Span
 
 WATERMARK = reader("spans", "settle")
 MAX_ROWS = 30_000
-
-# Spans of one trace are sought this many days around the new ones; a parent that lies further off does not count.
-TRACE_DAYS = 2
 
 
 class Settled(Struct, frozen=True, kw_only=True):
@@ -98,7 +96,7 @@ def _spans_of_traces(lake: Lake, new: Changes) -> pa.Table:
 
 def _days_around(spans: pa.Table) -> tuple[date, date]:
     days: list[Any] = pc.unique(spans.column("date")).to_pylist()
-    return min(days) - timedelta(days=TRACE_DAYS), max(days) + timedelta(days=TRACE_DAYS)
+    return days_around(days)
 
 
 def _part(lake: Lake, spans: pa.Table, *, may_be_plain: bool) -> tuple[pa.Table, pa.Table]:

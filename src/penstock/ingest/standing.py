@@ -4,7 +4,6 @@ Most of a row are its texts, and most late arrivals change something else of it:
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from typing import Any, TypeVar
 
 import ibis.expr.types as ir
@@ -12,14 +11,13 @@ import msgspec
 import pyarrow as pa
 from msgspec import Struct
 
+from penstock.ingest.trace_days import days_around
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
 from penstock.records.interaction import Interaction
 
 Record = TypeVar("Record", bound=Struct)
 
-# A span sent again with another start keeps the day of its first; so look a little around.
-_DAYS_AROUND = timedelta(days=2)
 _TEXTS: dict[str, Any] = dict.fromkeys(
     ["input_messages", "output_messages", "system_instructions", "prompt_text", "response_text"]
 )
@@ -70,8 +68,7 @@ def _is_empty(column: Any) -> bool:
 
 
 def _rows(lake: Lake, built: Sequence[Interaction]) -> ir.Table:
-    days = [interaction.started_at.date() for interaction in built]
-    around = (min(days) - _DAYS_AROUND, max(days) + _DAYS_AROUND)
+    around = days_around([interaction.started_at.date() for interaction in built])
     return lake.rows_with("interactions", "interaction_id", [row.interaction_id for row in built], dates=around)
 
 

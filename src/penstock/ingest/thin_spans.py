@@ -10,7 +10,8 @@ from datetime import date, datetime, timedelta
 import pyarrow as pa
 
 from penstock.ingest.sampling import Sampling, thin_decided
-from penstock.ingest.settle import TRACE_DAYS, WATERMARK
+from penstock.ingest.settle import WATERMARK
+from penstock.ingest.trace_days import days_around
 from penstock.lake.arrow_schema import from_arrow
 from penstock.lake.lake import Lake
 from penstock.lake.snapshot import instant, source_sql
@@ -59,7 +60,7 @@ def _thin_day(lake: Lake, day: date, begun_by: datetime) -> int:
 
 def _decided_sql(lake: Lake, day: date, begun_by: datetime) -> str:
     """Traces with content on a day, all of whose calls are sampled out for good, with their probability."""
-    around = (day - timedelta(days=TRACE_DAYS), day + timedelta(days=TRACE_DAYS))
+    around = days_around([day])
     spans, calls = (source_sql(lake.snapshot(table, around)) for table in ("spans", "interactions"))
     return (
         f"WITH whole AS (SELECT DISTINCT trace_id FROM {source_sql(lake.snapshot('spans', (day, day)))} "
