@@ -164,8 +164,7 @@ def test_spools_of_dead_processes_are_emptied_too(
 
 def test_a_torn_body_is_put_aside(spool: Spool, receiver: Receiver, forward: Callable[..., Forwarder]) -> None:
     spool.put("spans", span_rows([1])).result(10)
-    with spool._transaction() as connection:
-        connection.execute("INSERT INTO bodies (table_name, rows, batch) VALUES ('spans', 1, x'00ff')")
+    spool._log.append([("spans", 1, b"\x00\xff")])
     forwarder = forward()
     assert forwarder.run_once() == 1
     assert (names(receiver), spool.poisoned_rows()) == (ids(range(1, 2)), 1)

@@ -1,6 +1,6 @@
 """The queue before another backend: bounded, durable, adopted, and never in the way."""
 
-import sqlite3
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -86,10 +86,19 @@ def test_what_fits_no_queue_is_counted_and_fails_nothing(home: Path) -> None:
     assert queue.dropped_rows == 3
 
 
+def test_what_was_given_up_stays_given_up_in_the_next_process(home: Path) -> None:
+    one = size_of_one(home)
+    queue = create_as(ForwardQueue, home / "queue", 3 * one)
+    for number in range(5):
+        queue.offer("spans", span_rows([number])).result(10)
+    queue.close()
+    (adopted,) = adopt_as(ForwardQueue, home / "queue", PLENTY)
+    assert waiting(adopted) == ["question 2", "question 3", "question 4"]
+    adopted.close()
+
+
 def test_a_queue_that_cannot_be_written_fails_nothing(home: Path) -> None:
     queue = create_as(ForwardQueue, home / "queue", PLENTY)
-    with sqlite3.connect(queue.path) as other:
-        other.execute("DROP TABLE bodies")
-    other.close()
+    shutil.rmtree(home / "queue")
     queue.offer("spans", span_rows([1])).result(10)
     assert (queue.dropped_rows, queue.size_bytes) == (1, 0)

@@ -4,14 +4,11 @@ It is as durable as the spool beside it, and adopted like it; what it gave up is
 """
 
 import logging
-import sqlite3
 from concurrent.futures import Future
 
 import pyarrow as pa
 
 from penstock.ingest.spool import Spool
-
-_LOOKED_AT_ONCE = 256
 
 logger = logging.getLogger(__name__)
 
@@ -37,22 +34,6 @@ class ForwardQueue(Spool):
     def _refuses(self, size_bytes: int) -> bool:
         return size_bytes > self.max_bytes  # whatever is smaller will find room
 
-    def _make_room(self, connection: sqlite3.Connection) -> tuple[int, int]:
+    def _make_room(self) -> int:
         """Give up the oldest bodies until those about to be written, which the size counts already, fit."""
-        excess = self._size - self.max_bytes
-        freed = rows_given_up = last_id = 0
-        while freed < excess:
-            oldest = connection.execute(
-                "SELECT id, rows, length(batch) FROM bodies WHERE id > ? ORDER BY id LIMIT ?", (last_id, _LOOKED_AT_ONCE)
-            ).fetchall()
-            if not oldest:
-                break
-            for body_id, rows, length in oldest:
-                last_id = body_id
-                freed += length
-                rows_given_up += rows
-                if freed >= excess:
-                    break
-        if last_id:
-            connection.execute("DELETE FROM bodies WHERE id <= ?", (last_id,))
-        return freed, rows_given_up
+        return self._log.floor_for(self.size_bytes - self.max_bytes)

@@ -1,7 +1,8 @@
-"""The spool: one SQLite file per edge worker that makes an acknowledgement durable before the lake has the rows.
+"""The spool: what makes an acknowledgement durable before the lake has the rows; each edge worker has one.
 
-`put` resolves after the commit is on disk (WAL, synchronous=FULL). Whoever holds the lock file owns the spool; the kernel
-lets go of it when the process dies, so that another can adopt what is left.
+Its bodies lie in files that are only appended to (`body_log.py`), with one fdatasync for all that wait; `put` resolves after it.
+A SQLite file (WAL, synchronous=FULL) holds what became of them: the batches that go to the lake, and what was put aside. Whoever
+holds the lock file owns the spool; the kernel lets go of it when the process dies, so that another can adopt what is left.
 """
 
 import fcntl
@@ -10,10 +11,9 @@ import os
 import queue
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
@@ -22,19 +22,17 @@ import pyarrow as pa
 from msgspec import Struct
 
 from penstock.errors import SpoolFullError, StorageError
+from penstock.ingest.body_log import BodyLog
+from penstock.ingest.segment import Damage
 from penstock.lake.durability import make_folder, replace_durably
 
 _MOST_BODIES_PER_COMMIT = 512
 _MOST_BATCH_BYTES = 32 * 1024 * 1024  # a batch is held in memory on its way
-_MOST_BYTES_PER_DELETE = 1024 * 1024  # a longer deletion would hold up acknowledgements
-_PAGE_BYTES = 16 * 1024  # bodies are long: with SQLite's 4 KiB a write takes half as much CPU time again
-# Pages in the write-ahead log before they are copied into the file, 512 MiB: a page that was used again meanwhile is copied once,
-# and most are, since bodies stay for seconds. At 128 MiB every third body is written twice, with SQLite's 1000 pages every one.
-_LOG_PAGES = 32_768
+_IDS_PER_OPENING = 1 << 40
+_LOG_PAGES = 64  # of the write-ahead log before it begins anew, so that it need not grow on a disk that is full
+_CHANGED_ON_DISK = "its checksum is another than when it was written: the disk has changed it"
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (app TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS bodies (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, table_name TEXT NOT NULL, rows INTEGER NOT NULL, batch BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS meta (app TEXT NOT NULL, openings INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS batches (
     number INTEGER PRIMARY KEY AUTOINCREMENT, table_name TEXT NOT NULL, first_id INTEGER NOT NULL, last_id INTEGER NOT NULL,
     state TEXT NOT NULL);
@@ -65,34 +63,33 @@ class Batch(Struct, frozen=True):
 class _Waiting(Struct):
     table: str
     rows: int
-    batch: bytes
+    batch: pa.Buffer
     done: Future[None]
 
 
 class Spool:
-    """One spool file that this process owns."""
+    """One spool that this process owns."""
 
     def __init__(self, path: Path, max_bytes: int) -> None:
-        """Take the lock and open the file, creating it where there is none; StorageError where another process holds it."""
+        """Take the lock and open the files, creating them where there are none; StorageError where another process holds it."""
         self.path = path
         self.max_bytes = max_bytes
         self.dropped_rows = 0  # given up to make room, since the start
         self._lock_file = _lock(path)
+        self._database_lock = threading.Lock()
         try:
             self._connection = self._connect()
         except sqlite3.Error as error:
             os.close(self._lock_file)
             raise _cannot_open(path, error) from error
         try:
-            self._connection.executescript(_SCHEMA)
-            self.app = self._identify()
-            self._size = self._stored_bytes()
-        except sqlite3.Error as error:
+            self.app, self._unfinished, self._log = self._open()
+        except (sqlite3.Error, OSError) as error:
             self._connection.close()
             os.close(self._lock_file)
             raise _cannot_open(path, error) from error
+        self._queued_bytes = 0
         self._size_lock = threading.Lock()
-        self._write_lock = threading.Lock()  # SQLite's own waits by looking again ever more seldom
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="spool-writer", daemon=True)
         self._closed = False
@@ -101,116 +98,118 @@ class Spool:
     @property
     def size_bytes(self) -> int:
         """Bytes of bodies that have not gone to the lake."""
-        return self._size
+        return self._log.size_bytes + self._queued_bytes
 
     def put(self, table: str, batch: pa.RecordBatch | pa.Table) -> Future[None]:
         """Have rows written; the future resolves once they are on disk, or raises SpoolFullError."""
-        data = to_stream(batch)
+        data = _to_buffer(batch)
         done: Future[None] = Future()
         done.set_running_or_notify_cancel()  # a caller that goes away cannot cancel what is about to be written
         with self._size_lock:
-            if self._closed or self._refuses(len(data)):
+            if self._closed or self._refuses(data.size):
                 done.set_exception(
-                    SpoolFullError(f"The spool holds {self._size} of {self.max_bytes} bytes and takes no more; send again later.")
+                    SpoolFullError(
+                        f"The spool holds {self.size_bytes} of {self.max_bytes} bytes and takes no more; send again later."
+                    )
                 )
                 return done
-            self._size += len(data)
+            self._queued_bytes += data.size
             self._queue.put(_Waiting(table, batch.num_rows, data, done))  # under the lock: never behind the end that close() puts
         return done
 
     def newest(self) -> int:
         """The id of the body that came last."""
-        with self._reader() as connection:
-            return int(connection.execute("SELECT coalesce(max(id), 0) FROM bodies").fetchone()[0])
+        return self._log.newest_id()
 
     def claim(self, max_rows: int, until: int | None = None) -> Batch | None:
         """The next batch to flush: one claimed and not finished, else the oldest bodies, with others for the same table.
 
         With `until`, None where only bodies that came after this one wait.
         """
-        for batch in self._batches("durable"):
-            self._delete(batch)
-        unfinished = self._batches("open")
-        if unfinished:
-            return unfinished[0]
-        with self._transaction() as connection:
-            first = connection.execute("SELECT table_name, id FROM bodies ORDER BY id LIMIT 1").fetchone()
-            if first is None or (until is not None and first[1] > until):
+        if self._unfinished is None:
+            bodies = self._log.next_batch(max_rows, _MOST_BATCH_BYTES, until)
+            if not bodies:
                 return None
-            return self._claim_from(connection, first[0], max_rows)
+            table, first_id, last_id = bodies[0].table, bodies[0].id, bodies[-1].id
+            with self._transaction() as connection:
+                # What such a batch had is in no file any more, so nobody asks what became of it.
+                connection.execute("DELETE FROM batches WHERE state = 'durable' AND last_id < ?", (self._log.oldest_id(),))
+                cursor = connection.execute(
+                    "INSERT INTO batches (table_name, first_id, last_id, state) VALUES (?, ?, ?, 'open')",
+                    (table, first_id, last_id),
+                )
+            self._unfinished = Batch(int(cursor.lastrowid or 0), table, first_id, last_id)
+        return self._unfinished
 
     def bodies(self, batch: Batch) -> list[Body]:
-        """The bodies of a batch, in order of arrival."""
-        query = "SELECT id, rows, batch FROM bodies WHERE table_name = ? AND id BETWEEN ? AND ? ORDER BY id"
-        with self._reader() as connection:
-            return [Body(*row) for row in connection.execute(query, (batch.table, batch.first_id, batch.last_id))]
+        """The bodies of a batch, in order of arrival; one that the disk has changed is put aside."""
+        bodies = []
+        with self._failures():
+            found = self._log.read(batch.table, batch.first_id, batch.last_id)
+        for record, content, is_intact in found:
+            body = Body(record.id, record.rows, content)
+            if is_intact:
+                bodies.append(body)
+            else:
+                self.put_aside(batch, body, _CHANGED_ON_DISK)
+        return bodies
 
     def finish(self, batch: Batch) -> None:
         """Forget a batch that is durable in the lake."""
         with self._transaction() as connection:
             connection.execute("UPDATE batches SET state = 'durable' WHERE number = ?", (batch.number,))
-        self._delete(batch)
+        self._unfinished = None
+        self._log.forget(batch.table, batch.first_id, batch.last_id)
+        with self._failures():
+            self._log.drop_spent()
 
     def put_aside(self, batch: Batch, body: Body, reason: str) -> None:
         """Move a body that the lake can never take out of the way, with the reason."""
         logger.error("The spool %s put %s rows for %s aside: %s", self.path.name, body.rows, batch.table, reason)
         with self._transaction() as connection:
             connection.execute(
-                "INSERT OR REPLACE INTO poison SELECT id, table_name, rows, batch, ? FROM bodies WHERE id = ?", (reason, body.id)
+                "INSERT OR REPLACE INTO poison VALUES (?, ?, ?, ?, ?)", (body.id, batch.table, body.rows, body.batch, reason)
             )
-            deleted = connection.execute("DELETE FROM bodies WHERE id = ?", (body.id,)).rowcount
-        with self._size_lock:
-            self._size -= len(body.batch) * deleted
+        self._log.forget(batch.table, body.id, body.id)  # and for good with its batch
 
     def scrub(self, erasure_id: str, keep: Callable[[str, bytes], bytes | None]) -> None:
-        """Leave nothing in the file of what was deleted, nor of what `keep` drops of its bodies; then say so beside it.
+        """Leave nothing in the files of what was forgotten, nor of what `keep` drops of its bodies; then say so beside it.
 
         `keep` gives the body as it may stay, or None. A batch being written loses the same rows, or has them in the lake already,
         where they are erased as well.
         """
-        for held in ("bodies", "poison"):
-            with self._reader() as connection:
-                ids = [row[0] for row in connection.execute(f"SELECT id FROM {held} ORDER BY id")]
-            for body_id in ids:
-                self._scrub_body(held, body_id, keep)
-        with self._reader() as connection, self._write_lock:
+        with self._failures():
+            self._log.rewrite(keep)
+        with self._transaction() as connection:
+            for body_id, table, batch in connection.execute("SELECT id, table_name, batch FROM poison").fetchall():
+                kept = keep(table, batch)
+                if kept is None:
+                    connection.execute("DELETE FROM poison WHERE id = ?", (body_id,))
+                elif kept != batch:
+                    connection.execute("UPDATE poison SET batch = ? WHERE id = ?", (kept, body_id))
+        with self._database() as connection:
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         replace_durably(scrubbed_path(self.path), erasure_id.encode())
 
-    def _scrub_body(self, held: str, body_id: int, keep: Callable[[str, bytes], bytes | None]) -> None:
-        with self._transaction() as connection:
-            found = connection.execute(f"SELECT table_name, batch FROM {held} WHERE id = ?", (body_id,)).fetchone()
-            if found is None:
-                return
-            kept = keep(*found)
-            if kept == found[1]:
-                return
-            if kept is None:
-                connection.execute(f"DELETE FROM {held} WHERE id = ?", (body_id,))
-            else:
-                connection.execute(f"UPDATE {held} SET batch = ? WHERE id = ?", (kept, body_id))
-        if held == "bodies":
-            with self._size_lock:
-                self._size -= len(found[1]) - len(kept or b"")
-
     def waiting_rows(self) -> int:
         """Rows that have not gone to the lake."""
-        with self._reader() as connection:
-            return int(connection.execute("SELECT coalesce(sum(rows), 0) FROM bodies").fetchone()[0])
+        return self._log.rows
 
     def poisoned_rows(self) -> int:
         """Rows put aside."""
-        with self._reader() as connection:
+        with self._database() as connection:
             return int(connection.execute("SELECT coalesce(sum(rows), 0) FROM poison").fetchone()[0])
 
     def close(self, *, delete_if_empty: bool = False) -> None:
-        """Write what was put, let go of the file, and remove it where nothing is left in it."""
+        """Write what was put, let go of the files, and remove them where nothing is left in them."""
         with self._size_lock:
             self._closed = True
         self._queue.put(None)
         self._writer.join()
-        is_empty = self.waiting_rows() == 0 and self.poisoned_rows() == 0
+        with self._failures():
+            self._log.drop_spent(with_newest=True)
+        is_empty = self.waiting_rows() == 0 and not self._holds_poison()
         self._connection.close()
         if delete_if_empty and is_empty:
             _lock_path(self.path).unlink(missing_ok=True)  # first: an empty spool without it is adopted, a lock alone stays
@@ -221,99 +220,86 @@ class Spool:
 
     def _refuses(self, size_bytes: int) -> bool:
         """Whether a body of this size is turned away."""
-        return self._size + size_bytes > self.max_bytes
+        return self.size_bytes + size_bytes > self.max_bytes
 
-    def _make_room(self, _connection: sqlite3.Connection) -> tuple[int, int]:
-        """Called in the transaction that writes bodies: bytes and rows given up for them. A spool never gives up any."""
-        return 0, 0
+    def _make_room(self) -> int:
+        """Called before bodies are written: the id below which others are given up for them. A spool never gives up any."""
+        return 0
 
-    def _batches(self, state: str) -> list[Batch]:
+    def _open(self) -> tuple[str, Batch | None, BodyLog]:
+        """Make or read what is there; whatever the disk had not kept of the last process is kept once this has returned."""
+        if self._connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'bodies'").fetchone():
+            raise sqlite3.DatabaseError("an older version has written it, which has to flush it")
+        self._connection.executescript(_SCHEMA)
+        if self._connection.execute("SELECT 1 FROM meta").fetchone() is None:
+            self._connection.execute("INSERT INTO meta VALUES (?, 0)", (f"spool:{uuid4()}",))
+        query = "UPDATE meta SET openings = openings + 1 RETURNING app, openings"
+        ((app, openings),) = self._connection.execute(query).fetchall()
         query = "SELECT number, table_name, first_id, last_id FROM batches WHERE state = ? ORDER BY number"
-        with self._reader() as connection:
-            return [Batch(*row) for row in connection.execute(query, (state,))]
-
-    def _claim_from(self, connection: sqlite3.Connection, table: str, max_rows: int) -> Batch:
-        ids: list[int] = []
-        rows = size = 0
-        query = "SELECT id, rows, length(batch) FROM bodies WHERE table_name = ? ORDER BY id"
-        for body_id, count, length in connection.execute(query, (table,)):
-            if ids and (rows + count > max_rows or size + length > _MOST_BATCH_BYTES):
-                break
-            ids.append(body_id)
-            rows, size = rows + count, size + length
-        cursor = connection.execute(
-            "INSERT INTO batches (table_name, first_id, last_id, state) VALUES (?, ?, ?, 'open')", (table, ids[0], ids[-1])
+        done = [Batch(*row) for row in self._connection.execute(query, ("durable",))]
+        unfinished = next((Batch(*row) for row in self._connection.execute(query, ("open",))), None)
+        log = BodyLog(
+            self.path,
+            openings * _IDS_PER_OPENING,
+            lambda table, body_id: any(one.table == table and one.first_id <= body_id <= one.last_id for one in done),
         )
-        return Batch(int(cursor.lastrowid or 0), table, ids[0], ids[-1])
+        for damage in log.damages:
+            self._keep_damage(damage, log.content(damage))
+        return app, unfinished, log
 
-    def _delete(self, batch: Batch) -> None:
-        """Delete a durable batch, a few bodies at a time; one that is cut short is gone on with at the next claim."""
-        query = "SELECT id, length(batch) FROM bodies WHERE table_name = ? AND id BETWEEN ? AND ? ORDER BY id"
-        with self._reader() as connection:
-            left = deque(connection.execute(query, (batch.table, batch.first_id, batch.last_id)))
-            where = "WHERE table_name = ? AND id BETWEEN ? AND ?"
-            while left:
-                last, size = 0, 0
-                while left and size < _MOST_BYTES_PER_DELETE:
-                    last, length = left.popleft()
-                    size += length
-                bodies = (batch.table, batch.first_id, last)
-                with self._change(connection, "NORMAL"):  # if it is undone, it is done again
-                    (freed,) = connection.execute(
-                        f"SELECT coalesce(sum(length(batch)), 0) FROM bodies {where}", bodies
-                    ).fetchone()
-                    connection.execute(f"DELETE FROM bodies {where}", bodies)
-                with self._size_lock:
-                    self._size -= freed
-            with self._change(connection):
-                connection.execute("DELETE FROM batches WHERE number = ?", (batch.number,))
+    def _keep_damage(self, damage: Damage, content: bytes) -> None:
+        """Bytes of a file that are no record may have been one; the file goes once the others in it are in the lake."""
+        reason = f"{damage.length} bytes at {damage.offset} of {damage.path.name} are no record: the disk has changed them"
+        if self._connection.execute("SELECT 1 FROM poison WHERE reason = ?", (reason,)).fetchone() is None:
+            logger.error("The spool %s: %s. They are kept aside.", self.path, reason)
+            self._connection.execute(
+                "INSERT INTO poison SELECT min(coalesce(min(id), 0), 0) - 1, '', 0, ?, ? FROM poison",
+                (content, reason),
+            )
+
+    def _holds_poison(self) -> bool:
+        with self._database() as connection:
+            return connection.execute("SELECT 1 FROM poison").fetchone() is not None
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=30.0, check_same_thread=False)
         try:
-            connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
-            connection.execute("PRAGMA secure_delete = OFF")  # what an erasure leaves is rewritten whole, by scrub()
         except sqlite3.Error:
             connection.close()
             raise
         return connection
 
-    def _identify(self) -> str:
-        row = self._connection.execute("SELECT app FROM meta").fetchone()
-        if row is None:
-            row = (f"spool:{uuid4()}",)
-            self._connection.execute("INSERT INTO meta VALUES (?)", row)
-        return str(row[0])
-
-    def _stored_bytes(self) -> int:
-        return int(self._connection.execute("SELECT coalesce(sum(length(batch)), 0) FROM bodies").fetchone()[0])
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StorageError(f"The spool {self.path} cannot be read or written: {error}.") from error
 
     @contextmanager
-    def _reader(self) -> Iterator[sqlite3.Connection]:
-        """A connection of the caller's own, beside the writer's; reading holds up nobody."""
-        try:
-            with closing(self._connect()) as connection:
-                yield connection
-        except sqlite3.Error as error:
-            raise StorageError(f"The spool {self.path} cannot be read or written: {error}.") from error
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        """The database, for one thread at a time."""
+        with self._database_lock, self._failures():
+            yield self._connection
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """The same, to change something."""
-        with self._reader() as connection, self._change(connection):
-            yield connection
-
-    @contextmanager
-    def _change(self, connection: sqlite3.Connection, synchronous: str = "FULL") -> Iterator[None]:
-        """A transaction on a caller's connection; acknowledgements wait for its end, so it is short."""
-        with self._write_lock:
-            connection.execute(f"PRAGMA synchronous = {synchronous}")
+        with self._database() as connection:
             connection.execute("BEGIN IMMEDIATE")
-            yield
-            connection.execute("COMMIT")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                connection.execute(
+                    "PRAGMA wal_checkpoint(PASSIVE)"
+                ).fetchall()  # on a full disk it cannot grow to where that is due
+                raise
 
     def _write(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -323,7 +309,7 @@ class Spool:
                 return
 
     def _drain(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
-        """Everything that waits already: it shares one commit, and so one fsync."""
+        """Everything that waits already: it shares one fdatasync."""
         group = [first]
         while len(group) < _MOST_BODIES_PER_COMMIT:
             try:
@@ -336,44 +322,32 @@ class Spool:
         return group, False
 
     def _commit(self, group: list[_Waiting]) -> None:
+        failure: SpoolFullError | None = None
         try:
-            with self._write_lock:
-                self._connection.execute("BEGIN IMMEDIATE")
-                freed, given_up = self._make_room(self._connection)
-                self._connection.executemany(
-                    "INSERT INTO bodies (table_name, rows, batch) VALUES (?, ?, ?)",
-                    [(item.table, item.rows, item.batch) for item in group],
-                )
-                self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            with self._size_lock:
-                self._size -= sum(len(item.batch) for item in group)
-            self._reuse_log()
-            failure = SpoolFullError(f"The spool {self.path} cannot be written: {error}. Free the disk; send again later.")
-            for item in group:
-                item.done.set_exception(failure)
-            return
-        if freed:
-            with self._size_lock:
-                self._size -= freed
-            self.dropped_rows += given_up
+            self.dropped_rows += self._log.append([(item.table, item.rows, item.batch) for item in group], self._make_room())
+        except OSError as error:
+            failure = SpoolFullError(
+                f"The spool {self.path} cannot be written: {error.strerror}. Free the disk; send again later."
+            )
+        with self._size_lock:
+            self._queued_bytes -= sum(item.batch.size for item in group)
         for item in group:
-            item.done.set_result(None)
-
-    def _reuse_log(self) -> None:
-        """Copy the log into the file, so that it begins anew: on a full disk it cannot grow to where that is due."""
-        with suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            if failure is None:
+                item.done.set_result(None)
+            else:
+                item.done.set_exception(failure)
 
 
 def to_stream(batch: pa.RecordBatch | pa.Table) -> bytes:
     """Rows as a body holds them: an Arrow IPC stream."""
+    return _to_buffer(batch).to_pybytes()
+
+
+def _to_buffer(batch: pa.RecordBatch | pa.Table) -> pa.Buffer:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write(batch)
-    return sink.getvalue().to_pybytes()
+    return sink.getvalue()
 
 
 SpoolType = TypeVar("SpoolType", bound=Spool)
@@ -418,7 +392,7 @@ def _make_folder(folder: Path) -> None:
         raise StorageError(f"The spool folder {folder} cannot be made: {error.strerror}.") from error
 
 
-def _cannot_open(path: Path, error: sqlite3.Error) -> StorageError:
+def _cannot_open(path: Path, error: Exception) -> StorageError:
     return StorageError(f"The spool {path} cannot be opened: {error}. Move it aside, or free the disk.")
 
 
