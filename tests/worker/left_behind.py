@@ -21,7 +21,7 @@ def find_left(home: Path, texts: Iterable[str]) -> list[str]:
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
     raw = path.read_bytes()
-    yield "raw", raw  # logs, WAL files, JSON, free pages of databases
+    yield "raw", raw  # logs, WAL files, JSON, free pages of databases, bodies of spools, which are Arrow without compression
     if path.suffix == ".parquet" and raw[:4] == b"PAR1":
         for name, column in zip(*_columns(path), strict=True):
             yield name, repr(column.to_pylist()).encode()
